@@ -1,0 +1,1 @@
+//! The actor graph as one table, and what supervises it.

@@ -1,0 +1,1 @@
+//! The port through which alerts leave, and its sinks.

@@ -1,0 +1,1 @@
+//! Typed configuration, one file a topic; every problem is reported at once.

@@ -1,0 +1,1 @@
+//! The made-up web of the demo, written by us and served on loopback.

@@ -1,0 +1,1 @@
+//! The port of studio sources, and its implementations.

@@ -1,0 +1,1 @@
+//! Pure values and decisions; no tokio, no I/O.

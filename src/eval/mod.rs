@@ -1,0 +1,1 @@
+//! Scores extraction against labelled sites, by the rules of the corpus.

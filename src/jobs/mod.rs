@@ -1,0 +1,1 @@
+//! What a job does: plain async functions over the ports.

@@ -1,0 +1,2 @@
+//! The `inkdex` command.
+fn main() {}

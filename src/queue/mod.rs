@@ -1,0 +1,1 @@
+//! The delivery port: messages that point to jobs in the ledger.

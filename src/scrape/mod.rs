@@ -1,0 +1,1 @@
+//! Fetching that harms nobody: guard, robots, politeness, limits.

@@ -1,0 +1,1 @@
+//! The store port: artists, keys, the ledger of jobs, sessions, leases.
