@@ -1,1 +1,30 @@
 //! Pure values and decisions; no tokio, no I/O.
+
+pub mod artist;
+pub mod backoff;
+pub mod chance;
+pub mod change;
+pub mod clock;
+pub mod cron;
+pub mod facts;
+pub mod identity;
+pub mod ids;
+pub mod job;
+pub mod keys;
+pub mod ledger;
+pub mod lifecycle;
+pub mod outcome;
+pub mod place;
+pub mod session;
+pub mod studio;
+pub mod text;
+pub mod write;
+
+/// What a caller may do about an error of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The service may answer later; nothing is wrong with the request. Waited out, counted against nobody.
+    Transient,
+    /// The same request will fail again.
+    Permanent,
+}

@@ -1,0 +1,239 @@
+//! An artist's record, its row, and how the record is resolved from the evidence of several sources.
+
+use crate::domain::clock::Timestamp;
+use crate::domain::facts::{EvidenceRow, Fact, Source};
+use crate::domain::ids::{ArtistId, JobId, StudioId};
+use crate::domain::place::{Coordinates, Place};
+use crate::domain::text::fold;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use url::Url;
+
+/// How many `(job, generation)` that wrote a row it remembers.
+pub const WRITERS_KEPT: usize = 8;
+
+/// What the directory says about an artist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Artist {
+    /// Printed name.
+    pub name: Fact<String>,
+    /// Printed name of the studio.
+    pub studio: Option<Fact<String>>,
+    /// The studios whose sites name the artist.
+    pub studio_ids: Vec<StudioId>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<Fact<String>>,
+    /// As printed.
+    pub region: Option<Fact<String>>,
+    /// As printed.
+    pub city: Option<Fact<String>>,
+    /// Degrees, WGS 84.
+    pub coordinates: Option<Fact<Coordinates>>,
+    /// Instagram handle in normal form.
+    pub instagram: Option<Fact<String>>,
+    /// Profiles elsewhere.
+    pub socials: Vec<Fact<Url>>,
+    /// Shown on the artist's own page only: never in lists, the index or exports.
+    pub emails: Vec<Fact<String>>,
+    /// Shown on the artist's own page only.
+    pub phones: Vec<Fact<String>>,
+    /// Style slugs.
+    pub styles: Vec<Fact<String>>,
+    /// Portfolio pictures, URLs only.
+    pub images: Vec<Fact<Url>>,
+    /// The artist's words about themselves.
+    pub bio: Option<Fact<String>>,
+    /// Public pages, the main one first; never empty.
+    pub pages: Vec<Url>,
+    /// The artist's own site.
+    pub own_site: Option<Url>,
+}
+
+/// Why a record cannot be written (002-R18).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Incomplete {
+    /// No source gives a name.
+    #[error("the record has no name: no source printed one")]
+    Name,
+    /// No source gives a public page.
+    #[error("the record has no public page")]
+    Page,
+}
+
+impl Artist {
+    /// The record that a set of evidence rows adds up to: each field from the most trusted source that has it.
+    ///
+    /// An artist's own site outranks a studio's; among studios the newest reading wins, then the smaller source key,
+    /// so that the order in which sources were read never matters. Sets of styles, profiles and pictures are united.
+    ///
+    /// # Errors
+    /// [`Incomplete`] if a required field (002-R18) is missing.
+    pub fn resolve(rows: &[EvidenceRow]) -> Result<Self, Incomplete> {
+        let mut rows: Vec<&EvidenceRow> = rows.iter().collect();
+        rows.sort_by_key(|row| (!matches!(row.source, Source::OwnSite(_)), std::cmp::Reverse(row.fence), row.source.key()));
+        let mut pages: Vec<Url> = Vec::new();
+        for page in rows.iter().flat_map(|row| &row.facts.pages) {
+            if !pages.contains(page) {
+                pages.push(page.clone());
+            }
+        }
+        let mut studio_ids: Vec<StudioId> = rows
+            .iter()
+            .filter_map(|row| match &row.source {
+                Source::Studio(id) => Some(id.clone()),
+                Source::OwnSite(_) => None,
+            })
+            .collect();
+        studio_ids.sort();
+        // Place parts come from one source together: a city of one page and a country of another may not fit.
+        let placed = rows.iter().find(|row| row.facts.city.is_some()).or_else(|| rows.iter().find(|row| row.facts.country.is_some()));
+        let name = rows.iter().find_map(|row| row.facts.name.clone()).ok_or(Incomplete::Name)?;
+        if pages.is_empty() {
+            return Err(Incomplete::Page);
+        }
+        Ok(Self {
+            name,
+            studio: rows.iter().find_map(|row| row.facts.studio.clone()),
+            studio_ids,
+            country: placed.and_then(|row| row.facts.country.clone()),
+            region: placed.and_then(|row| row.facts.region.clone()),
+            city: placed.and_then(|row| row.facts.city.clone()),
+            coordinates: placed.and_then(|row| row.facts.coordinates.clone()),
+            instagram: rows.iter().find_map(|row| row.facts.instagram.clone()),
+            socials: united(rows.iter().flat_map(|row| &row.facts.socials), |url| url.to_string()),
+            emails: united(rows.iter().flat_map(|row| &row.facts.emails), |email| fold(email)),
+            phones: united(rows.iter().flat_map(|row| &row.facts.phones), |phone| digits(phone)),
+            styles: sorted(united(rows.iter().flat_map(|row| &row.facts.styles), Clone::clone)),
+            images: united(rows.iter().flat_map(|row| &row.facts.images), |url| url.to_string()),
+            bio: rows.iter().find_map(|row| row.facts.bio.clone()),
+            pages,
+            own_site: rows.iter().find_map(|row| row.facts.own_site.clone()),
+        })
+    }
+
+    /// Where the artist works, as far as it is known.
+    pub fn place(&self) -> Place {
+        Place {
+            country: self.country.as_ref().map(|fact| fact.value.clone()),
+            region: self.region.as_ref().map(|fact| fact.value.clone()),
+            city: self.city.as_ref().map(|fact| fact.value.clone()),
+            coordinates: self.coordinates.as_ref().map(|fact| fact.value),
+        }
+    }
+
+    /// The share of the fields a visitor looks for that are known, 0 to 1: completeness, never a condition of a write.
+    pub fn completeness(&self) -> f32 {
+        let known = [
+            self.studio.is_some(),
+            self.country.is_some(),
+            self.city.is_some(),
+            self.instagram.is_some(),
+            !self.styles.is_empty(),
+            !self.images.is_empty(),
+            self.bio.is_some(),
+            !self.emails.is_empty() || !self.phones.is_empty(),
+        ];
+        let count = known.iter().filter(|known| **known).count();
+        count as f32 / known.len() as f32
+    }
+
+    /// SHA-256 (hex) over the values alone: the same facts read again at another time hash the same.
+    pub fn content_hash(&self) -> String {
+        let values = serde_json::json!([
+            self.name.value,
+            self.studio.as_ref().map(|f| &f.value),
+            self.studio_ids,
+            self.country.as_ref().map(|f| &f.value),
+            self.region.as_ref().map(|f| &f.value),
+            self.city.as_ref().map(|f| &f.value),
+            self.coordinates.as_ref().map(|f| f.value),
+            self.instagram.as_ref().map(|f| &f.value),
+            values(&self.socials),
+            values(&self.emails),
+            values(&self.phones),
+            values(&self.styles),
+            values(&self.images),
+            self.bio.as_ref().map(|f| &f.value),
+            self.pages,
+            self.own_site,
+        ]);
+        hex(&Sha256::digest(values.to_string().as_bytes()))
+    }
+}
+
+fn values<T>(facts: &[Fact<T>]) -> Vec<&T> {
+    facts.iter().map(|fact| &fact.value).collect()
+}
+
+fn united<'a, T: Clone + 'a>(facts: impl Iterator<Item = &'a Fact<T>>, key: impl Fn(&T) -> String) -> Vec<Fact<T>> {
+    let mut seen = BTreeSet::new();
+    facts.filter(|fact| seen.insert(key(&fact.value))).cloned().collect()
+}
+
+fn sorted(mut facts: Vec<Fact<String>>) -> Vec<Fact<String>> {
+    facts.sort_by(|one, other| one.value.cmp(&other.value));
+    facts
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Bytes as lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether an artist's row has a record, and if not why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// In the directory.
+    Live,
+    /// Gone from every source; may return.
+    Retired,
+    /// Removed by request; never returns.
+    Removed,
+}
+
+/// The row of an artist: the truth, and the fence against late writers (rule 5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArtistRow {
+    /// For ever.
+    pub id: ArtistId,
+    /// Raised by every change, strictly; microseconds since 1970 where the clock allows.
+    pub version: i64,
+    /// When the writing attempt began; an attempt with a lower one is late.
+    pub fence: Timestamp,
+    /// The last `(job, generation)` that made a version, newest last, at most [`WRITERS_KEPT`].
+    pub writers: Vec<(JobId, u32)>,
+    /// Whether there is a record.
+    pub life: Life,
+    /// The first version: the row's age.
+    pub created_version: i64,
+    /// [`Artist::content_hash`] of the record, checked when read.
+    pub content_hash: Option<String>,
+    /// What the directory says; none once retired or removed.
+    pub record: Option<Artist>,
+    /// When the record was last confirmed by a reading, changed or not.
+    pub checked_at: Timestamp,
+}
+
+impl ArtistRow {
+    /// The record, if the row is live and its content passes its own hash.
+    pub fn live(&self) -> Option<&Artist> {
+        match (self.life, &self.record) {
+            (Life::Live, Some(record)) if self.is_sound() => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Whether the content passes its own hash; a row without content is sound.
+    pub fn is_sound(&self) -> bool {
+        match &self.record {
+            Some(record) => self.content_hash.as_deref() == Some(record.content_hash().as_str()),
+            None => true,
+        }
+    }
+}

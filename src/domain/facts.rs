@@ -1,0 +1,101 @@
+//! What one source says about an artist, each value with its evidence; the rows from which a record is resolved.
+
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ArtistId, JobId, StudioId};
+use crate::domain::place::{Basis, Coordinates};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A value with where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fact<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub evidence: Evidence,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The page that says so.
+    pub page: Url,
+    /// The extractor that read it.
+    pub extractor: String,
+    /// 0 to 1.
+    pub confidence: f32,
+    /// When the page was read.
+    pub observed_at: Timestamp,
+    /// Whether it was printed or inferred.
+    pub basis: Basis,
+}
+
+/// Which page or site a set of facts was read from. The order is the order of trust: an artist's own site first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "of")]
+pub enum Source {
+    /// The artist's own portfolio site, by its canonical form.
+    OwnSite(String),
+    /// A studio's site.
+    Studio(StudioId),
+}
+
+impl Source {
+    /// The source as a storage key.
+    pub fn key(&self) -> String {
+        match self {
+            Self::OwnSite(site) => format!("own:{site}"),
+            Self::Studio(id) => format!("studio:{id}"),
+        }
+    }
+}
+
+/// Everything one source said about an artist when it was read last.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// Printed name.
+    pub name: Option<Fact<String>>,
+    /// Printed name of the studio where they work.
+    pub studio: Option<Fact<String>>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<Fact<String>>,
+    /// As printed.
+    pub region: Option<Fact<String>>,
+    /// As printed.
+    pub city: Option<Fact<String>>,
+    /// Degrees, WGS 84.
+    pub coordinates: Option<Fact<Coordinates>>,
+    /// Instagram handle in normal form.
+    pub instagram: Option<Fact<String>>,
+    /// Profiles elsewhere.
+    pub socials: Vec<Fact<Url>>,
+    /// As printed, lower case.
+    pub emails: Vec<Fact<String>>,
+    /// As printed.
+    pub phones: Vec<Fact<String>>,
+    /// Slugs of the style vocabulary.
+    pub styles: Vec<Fact<String>>,
+    /// Portfolio pictures, URLs only.
+    pub images: Vec<Fact<Url>>,
+    /// The artist's words about themselves.
+    pub bio: Option<Fact<String>>,
+    /// Public pages about the artist at this source, the main one first.
+    pub pages: Vec<Url>,
+    /// The artist's own site, as the source links it.
+    pub own_site: Option<Url>,
+}
+
+/// The evidence row of an artist and a source: newest reading only, never read by the index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceRow {
+    /// About whom.
+    pub artist_id: ArtistId,
+    /// Read where.
+    pub source: Source,
+    /// By which job.
+    pub job_id: JobId,
+    /// When the attempt that read it began (its fence): an older reading never replaces a newer one.
+    pub fence: Timestamp,
+    /// What it said.
+    pub facts: SourceFacts,
+}

@@ -1,0 +1,441 @@
+//! A job (one row of the ledger), its attempts, and the message that points to it.
+
+use crate::domain::backoff::RetryDelay;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ArtistId, JobId, SessionId, StudioId};
+use crate::domain::outcome::{Cancelled, Done, Failure, Outcome};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The version of [`Message`] this build writes; others are refused.
+pub const MESSAGE_SCHEMA: u32 = 1;
+
+/// What a job does and to what. The subject lives in the ledger only: the queue carries no personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Task {
+    /// Asks the sources for studios.
+    DiscoverStudios,
+    /// Finds the artists who work at a studio.
+    FindArtists {
+        /// Whose site to read.
+        studio_id: StudioId,
+    },
+    /// Reads an artist's public pages and writes the record.
+    ScrapeArtist(Box<ScrapeTask>),
+    /// Applies the run gate and the absences, and writes the session's report.
+    Report,
+    /// Purges a removed artist.
+    RemoveArtist {
+        /// Whom.
+        artist_id: ArtistId,
+    },
+}
+
+/// An artist to be read, as the page that named them said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrapeTask {
+    /// The studio whose site named the artist, if one did.
+    pub studio_id: Option<StudioId>,
+    /// The printed name.
+    pub name: String,
+    /// Instagram handle in normal form.
+    pub instagram: Option<String>,
+    /// Where to begin: the artist's own site, or the page of the studio's site that names them.
+    pub entry: Url,
+    /// Whether `entry` is the artist's own site.
+    pub own_site: bool,
+}
+
+/// The names of tasks, in the order of the daily pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// [`Task::DiscoverStudios`]
+    DiscoverStudios,
+    /// [`Task::FindArtists`]
+    FindArtists,
+    /// [`Task::ScrapeArtist`]
+    ScrapeArtist,
+    /// [`Task::Report`]
+    Report,
+    /// [`Task::RemoveArtist`]
+    RemoveArtist,
+}
+
+impl JobKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::DiscoverStudios, Self::FindArtists, Self::ScrapeArtist, Self::Report, Self::RemoveArtist];
+
+    /// The kind as stored, sent and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DiscoverStudios => "discover_studios",
+            Self::FindArtists => "find_artists",
+            Self::ScrapeArtist => "scrape_artist",
+            Self::Report => "report",
+            Self::RemoveArtist => "remove_artist",
+        }
+    }
+
+    /// Reads a kind back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl Task {
+    /// Which kind of job it is.
+    pub fn kind(&self) -> JobKind {
+        match self {
+            Self::DiscoverStudios => JobKind::DiscoverStudios,
+            Self::FindArtists { .. } => JobKind::FindArtists,
+            Self::ScrapeArtist(_) => JobKind::ScrapeArtist,
+            Self::Report => JobKind::Report,
+            Self::RemoveArtist { .. } => JobKind::RemoveArtist,
+        }
+    }
+
+    /// What makes the job one within its session: the same subject again is the same job.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::DiscoverStudios | Self::Report => String::new(),
+            Self::FindArtists { studio_id } => studio_id.to_string(),
+            Self::RemoveArtist { artist_id } => artist_id.to_string(),
+            Self::ScrapeArtist(task) if task.own_site => format!("own:{}", crate::domain::identity::canonical_site(&task.entry)),
+            Self::ScrapeArtist(task) => {
+                let studio = task.studio_id.as_ref().map(StudioId::as_str).unwrap_or_default();
+                format!("{studio}:{}", crate::domain::text::folded_name(&task.name))
+            }
+        }
+    }
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum JobState {
+    /// The row stands, no message was sent yet.
+    Created,
+    /// A message is on its way.
+    Sent,
+    /// An attempt runs under a lease.
+    Running,
+    /// Not before a moment; the sweeper sends it then.
+    Parked,
+    /// Finished.
+    Done,
+    /// A dead letter.
+    Dead,
+    /// Withdrawn.
+    Cancelled,
+}
+
+impl JobState {
+    /// All states.
+    pub const ALL: [Self; 7] = [Self::Created, Self::Sent, Self::Running, Self::Parked, Self::Done, Self::Dead, Self::Cancelled];
+
+    /// Whether nothing more happens by itself.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Done | Self::Dead | Self::Cancelled)
+    }
+
+    /// The state as stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Sent => "SENT",
+            Self::Running => "RUNNING",
+            Self::Parked => "PARKED",
+            Self::Done => "DONE",
+            Self::Dead => "DEAD",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// Reads a state back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// A job to be made, insert-if-absent by its derived id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewJob {
+    /// Derived from session, kind and subject.
+    pub id: JobId,
+    /// The session it belongs to.
+    pub session_id: SessionId,
+    /// The step of the pipeline it belongs to.
+    pub step: String,
+    /// What to do.
+    pub task: Task,
+    /// The host it will visit; at most two jobs of a host are out at a time.
+    pub host: Option<String>,
+    /// A retry rule of its own (steps that are one call); else the general limits hold.
+    pub retry: Option<StepRetry>,
+}
+
+impl NewJob {
+    /// The job of `task` in a step of a session.
+    pub fn new(session_id: &SessionId, step: &str, task: Task, host: Option<String>) -> Self {
+        let id = JobId::derived_from(session_id, task.kind().as_str(), &task.subject());
+        Self { id, session_id: session_id.clone(), step: step.to_owned(), task, host, retry: None }
+    }
+}
+
+/// Retry of a step that is one call, as in AWS Step Functions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepRetry {
+    /// Attempts in all.
+    pub max_attempts: u32,
+    /// Delays between them.
+    pub delay: RetryDelay,
+}
+
+/// A row of the ledger. The row owns the job; the queue only delivers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// What was asked for.
+    #[serde(flatten)]
+    pub new: NewJob,
+    /// Where it stands.
+    pub state: JobState,
+    /// Raised by each requeue of an operator; the first is 1.
+    pub generation: u32,
+    /// Messages sent so far; compare-and-set on it keeps two sweepers from sending both.
+    pub sends: u32,
+    /// When the sweeper may send again a message that was not started.
+    pub next_send_at: Timestamp,
+    /// Not to be started before.
+    pub not_before: Timestamp,
+    /// Its place in its host's line: the smaller first.
+    pub line_at: Timestamp,
+    /// Starts in this generation.
+    pub attempts: u32,
+    /// Attempts of this generation that ended in a counted outcome.
+    pub counted: u32,
+    /// Deaths, overruns and panics of this generation that the living parent saw.
+    pub deaths: u32,
+    /// Starts of this generation without an outcome: the process died, nobody knows why.
+    pub orphans: u32,
+    /// The fence of the newest attempt, strictly increasing over all generations.
+    pub fence: Timestamp,
+    /// Who runs it.
+    pub owner: Option<String>,
+    /// Until when, unless extended.
+    pub lease_until: Timestamp,
+    /// How the last ended attempt ended.
+    pub outcome: Option<Outcome>,
+    /// When the row was made.
+    pub created_at: Timestamp,
+    /// When it became terminal.
+    pub settled_at: Option<Timestamp>,
+    /// Whether an alert is owed for it (rule 19), and since when it has been delivered.
+    pub alert: AlertDebt,
+}
+
+/// Whether a row owes an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertDebt {
+    /// Nothing to tell.
+    None,
+    /// To be told.
+    Owed,
+    /// Told at this moment.
+    Told(Timestamp),
+}
+
+impl Job {
+    /// A fresh row of `new`, made at `now`.
+    pub fn created(new: NewJob, now: Timestamp) -> Self {
+        Self {
+            new,
+            state: JobState::Created,
+            generation: 1,
+            sends: 0,
+            next_send_at: now,
+            not_before: Timestamp(0),
+            line_at: now,
+            attempts: 0,
+            counted: 0,
+            deaths: 0,
+            orphans: 0,
+            fence: Timestamp(0),
+            owner: None,
+            lease_until: Timestamp(0),
+            outcome: None,
+            created_at: now,
+            settled_at: None,
+            alert: AlertDebt::None,
+        }
+    }
+
+    /// The id.
+    pub fn id(&self) -> &JobId {
+        &self.new.id
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> JobKind {
+        self.new.task.kind()
+    }
+
+    /// Why it is a dead letter, if it is one.
+    pub fn death(&self) -> Option<&Failure> {
+        match (&self.state, &self.outcome) {
+            (JobState::Dead, Some(Outcome::Dead { reason })) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// In which way it was done, if it was.
+    pub fn done(&self) -> Option<Done> {
+        match (&self.state, &self.outcome) {
+            (JobState::Done, Some(Outcome::Done { how })) => Some(*how),
+            _ => None,
+        }
+    }
+
+    /// Why it was withdrawn, if it was.
+    pub fn cancelled(&self) -> Option<Cancelled> {
+        match (&self.state, &self.outcome) {
+            (JobState::Cancelled, Some(Outcome::Cancelled { why })) => Some(*why),
+            _ => None,
+        }
+    }
+
+    /// The message that points to the row.
+    pub fn message(&self) -> Message {
+        Message {
+            schema: MESSAGE_SCHEMA,
+            kind: self.kind(),
+            job_id: self.new.id.clone(),
+            generation: self.generation,
+            session_id: self.new.session_id.clone(),
+        }
+    }
+}
+
+/// How far an attempt got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It began.
+    Started,
+    /// It is about to write, or has written, the artist named in the attempt.
+    Writing,
+}
+
+/// One start of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Of which job.
+    pub job_id: JobId,
+    /// Of which generation.
+    pub generation: u32,
+    /// Its number within the generation, from 1.
+    pub number: u32,
+    /// When it began: the fence of its writes.
+    pub fence: Timestamp,
+    /// Which process ran it.
+    pub owner: String,
+    /// Which build that was.
+    pub build: String,
+    /// How far it got.
+    pub stage: Stage,
+    /// The artists it was about to write.
+    pub artist_ids: Vec<ArtistId>,
+    /// When it ended; an attempt without end whose lease ran out is an orphan.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+}
+
+/// What travels in the queue: a pointer, no payload, nothing personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// [`MESSAGE_SCHEMA`].
+    pub schema: u32,
+    /// What kind of job, for routing.
+    pub kind: JobKind,
+    /// Which row.
+    pub job_id: JobId,
+    /// Which generation of it.
+    pub generation: u32,
+    /// Which session.
+    pub session_id: SessionId,
+}
+
+/// Why bytes from a queue are no message of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOurs {
+    /// Not the JSON we write.
+    #[error("not a message of ours: {0}")]
+    Malformed(String),
+    /// A schema this build does not know.
+    #[error("message schema {0} is unknown to this build, which reads schema {MESSAGE_SCHEMA}; upgrade every process that reads this queue")]
+    Schema(u32),
+}
+
+/// Longest message accepted, bytes: ours are below 400.
+pub const MESSAGE_MAX_BYTES: usize = 4 * 1024;
+
+impl Message {
+    /// The message as sent.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a message holds strings and numbers only, which always serialise")
+    }
+
+    /// Reads what a queue delivered, which is hostile until checked.
+    ///
+    /// # Errors
+    /// [`NotOurs`] if the bytes are not a message that this build can read.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotOurs> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: u32,
+        }
+        if bytes.len() > MESSAGE_MAX_BYTES {
+            return Err(NotOurs::Malformed(format!("{} bytes, ours have at most {MESSAGE_MAX_BYTES}", bytes.len())));
+        }
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| NotOurs::Malformed(error.to_string()))?;
+        if head.schema != MESSAGE_SCHEMA {
+            return Err(NotOurs::Schema(head.schema));
+        }
+        serde_json::from_slice(bytes).map_err(|error| NotOurs::Malformed(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_wire_and_strangers_are_refused() {
+        let session = SessionId::new("daily-1");
+        let job = Job::created(NewJob::new(&session, "discover", Task::DiscoverStudios, None), Timestamp(1));
+        let message = job.message();
+        assert_eq!(Message::from_bytes(&message.to_bytes()), Ok(message));
+        assert_eq!(Message::from_bytes(br#"{"schema":9}"#), Err(NotOurs::Schema(9)));
+        for noise in [&b"noise"[..], b"{}", b"[1]", &[0xff; 8192]] {
+            assert!(matches!(Message::from_bytes(noise), Err(NotOurs::Malformed(_))));
+        }
+    }
+
+    #[test]
+    fn a_message_carries_no_name() {
+        let task = ScrapeTask {
+            studio_id: None,
+            name: "Ana Lima".into(),
+            instagram: Some("ana".into()),
+            entry: Url::parse("https://ana.example/").unwrap(),
+            own_site: true,
+        };
+        let new = NewJob::new(&SessionId::new("s"), "scrape", Task::ScrapeArtist(Box::new(task)), None);
+        let bytes = String::from_utf8(Job::created(new, Timestamp(1)).message().to_bytes()).unwrap();
+        assert!(!bytes.contains("Ana") && !bytes.contains("ana.example"), "{bytes}");
+    }
+}
