@@ -1,1 +1,54 @@
 //! The port through which alerts leave, and its sinks.
+//!
+//! An alert is owed by a row until a sink confirmed it (rule 19), so a sink may see one twice, never none.
+
+pub mod sinks;
+
+use crate::domain::clock::Timestamp;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// How urgent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Somebody should look in working hours.
+    Warning,
+    /// Somebody should look now.
+    Critical,
+}
+
+/// An alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Which rule, as `dead_letter`, `session_failed`, `sync_parked`: a section of `docs/OPERATIONS.md`.
+    pub kind: String,
+    /// How urgent.
+    pub severity: Severity,
+    /// What happened, to what, and what to do; no personal data.
+    pub text: String,
+    /// The id it is about.
+    pub subject: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a sink did not take an alert; it stays owed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("alert sink {sink} did not take the alert: {why}")]
+pub struct SinkError {
+    /// Which sink.
+    pub sink: String,
+    /// What happened.
+    pub why: String,
+}
+
+/// Where alerts go.
+#[async_trait]
+pub trait Sink: std::fmt::Debug + Send + Sync {
+    /// Its name.
+    fn name(&self) -> &str;
+
+    /// Delivers an alert; `Ok` means it was taken.
+    async fn deliver(&self, alert: &Alert) -> Result<(), SinkError>;
+}

@@ -68,7 +68,9 @@ impl Schedule {
                 format!("{minute} {hour} {dom} {month} {dow} {year}")
             }
             (None, [_, _, _, _, _]) => fields.join(" ") + " *",
-            _ => return Err(ScheduleError::Fields { text: trimmed.to_owned(), found: fields.len() }),
+            _ => {
+                return Err(ScheduleError::Fields { text: trimmed.to_owned(), found: fields.len() });
+            }
         };
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Required).build();
         let cron = parser.parse(&pattern).map_err(|error| ScheduleError::Field { text: trimmed.to_owned(), why: error.to_string() })?;

@@ -111,11 +111,8 @@ pub fn decide_identity(name: &str, readings: &[KeyReading]) -> Option<IdentityDe
     };
     let agrees = |reading: &KeyReading| reading.holder.as_ref().is_none_or(|holder| names_agree(&holder.name, name));
 
-    let oldest_live = usable
-        .iter()
-        .filter(|r| r.holder.is_some() && agrees(r))
-        .filter_map(|r| Some((r.holder.as_ref()?.created, held(r)?)))
-        .min();
+    let oldest_live =
+        usable.iter().filter(|r| r.holder.is_some() && agrees(r)).filter_map(|r| Some((r.holder.as_ref()?.created, held(r)?))).min();
     let smallest_open = usable.iter().filter(|r| r.holder.is_none()).filter_map(|r| held(r)).min();
     let id = match (oldest_live, smallest_open) {
         (Some((_, id)), _) => id,

@@ -376,7 +376,9 @@ pub enum NotOurs {
     #[error("not a message of ours: {0}")]
     Malformed(String),
     /// A schema this build does not know.
-    #[error("message schema {0} is unknown to this build, which reads schema {MESSAGE_SCHEMA}; upgrade every process that reads this queue")]
+    #[error(
+        "message schema {0} is unknown to this build, which reads schema {MESSAGE_SCHEMA}; upgrade every process that reads this queue"
+    )]
     Schema(u32),
 }
 

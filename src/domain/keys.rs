@@ -65,11 +65,8 @@ impl ArtistKeys {
     /// The keys of a record (002-R17): computed from its styles, place and handle, and from nothing else.
     pub fn of(id: &ArtistId, artist: &Artist) -> Self {
         let sort = location_sort(&artist.place(), id);
-        let mut styles: Vec<StyleKey> = artist
-            .styles
-            .iter()
-            .map(|style| StyleKey { gsi1pk: style_partition(&style.value), gsi1sk: sort.clone() })
-            .collect();
+        let mut styles: Vec<StyleKey> =
+            artist.styles.iter().map(|style| StyleKey { gsi1pk: style_partition(&style.value), gsi1sk: sort.clone() }).collect();
         styles.sort();
         styles.dedup();
         Self { styles, gsi2pk: artist.instagram.as_ref().map(|handle| instagram_partition(&handle.value)) }

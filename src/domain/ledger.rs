@@ -92,7 +92,8 @@ pub fn decide_begin(job: &Job, generation: u32, owner: &str, build: &str, ended:
     let orphans = job.orphans + u32::from(orphaned);
     if orphaned && limits.orphans > 0 && orphans % limits.orphans == 0 {
         let until = now.plus(limits.resend_first);
-        let job = Job { state: JobState::Parked, orphans, owner: None, line_at: now, not_before: until, alert: AlertDebt::Owed, ..job.clone() };
+        let job =
+            Job { state: JobState::Parked, orphans, owner: None, line_at: now, not_before: until, alert: AlertDebt::Owed, ..job.clone() };
         return Begin::ToEndOfLine(Box::new(job));
     }
     let fence = Timestamp(now.0.max(job.fence.0.saturating_add(1)));

@@ -141,10 +141,8 @@ pub struct Session {
 impl Session {
     /// A fresh session of a pipeline.
     pub fn created(pipeline: &str, steps: Vec<StepDefinition>, scheduled_for: Timestamp, trigger: Trigger, now: Timestamp) -> Self {
-        let steps = steps
-            .into_iter()
-            .map(|definition| Step { definition, state: StepState::Pending, started_at: None, ended_at: None })
-            .collect();
+        let steps =
+            steps.into_iter().map(|definition| Step { definition, state: StepState::Pending, started_at: None, ended_at: None }).collect();
         Self {
             id: SessionId::derived_from(pipeline, &scheduled_for.rfc3339()),
             pipeline: pipeline.to_owned(),

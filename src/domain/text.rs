@@ -24,7 +24,9 @@ fn fold_letter(c: char) -> impl Iterator<Item = char> {
         'œ' => &['o', 'e'],
         'ı' => &['i'],
         'þ' => &['t', 'h'],
-        _ => return FoldedLetter { single: Some(c), rest: [].iter() },
+        _ => {
+            return FoldedLetter { single: Some(c), rest: [].iter() };
+        }
     };
     FoldedLetter { single: None, rest: replaced.iter() }
 }

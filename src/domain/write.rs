@@ -83,7 +83,9 @@ pub fn decide_write(id: &ArtistId, current: Option<&ArtistRow>, intent: &Intent,
         Intent::Remove(life) => {
             match current {
                 None if *life != Life::Removed => return WriteDecision::Absent,
-                Some(row) if row.record.is_none() && row.life == *life => return WriteDecision::Absent,
+                Some(row) if row.record.is_none() && row.life == *life => {
+                    return WriteDecision::Absent;
+                }
                 _ => {}
             }
             None

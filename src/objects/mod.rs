@@ -1,1 +1,83 @@
-//! The object store: page cache, reports, evidence.
+//! The object store: page cache, reports, evidence. A thin layer over the `object_store` crate, which speaks both a local
+//! folder and S3.
+
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use std::sync::Arc;
+
+/// Why an object was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectsError {
+    /// The folder cannot be used.
+    #[error("the object folder {folder} cannot be used: {why}; create it or set `objects.folder`")]
+    Folder {
+        /// Which folder.
+        folder: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The store failed.
+    #[error("the object store failed at {key}: {why}")]
+    Failed {
+        /// Which object.
+        key: String,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// Objects by key.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    inner: Arc<dyn ObjectStore>,
+}
+
+impl Objects {
+    /// Objects in a local folder, which is made if it is absent.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Folder`] if it cannot be made or read.
+    pub fn in_folder(folder: &std::path::Path) -> Result<Self, ObjectsError> {
+        let refuse = |why: String| ObjectsError::Folder { folder: folder.display().to_string(), why };
+        std::fs::create_dir_all(folder).map_err(|error| refuse(error.to_string()))?;
+        let local = object_store::local::LocalFileSystem::new_with_prefix(folder).map_err(|error| refuse(error.to_string()))?;
+        Ok(Self { inner: Arc::new(local) })
+    }
+
+    /// Writes an object, replacing what was there.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`].
+    pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), ObjectsError> {
+        let path = Path::from(key);
+        self.inner.put(&path, PutPayload::from(bytes)).await.map(|_| ()).map_err(|error| failed(key, &error))
+    }
+
+    /// Reads an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`].
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectsError> {
+        let path = Path::from(key);
+        match self.inner.get(&path).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|error| failed(key, &error))?.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(key, &error)),
+        }
+    }
+
+    /// Deletes an object; one that is not there is deleted already.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`].
+    pub async fn delete(&self, key: &str) -> Result<(), ObjectsError> {
+        match self.inner.delete(&Path::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(key, &error)),
+        }
+    }
+}
+
+fn failed(key: &str, error: &object_store::Error) -> ObjectsError {
+    ObjectsError::Failed { key: key.to_owned(), why: error.to_string() }
+}

@@ -1,1 +1,216 @@
-//! Fetching that harms nobody: guard, robots, politeness, limits.
+//! Fetching that harms nobody: guard, robots, politeness, limits. [`Fetch`] is the port; [`visit`] is what jobs use.
+
+pub mod guard;
+pub mod http;
+pub mod limits;
+pub mod page_cache;
+pub mod politeness;
+pub mod robots;
+pub mod visit;
+
+use crate::domain::outcome::Category;
+use async_trait::async_trait;
+use std::time::Duration;
+use url::Url;
+
+/// A page as fetched: decoded text under the limits, nothing parsed.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FetchedPage {
+    /// What was asked for.
+    pub requested: Url,
+    /// Where it was found, after redirects.
+    pub url: Url,
+    /// HTTP status, 200 to 299.
+    pub status: u16,
+    /// The body, decoded to UTF-8.
+    pub text: String,
+    /// `X-Robots-Tag` values, as sent.
+    pub robots_tags: Vec<String>,
+    /// Bytes on the wire, headers not counted.
+    pub wire_bytes: u64,
+}
+
+impl std::fmt::Debug for FetchedPage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FetchedPage")
+            .field("url", &self.url.as_str())
+            .field("status", &self.status)
+            .field("text_bytes", &self.text.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which limit a response broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Time to connect.
+    Connect,
+    /// Time to the response's head.
+    Head,
+    /// Time between two pieces of the body.
+    Idle,
+    /// Time in all.
+    Total,
+    /// Size of the response's head.
+    HeaderBytes,
+    /// Bytes on the wire.
+    WireBytes,
+    /// Bytes after decompression.
+    DecodedBytes,
+    /// Redirects in a row, or in a circle.
+    Redirects,
+    /// Length or shape of a URL.
+    Url,
+}
+
+/// Why a page was not fetched: typed, and carrying what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The guard refuses the URL or an address it resolves to (rule 13).
+    #[error("refused by the guard: {0}")]
+    Guarded(String),
+    /// The name does not resolve.
+    #[error("{0} does not resolve")]
+    Dns(String),
+    /// Nobody accepts the connection, or it broke.
+    #[error("connection to {host} failed: {why}")]
+    Connection {
+        /// To whom.
+        host: String,
+        /// What happened.
+        why: String,
+    },
+    /// The certificate is not valid for the host.
+    #[error("the certificate of {host} is not accepted: {why}")]
+    Tls {
+        /// Of whom.
+        host: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A limit was reached.
+    #[error("{url} is over a limit: {limit:?}")]
+    OverLimit {
+        /// What was fetched.
+        url: String,
+        /// Which limit.
+        limit: Limit,
+    },
+    /// 404 or 410.
+    #[error("{url} is gone ({status})")]
+    Gone {
+        /// What was fetched.
+        url: String,
+        /// 404 or 410.
+        status: u16,
+    },
+    /// 429, or 503: come back later.
+    #[error("{url} asks to come back later ({status})")]
+    SlowDown {
+        /// What was fetched.
+        url: String,
+        /// The status.
+        status: u16,
+        /// `Retry-After`, if it was sent.
+        retry_after: Option<Duration>,
+    },
+    /// Another 5xx.
+    #[error("{url} answered {status}")]
+    Server {
+        /// What was fetched.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// 401, 403 or another refusal of us.
+    #[error("{url} refuses us ({status})")]
+    Blocked {
+        /// What was fetched.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// Not a page.
+    #[error("{url} is {content_type}, not a page")]
+    WrongType {
+        /// What was fetched.
+        url: String,
+        /// What it says it is.
+        content_type: String,
+    },
+    /// The response breaks HTTP or its declared encoding.
+    #[error("{url} sent an answer that cannot be read: {why}")]
+    BadResponse {
+        /// What was fetched.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl FetchError {
+    /// A short stable code for dead letters and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Guarded(_) => "guarded",
+            Self::Dns(_) => "dns",
+            Self::Connection { .. } => "connection",
+            Self::Tls { .. } => "tls",
+            Self::OverLimit { limit, .. } => match limit {
+                Limit::Connect => "connect_timeout",
+                Limit::Head => "head_timeout",
+                Limit::Idle => "idle_timeout",
+                Limit::Total => "total_timeout",
+                Limit::HeaderBytes => "headers_too_large",
+                Limit::WireBytes => "body_too_large",
+                Limit::DecodedBytes => "decoded_too_large",
+                Limit::Redirects => "too_many_redirects",
+                Limit::Url => "url_over_limit",
+            },
+            Self::Gone { .. } => "gone",
+            Self::SlowDown { .. } => "slow_down",
+            Self::Server { .. } => "server_error",
+            Self::Blocked { .. } => "blocked",
+            Self::WrongType { .. } => "wrong_type",
+            Self::BadResponse { .. } => "bad_response",
+        }
+    }
+
+    /// What kind of failure it is for the ledger.
+    pub fn category(&self) -> Category {
+        match self {
+            Self::Dns(_) | Self::Connection { .. } | Self::SlowDown { .. } | Self::Server { .. } => Category::Transient,
+            Self::OverLimit { limit: Limit::Connect | Limit::Head | Limit::Idle | Limit::Total, .. } => Category::Transient,
+            Self::Blocked { .. } => Category::Blocked,
+            Self::Guarded(_)
+            | Self::Tls { .. }
+            | Self::OverLimit { .. }
+            | Self::Gone { .. }
+            | Self::WrongType { .. }
+            | Self::BadResponse { .. } => Category::Data,
+        }
+    }
+}
+
+/// Fetches one URL through the guard. Redirects are not followed inside: the caller asks again, so that robots, denylist
+/// and the hold on the host are checked at each hop.
+#[async_trait]
+pub trait Fetch: std::fmt::Debug + Send + Sync {
+    /// Fetches `url`, without following a redirect to another URL: a redirect is answered as [`Hop::Redirect`].
+    async fn fetch(&self, url: &Url) -> Result<Hop, FetchError>;
+}
+
+/// What one request led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hop {
+    /// A page.
+    Page(FetchedPage),
+    /// Somewhere else; the caller decides whether to go there.
+    Redirect {
+        /// The status, 301 to 308.
+        status: u16,
+        /// The target, resolved against the URL asked for; not yet guarded.
+        to: Url,
+    },
+}

@@ -1,1 +1,69 @@
-//! The store port: artists, keys, the ledger of jobs, sessions, leases.
+//! The store port: artists and their keys, identity, evidence, the ledger of jobs, sessions, hosts, leases, denylist, audit.
+//!
+//! Every operation promises *resumability, never atomicity* (rule 6): it may be made of ordered, idempotent steps, a crash
+//! between two of them leaves something that repeating the operation completes, and nothing outside an adapter relies on
+//! one commit. Policy is in `domain`; an adapter applies decided rows by compare-and-set.
+
+mod artists;
+pub mod host_holds;
+mod ledger;
+mod operations;
+mod sessions;
+pub mod sqlite;
+
+pub use artists::{ArtistStore, EvidenceStore, IdentityStore, PutAnswer, StyleEntry, StylePage, StyleQuery};
+pub use ledger::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage};
+pub use operations::{AuditRow, Denylist, HostAnswer, HostHolds, HostTicket, LeaseStore, Meta, SightingStore, StudioStore};
+pub use sessions::SessionStore;
+
+use crate::domain::ErrorClass;
+
+/// Everything a backend keeps; one value implements it all.
+pub trait Store:
+    ArtistStore
+    + IdentityStore
+    + EvidenceStore
+    + Ledger
+    + SessionStore
+    + StudioStore
+    + SightingStore
+    + LeaseStore
+    + Denylist
+    + Meta
+    + std::fmt::Debug
+    + Send
+    + Sync
+{
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Busy, out of space, or not reachable. A write that answered so is *unknown*: repeat it, it is idempotent.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// A stored value cannot be read.
+    #[error("stored {what} cannot be read: {why}; run `inkdex doctor`")]
+    Corrupt {
+        /// Which value, by table and key.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The database is not one that this build may use.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    /// What a caller may do about it.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unavailable(_) => ErrorClass::Transient,
+            Self::Corrupt { .. } | Self::Refused(_) => ErrorClass::Permanent,
+        }
+    }
+}
+
+/// The result of a store operation.
+pub type StoreResult<T> = Result<T, StoreError>;

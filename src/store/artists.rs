@@ -1,0 +1,103 @@
+//! The store port for artists: rows, key tables, identity and evidence.
+
+use crate::domain::artist::ArtistRow;
+use crate::domain::facts::EvidenceRow;
+use crate::domain::identity::{IdentityKey, KeyState};
+use crate::domain::ids::ArtistId;
+use crate::domain::write::PutRow;
+use crate::store::StoreResult;
+use async_trait::async_trait;
+
+/// Answer to a compare-and-set of an artist's row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PutAnswer {
+    /// The row stands, its keys are projected, the change (if any) is in the feed.
+    Committed,
+    /// Another row stands: decide again from it.
+    Conflict(Option<Box<ArtistRow>>),
+}
+
+/// Whose entries of the style table are asked for (002-C8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StyleQuery {
+    /// `STYLE#{slug}`.
+    pub gsi1pk: String,
+    /// The beginning of the sort key, as `LOCATION#UK#LONDON#`.
+    pub gsi1sk_prefix: String,
+    /// Entries at most.
+    pub limit: usize,
+    /// The sort key after which to go on.
+    pub after: Option<String>,
+}
+
+/// One verified entry of the style table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StyleEntry {
+    /// The sort key, to go on from.
+    pub gsi1sk: String,
+    /// The row it was verified against.
+    pub row: ArtistRow,
+}
+
+/// A page of the style table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StylePage {
+    /// Entries in the order of their sort keys.
+    pub entries: Vec<StyleEntry>,
+    /// The sort key to go on from; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Artists' rows, their key tables and the writing side of the change feed.
+#[async_trait]
+pub trait ArtistStore {
+    /// The row of an artist, deleted ones included (then without a record).
+    async fn artist(&self, id: &ArtistId) -> StoreResult<Option<ArtistRow>>;
+
+    /// Puts a decided row if `put.expected` still stands.
+    ///
+    /// A committed change is in the feed at least once, and its keys are what `put.keys` says: rows of `put.stale` are
+    /// gone. A write that only raises the fence makes no feed entry. After an error the write is *unknown*.
+    async fn put_artist(&self, put: &PutRow) -> StoreResult<PutAnswer>;
+
+    /// Repeats the feed entry and the keys of the row as it stands (rule 2: after a start without outcome). Harmless.
+    async fn repeat_projections(&self, id: &ArtistId) -> StoreResult<()>;
+
+    /// A page of the style table; every entry is verified against its row, ghosts are left out.
+    async fn by_style(&self, query: &StyleQuery) -> StoreResult<StylePage>;
+
+    /// The live artist of `INSTAGRAM#{handle}`, verified against its row.
+    async fn by_instagram(&self, gsi2pk: &str) -> StoreResult<Option<ArtistRow>>;
+
+    /// Rows in the order of their ids after `after`, deleted ones included: for reconcile and rebuild.
+    async fn scan_artists(&self, after: Option<&ArtistId>, limit: usize) -> StoreResult<Vec<ArtistRow>>;
+}
+
+/// The identity table (rule 9): `key → artist`, insert-if-absent.
+#[async_trait]
+pub trait IdentityStore {
+    /// What a key says, read serially: it sees every committed claim.
+    async fn identity(&self, key: &IdentityKey) -> StoreResult<Option<KeyState>>;
+
+    /// Points a key by compare-and-set. `Ok(None)`: done (also if it said so already). `Ok(Some(state))`: it says this instead.
+    async fn point_identity(&self, key: &IdentityKey, expected: Option<&KeyState>, new: &KeyState) -> StoreResult<Option<KeyState>>;
+
+    /// The keys that name an artist.
+    async fn identities_of(&self, id: &ArtistId) -> StoreResult<Vec<IdentityKey>>;
+
+    /// Forgets the keys that name an artist: after removal, the denylist's hashes stand in their place.
+    async fn forget_identities(&self, id: &ArtistId) -> StoreResult<()>;
+}
+
+/// Evidence: what each source said last. IndexSync never reads it.
+#[async_trait]
+pub trait EvidenceStore {
+    /// Puts the evidence of a source unless a newer reading (higher fence) stands. Answers whether it stands now.
+    async fn put_evidence(&self, row: &EvidenceRow) -> StoreResult<bool>;
+
+    /// The evidence of an artist, one row a source.
+    async fn evidence_of(&self, id: &ArtistId) -> StoreResult<Vec<EvidenceRow>>;
+
+    /// Drops the evidence of an artist: on removal, or when a source no longer names it.
+    async fn drop_evidence(&self, id: &ArtistId, source_key: Option<&str>) -> StoreResult<()>;
+}

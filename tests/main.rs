@@ -1,0 +1,4 @@
+//! The one integration binary: contracts of the ports, the pipeline, the web, faults, and rules of the house.
+
+mod contracts;
+mod support;
