@@ -45,6 +45,8 @@ pub struct ScrapeTask {
     pub entry: Url,
     /// Whether `entry` is the artist's own site.
     pub own_site: bool,
+    /// The page of the studio's site that names the artist: read again, from the session's pages, for what it adds.
+    pub listed_on: Option<Url>,
 }
 
 /// The names of tasks, in the order of the daily pipeline.
@@ -351,6 +353,20 @@ pub struct Attempt {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// What it used.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// What an attempt used of the web.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Requests sent.
+    pub requests: u64,
+    /// Bytes received on the wire, headers not counted.
+    pub wire_bytes: u64,
+    /// Pages that another job of the session had fetched.
+    pub cached_pages: u64,
 }
 
 /// What travels in the queue: a pointer, no payload, nothing personal.
@@ -435,6 +451,7 @@ mod tests {
             instagram: Some("ana".into()),
             entry: Url::parse("https://ana.example/").unwrap(),
             own_site: true,
+            listed_on: None,
         };
         let new = NewJob::new(&SessionId::new("s"), "scrape", Task::ScrapeArtist(Box::new(task)), None);
         let bytes = String::from_utf8(Job::created(new, Timestamp(1)).message().to_bytes()).unwrap();

@@ -118,6 +118,7 @@ pub fn decide_begin(job: &Job, generation: u32, owner: &str, build: &str, ended:
         artist_ids: Vec::new(),
         ended_at: None,
         outcome: None,
+        usage: crate::domain::job::Usage::default(),
     };
     Begin::Start(Box::new(Started { job: row, attempt }))
 }

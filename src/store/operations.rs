@@ -128,6 +128,12 @@ pub trait Meta {
     /// Sets a value if it says `expected`. Answers what it says instead, if it does.
     async fn put_meta(&self, key: &str, expected: Option<&str>, new: &str) -> StoreResult<Option<Option<String>>>;
 
+    /// Values whose keys begin with `prefix`, in the order of their keys.
+    async fn metas(&self, prefix: &str, limit: usize) -> StoreResult<Vec<(String, String)>>;
+
+    /// Forgets a value.
+    async fn drop_meta(&self, key: &str) -> StoreResult<()>;
+
     /// Appends an audit row.
     async fn audit(&self, row: &AuditRow) -> StoreResult<()>;
 

@@ -1,0 +1,87 @@
+//! Configuration of what surrounds the work: data, HTTP, alerts, privacy, logs.
+
+use crate::config::section::section;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+section! {
+    /// Where data lies.
+    DataConfig in "data" {
+        /// Folder of the embedded database, the search index and the objects. Made at the first start.
+        folder: PathBuf = PathBuf::from("inkdex-data");
+    }
+}
+
+impl DataConfig {
+    /// The embedded database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("inkdex.db")
+    }
+
+    /// The embedded search index.
+    pub fn index(&self) -> PathBuf {
+        self.folder.join("index")
+    }
+
+    /// Pages, reports and evidence.
+    pub fn objects(&self) -> PathBuf {
+        self.folder.join("objects")
+    }
+}
+
+section! {
+    /// Which implementation stands behind each port.
+    BackendsConfig in "backends" {
+        /// Store of artists, ledger and sessions.
+        store: String = "embedded".to_owned(), |name| name == "embedded" => "`embedded`, the only store of this build";
+        /// Queue of messages.
+        queue: String = "embedded".to_owned(), |name| name == "embedded" => "`embedded`, the only queue of this build";
+        /// Search index.
+        search: String = "embedded".to_owned(), |name| name == "embedded" => "`embedded`, the only index of this build";
+        /// Object store.
+        objects: String = "folder".to_owned(), |name| name == "folder" => "`folder`, the only object store of this build";
+    }
+}
+
+section! {
+    /// HTTP: the search page, the public API, the admin API.
+    ServerConfig in "server" {
+        /// Address and port to listen at. The admin API has no keys yet, so anything but loopback is refused with it.
+        bind: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8600);
+        /// Whether the admin API is served.
+        admin: bool = true;
+        /// How long a request's body may take, milliseconds.
+        body_deadline_ms: u64 = 5_000, |ms| (10..=60_000).contains(ms) => "10 to 60000";
+    }
+}
+
+section! {
+    /// Alerts: what a row owes is delivered to every sink named here.
+    AlertsConfig in "alerts" {
+        /// Write alerts to the log.
+        log: bool = true;
+        /// Append alerts to this file, one JSON object a line. Empty: no file.
+        file: PathBuf = PathBuf::new();
+        /// How often owed alerts are looked for, milliseconds.
+        every_ms: u64 = 1_000, |ms| (10..=600_000).contains(ms) => "10 to 600000";
+    }
+}
+
+section! {
+    /// Removal of people, for good.
+    PrivacyConfig in "privacy" {
+        /// File with the key of the denylist's hashes. Empty: `denylist.key` in the data folder, made at the first start.
+        /// Whoever loses it cannot recognise removed people again, so a lost or changed key refuses the start.
+        hash_key_file: PathBuf = PathBuf::new();
+    }
+}
+
+section! {
+    /// Logs, on standard error.
+    LogConfig in "log" {
+        /// Filter, as `info` or `inkdex=debug,warn`.
+        filter: String = "info".to_owned();
+        /// `text` for people or `json` for programs.
+        format: String = "text".to_owned(), |format| matches!(format.as_str(), "text" | "json") => "`text` or `json`";
+    }
+}

@@ -1,0 +1,164 @@
+//! Configuration of the work: discovery, fetching, workers, ledger, pipeline, sync.
+
+use crate::config::section::section;
+use crate::domain::backoff::RetryDelay;
+use crate::domain::ledger::LedgerLimits;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+section! {
+    /// Sources of studios.
+    DiscoveryConfig in "discovery" {
+        /// Studio files (YAML, JSON or CSV): name, website, place, optional lat, lon, place_id.
+        studio_files: Vec<PathBuf> = Vec::new();
+        /// Refuse a studio file with any bad entry instead of going on with the good ones.
+        strict: bool = false;
+    }
+}
+
+/// An exact host, or `*.suffix`, that is reached at a fixed address: for tests and demos, never for the public web.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MappedHost {
+    /// `studio.example` or `*.example`.
+    pub host: String,
+    /// The address to connect to instead of resolving the name.
+    pub address: IpAddr,
+    /// The port to connect to.
+    pub port: u16,
+    /// Milliseconds between two requests to this host.
+    pub spacing_ms: u64,
+}
+
+section! {
+    /// Fetching: politeness and limits.
+    FetchConfig in "fetch" {
+        /// Who we say we are; the page behind the link explains the bot and takes complaints.
+        user_agent: String = "Inkdex/0.1 (+https://inkdex.example/bot)".to_owned(), |agent| !agent.trim().is_empty() => "not empty";
+        /// Milliseconds between two requests to a host, unless its robots.txt asks for more.
+        spacing_ms: u64 = 1_000, |ms| *ms >= 200 => "at least 200; only mapped hosts may be visited faster";
+        /// Requests per second to one public address, over all hosts at it.
+        per_address_rps: u32 = 4, |rps| (1..=100).contains(rps) => "1 to 100";
+        /// Milliseconds to connect.
+        connect_ms: u64 = 5_000, |ms| (10..=60_000).contains(ms) => "10 to 60000";
+        /// Milliseconds to the head of the answer.
+        head_ms: u64 = 10_000, |ms| (10..=60_000).contains(ms) => "10 to 60000";
+        /// Milliseconds between two pieces of the body.
+        idle_ms: u64 = 10_000, |ms| (10..=60_000).contains(ms) => "10 to 60000";
+        /// Milliseconds for a request in all.
+        total_ms: u64 = 30_000, |ms| (10..=300_000).contains(ms) => "10 to 300000";
+        /// Bytes of a page on the wire.
+        wire_bytes: u64 = 2_000_000, |bytes| (1_000..=100_000_000).contains(bytes) => "1000 to 100000000";
+        /// Bytes of a page after decompression.
+        decoded_bytes: u64 = 5_000_000, |bytes| (1_000..=100_000_000).contains(bytes) => "1000 to 100000000";
+        /// Pages read of one site in one session.
+        pages_per_site: usize = 12, |pages| (1..=200).contains(pages) => "1 to 200";
+        /// Milliseconds of parsing a page.
+        parse_ms: u64 = 500, |ms| (1..=60_000).contains(ms) => "1 to 60000";
+        /// Nodes of a parsed page.
+        parse_nodes: usize = 300_000, |nodes| (100..=5_000_000).contains(nodes) => "100 to 5000000";
+        /// Depth of a parsed page.
+        parse_depth: usize = 512, |depth| (16..=10_000).contains(depth) => "16 to 10000";
+        /// Hosts reached at fixed addresses. Each is warned about at the start.
+        hosts: Vec<MappedHost> = Vec::new();
+    }
+}
+
+section! {
+    /// The pool of scraping workers: it grows and shrinks with the depth of the queue.
+    WorkersConfig in "workers" {
+        /// Fewest jobs in work at once.
+        min: usize = 2, |n| (1..=1_000).contains(n) => "1 to 1000";
+        /// Most jobs in work at once.
+        max: usize = 16, |n| (1..=1_000).contains(n) => "1 to 1000";
+        /// Waiting jobs per worker above which the pool grows.
+        jobs_per_worker: usize = 4, |n| (1..=10_000).contains(n) => "1 to 10000";
+        /// How often the pool's size is looked at, milliseconds.
+        resize_every_ms: u64 = 1_000, |ms| (10..=60_000).contains(ms) => "10 to 60000";
+        /// Pages parsed at once.
+        parsers: usize = 2, |n| (1..=256).contains(n) => "1 to 256";
+        /// How often the leases of running jobs are extended, milliseconds.
+        extend_lease_ms: u64 = 20_000, |ms| (10..=600_000).contains(ms) => "10 to 600000";
+        /// A job that makes no progress for this long is given up, milliseconds.
+        stall_ms: u64 = 120_000, |ms| (100..=3_600_000).contains(ms) => "100 to 3600000";
+        /// Milliseconds a suspect's child process may take for one page.
+        child_ms: u64 = 5_000, |ms| (50..=600_000).contains(ms) => "50 to 600000";
+        /// Megabytes of memory a suspect's child process may have.
+        child_mb: u64 = 512, |mb| (64..=16_384).contains(mb) => "64 to 16384";
+        /// Milliseconds for a graceful stop to finish running jobs; what is left is released.
+        drain_ms: u64 = 20_000, |ms| (0..=25_000).contains(ms) => "0 to 25000";
+    }
+}
+
+section! {
+    /// Attempts, leases and re-sends.
+    LedgerConfig in "ledger" {
+        /// Attempts that may end in a counted outcome before a job is a dead letter.
+        max_attempts: u32 = 5, |n| (1..=100).contains(n) => "1 to 100";
+        /// Deaths of a job's worker, seen by the living parent, before it is quarantined.
+        max_deaths: u32 = 3, |n| (1..=100).contains(n) => "1 to 100";
+        /// Starts without outcome after which a job goes to the end of its line and an alert is owed.
+        max_orphans: u32 = 10, |n| (1..=1_000).contains(n) => "1 to 1000";
+        /// Milliseconds an attempt holds its job without extending.
+        lease_ms: u64 = 60_000, |ms| (20..=43_200_000).contains(ms) => "20 to 43200000";
+        /// Milliseconds after a send at which a message that was not started is sent again; doubles each time.
+        resend_ms: u64 = 600_000, |ms| (20..=86_400_000).contains(ms) => "20 to 86400000";
+        /// The longest such wait, milliseconds.
+        resend_max_ms: u64 = 21_600_000, |ms| (20..=864_000_000).contains(ms) => "20 to 864000000";
+        /// Delay before the first retry, milliseconds.
+        retry_ms: u64 = 5_000, |ms| (1..=3_600_000).contains(ms) => "1 to 3600000";
+        /// The longest delay before a retry, milliseconds.
+        retry_max_ms: u64 = 900_000, |ms| (1..=86_400_000).contains(ms) => "1 to 86400000";
+        /// How often due, lost and parked jobs are looked for, milliseconds.
+        sweep_every_ms: u64 = 500, |ms| (5..=600_000).contains(ms) => "5 to 600000";
+        /// Jobs of one host that may be sent or running at once.
+        jobs_per_host: usize = 2, |n| (1..=100).contains(n) => "1 to 100";
+    }
+}
+
+impl LedgerConfig {
+    /// The limits as the ledger's decisions take them.
+    pub fn limits(&self) -> LedgerLimits {
+        LedgerLimits {
+            counted: self.max_attempts,
+            deaths: self.max_deaths,
+            orphans: self.max_orphans,
+            lease: Duration::from_millis(self.lease_ms),
+            resend_first: Duration::from_millis(self.resend_ms),
+            resend_max: Duration::from_millis(self.resend_max_ms),
+            retry: RetryDelay { interval_ms: self.retry_ms, rate: 2.0, max_ms: self.retry_max_ms },
+        }
+    }
+}
+
+section! {
+    /// The nightly run.
+    PipelineConfig in "pipeline" {
+        /// The pipeline's definition. Empty: the built-in `config/pipelines/daily.yaml`.
+        file: PathBuf = PathBuf::new();
+        /// Whether the schedule fires at all.
+        scheduled: bool = true;
+        /// Whether a run missed while the daemon was down is caught up, once.
+        catch_up: bool = true;
+        /// How often schedule and sessions are looked at, milliseconds.
+        tick_ms: u64 = 500, |ms| (5..=60_000).contains(ms) => "5 to 60000";
+    }
+}
+
+section! {
+    /// From the change feed to the search index.
+    SyncConfig in "sync" {
+        /// Changes taken at once.
+        batch: usize = 500, |n| (1..=10_000).contains(n) => "1 to 10000";
+        /// Milliseconds to wait for further changes before a batch is indexed.
+        linger_ms: u64 = 20, |ms| *ms <= 1_000 => "0 to 1000";
+        /// Attempts for a document's own failure before it is parked (an outage counts for none).
+        item_attempts: u32 = 3, |n| (1..=100).contains(n) => "1 to 100";
+        /// Documents parked within an hour above which the shard halts: a broken mapping is no bad record.
+        parked_per_hour: usize = 100, |n| (1..=100_000).contains(n) => "1 to 100000";
+        /// Days after which tombstones leave the index.
+        tombstone_days: u32 = 7, |n| (4..=365).contains(n) => "4 to 365, above the feed's 3 days";
+    }
+}
