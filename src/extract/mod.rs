@@ -1,1 +1,27 @@
 //! From the text of pages to evidenced facts; pure, one extractor a file.
+//!
+//! The way of a page: text → budgeted parse (`parse`) → flat outline (`outline`) → extractors (`EXTRACTORS`) →
+//! [`PageFindings`]. The way of a site: [`SiteReader`] chooses pages, and [`SiteReader::finish`] weighs all findings.
+
+mod extractors;
+mod finding;
+mod lexicon;
+mod outline;
+mod parse;
+mod places;
+mod read;
+mod site;
+mod styles;
+mod text;
+
+pub use extractors::{EXTRACTORS, Extractor, PageView};
+pub use extractors::handles::{Profile, normal_handle, profile_of};
+pub use finding::{
+    Basis, Card, Field, Finding, PageFindings, PageLink, PageRole, Place, PostalAddress, Value,
+};
+pub use parse::{ParseBudget, ParseLimits, ParseStop};
+pub use read::read_page;
+pub use site::facts::{ArtistFacts, Evidence, Located, Member, SiteFacts, SiteKind};
+pub use site::member::{MemberHint, member_facts};
+pub use site::reader::{Miss, SiteLimits, SiteReader};
+pub use styles::{Style, Styles, VocabularyError};

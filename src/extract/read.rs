@@ -1,0 +1,136 @@
+//! Reads one page: parse, outline, cards, extractors, and the page's own wishes.
+
+use super::extractors::{self, PageView, cards, signals};
+use super::finding::{Card, Field, Finding, MAX_CARDS, MAX_FINDINGS, MAX_LINKS, PageFindings, PageLink, PageRole, Place};
+use super::lexicon;
+use super::outline::{Outline, outline};
+use super::parse::{ParseBudget, ParseStop, parse};
+use super::styles::Styles;
+use super::text::{clean, cut, fold};
+use std::borrow::Cow;
+use url::Url;
+
+/// Parses and reads one page under a budget. `text` is decoded; what it costs is checked between pieces.
+pub fn read_page(url: &Url, text: &str, vocabulary: &Styles, budget: &ParseBudget<'_>) -> Result<PageFindings, ParseStop> {
+    let html = parse(text, budget)?;
+    let page = outline(&html, url, budget)?;
+    drop(html);
+    let heading = page.blocks.iter().find(|block| block.level == 1).map(|block| block.line()).unwrap_or_default();
+    let role = role_of_page(&page, &heading);
+    let spans = cards::find(&page, role, vocabulary);
+    budget.check_time()?;
+    let view = PageView { url, outline: &page, styles: vocabulary, role, spans: &spans };
+    let (findings, people) = extractors::run(&view);
+    budget.check_time()?;
+    let mut cards: Vec<Card> = spans.iter().enumerate().map(|(index, span)| card(&view, span, index as u16, &findings)).collect();
+    cards.extend(people);
+    cards.truncate(MAX_CARDS);
+    let robots = page.metas.iter().filter(|(name, _)| matches!(name.as_str(), "robots" | "googlebot" | "inkdex")).map(|(_, value)| value.to_lowercase()).collect::<Vec<_>>().join(",");
+    let asks = |words: &[&str]| robots.split([',', ' ', ';']).any(|word| words.contains(&word));
+    let nofollow = asks(&["nofollow", "none"]);
+    let mut findings = findings;
+    findings.truncate(MAX_FINDINGS);
+    Ok(PageFindings {
+        url: url.clone(),
+        canonical: canonical(&page, url),
+        noindex: asks(&["noindex", "none", "noai", "noimageai"]),
+        nofollow,
+        lang: page.lang.clone(),
+        title: page.title.clone(),
+        heading: clean(&heading, 200),
+        role,
+        links: links(&view, nofollow),
+        cards,
+        findings,
+        signals: signals::read(&page),
+    })
+}
+
+fn canonical(page: &Outline, url: &Url) -> Option<Url> {
+    let (_, href) = page.head_links.iter().find(|(rel, _)| rel.split(' ').any(|part| part == "canonical"))?;
+    page.base.join(href).ok().filter(|target| target.host_str() == url.host_str() && target.scheme().starts_with("http"))
+}
+
+/// What a page is for: its title without the name of the site, else its first heading.
+fn role_of_page(page: &Outline, heading: &str) -> PageRole {
+    let by_title = page.title.split(['|', '–', '—', '·', ':', '•']).flat_map(|part| part.split(" - ")).map(lexicon::role_exact).find(|role| *role != PageRole::Other);
+    let by_heading = lexicon::role_of(heading);
+    match (by_title, by_heading) {
+        (Some(title), PageRole::Other) => title,
+        (_, heading) if heading != PageRole::Other => heading,
+        _ => PageRole::Other,
+    }
+}
+
+fn links(view: &PageView<'_>, nofollow: bool) -> Vec<PageLink> {
+    let mut out: Vec<PageLink> = Vec::new();
+    for (index, link) in view.outline.links.iter().enumerate() {
+        let Some(mut url) = link.url.clone().filter(|url| matches!(url.scheme(), "http" | "https")) else { continue };
+        if link.href.starts_with('#') || out.len() >= MAX_LINKS {
+            continue;
+        }
+        url.set_fragment(None);
+        let role = lexicon::role_of(&link.text);
+        let card = view.card_of_link(index as u32);
+        if let Some(known) = out.iter_mut().find(|known| known.url == url && known.place == link.place && known.card == card) {
+            if known.role == PageRole::Other {
+                known.role = role;
+            }
+            continue;
+        }
+        out.push(PageLink { url, text: cut(&link.text, 120).to_owned(), nofollow: nofollow || link.rel.contains("nofollow"), place: link.place, role, card });
+    }
+    out
+}
+
+fn card(view: &PageView<'_>, span: &cards::Span, index: u16, findings: &[Finding]) -> Card {
+    let of = |field: Field, least: f32| {
+        let mut out: Vec<String> = Vec::new();
+        for finding in findings.iter().filter(|finding| finding.card == Some(index) && finding.field == field && finding.confidence >= least && finding.place != Place::Credit) {
+            if let Some(text) = finding.value.text() {
+                if !out.iter().any(|known| fold(known) == fold(text)) {
+                    out.push(text.to_owned());
+                }
+            }
+        }
+        out.truncate(200);
+        out
+    };
+    let page = view.outline;
+    let own_site = page.links.get(span.links.start as usize..span.links.end as usize).into_iter().flatten().filter_map(|link| link.url.as_ref().map(|url| (link, url))).find(|(link, url)| {
+        matches!(url.scheme(), "http" | "https")
+            && extractors::handles::profile_of(url).is_none()
+            && !super::site::reader::same_site(url, view.url)
+            && lexicon::role_of(&link.text) != PageRole::Booking
+            && !is_service(url)
+    });
+    let bio = findings.iter().filter(|finding| finding.card == Some(index) && finding.field == Field::Bio).filter_map(|finding| finding.value.text()).collect::<Vec<_>>().join(" ");
+    Card {
+        name: span.name.clone(),
+        role: span.role.clone(),
+        instagram: of(Field::Instagram, 0.3),
+        socials: of(Field::Social, 0.3),
+        own_site: own_site.map(|(_, url)| url.clone()),
+        page: cards::page_of(page, span, view.url),
+        styles: of(Field::Style, 0.4),
+        emails: of(Field::Email, 0.2),
+        phones: of(Field::Phone, 0.2),
+        images: of(Field::Image, 0.2).iter().filter_map(|link| Url::parse(link).ok()).collect(),
+        bio: (!bio.is_empty()).then(|| cut(&bio, 2_000).to_owned()),
+        not_artist: span.not_artist.clone(),
+        group: span.group.clone(),
+        named_artist: span.named_artist,
+        extractor: Cow::Borrowed("cards"),
+    }
+}
+
+/// Booking desks, map and payment services: a link there is not somebody's own site.
+fn is_service(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    [
+        "google.", "goo.gl", "calendly.com", "as.me", "acuityscheduling.com", "square.site", "squareup.com", "booksy.com", "fresha.com", "vagaro.com", "setmore.com", "paypal.", "stripe.com", "typeform.com", "forms.gle", "jotform.com", "tattoodo.com", "inkde.sk", "apple.com", "venmo.com",
+        "cash.app", "youtu.be", "spotify.com", "etsy.com", "eventbrite.", "tripadvisor.", "yelp.", "trustpilot.", "airtable.com", "notion.site", "simplybook.", "treatwell.", "salonized.com", "planity.com", "github.com", "waze.com", "openstreetmap.org",
+    ]
+    .iter()
+    .any(|mark| host.contains(mark))
+}

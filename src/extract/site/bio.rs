@@ -1,0 +1,69 @@
+//! The text about the artist or the studio: the best paragraph and what stands beside it.
+
+use super::super::finding::{Field, Finding, Place};
+use super::super::text::{cut, fold};
+use super::facts::SiteKind;
+use super::resolve::Site;
+
+/// Longest text kept, in characters.
+const MAX_BIO: usize = 1_800;
+
+fn parts(finding: &Finding) -> (String, Option<usize>) {
+    match finding.context.rsplit_once('#') {
+        Some((heading, index)) => (heading.to_owned(), index.parse().ok()),
+        None => (String::new(), None),
+    }
+}
+
+/// Chooses the text.
+pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
+    let mut best: Option<(f32, usize, usize)> = None;
+    for (at, page) in site.pages.iter().enumerate() {
+        if site.is_member_page(page) && site.kind == SiteKind::Studio {
+            continue;
+        }
+        for (index, finding) in page.findings.iter().enumerate().filter(|(_, finding)| finding.field == Field::Bio) {
+            if finding.card.is_some() && site.kind == SiteKind::Studio {
+                continue;
+            }
+            let weight = finding.confidence + if at == 0 { 0.06 } else { 0.0 } - 0.01 * at as f32;
+            if best.is_none_or(|(known, ..)| weight > known) {
+                best = Some((weight, at, index));
+            }
+        }
+    }
+    let (weight, at, index) = best?;
+    let page = &site.pages[at];
+    let chosen = &page.findings[index];
+    let (heading, Some(place)) = parts(chosen) else {
+        let text = chosen.value.text()?.to_owned();
+        site.note("bio", cut(&text, 80), &page.url.clone(), "meta", weight);
+        return Some(text);
+    };
+    // Paragraphs under the same heading belong together.
+    let mut lines: Vec<(usize, &str)> = Vec::new();
+    for finding in page.findings.iter().filter(|finding| finding.field == Field::Bio && !matches!(finding.place, Place::Meta | Place::JsonLd)) {
+        let (other, Some(line)) = parts(finding) else { continue };
+        if other == heading && line.abs_diff(place) <= 12 && finding.confidence > 0.15 {
+            lines.extend(finding.value.text().map(|text| (line, text)));
+        }
+    }
+    lines.sort_by_key(|(line, _)| *line);
+    let mut out = String::new();
+    let mut seen: Vec<String> = Vec::new();
+    for (_, text) in lines {
+        let folded = fold(text);
+        if seen.contains(&folded) {
+            continue;
+        }
+        seen.push(folded);
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(text);
+    }
+    let out = cut(&out, MAX_BIO).to_owned();
+    let url = page.url.clone();
+    site.note("bio", cut(&out, 80), &url, "bio", weight);
+    Some(out)
+}

@@ -1,0 +1,210 @@
+//! Chooses the pages of a site without doing any fetching: says what is next and is fed what came back.
+
+use super::super::finding::{PageFindings, PageLink, PageRole, Place};
+use super::super::styles::Styles;
+use super::facts::SiteFacts;
+use super::resolve;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use url::Url;
+
+/// How much of a site is read.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct SiteLimits {
+    /// Pages at most, the entry included; missed ones count.
+    pub pages: usize,
+    /// Clicks from the entry.
+    pub depth: u8,
+    /// Pages beyond `pages` that only pages of single artists may use.
+    pub artist_pages: usize,
+}
+
+impl Default for SiteLimits {
+    fn default() -> Self {
+        Self { pages: 12, depth: 2, artist_pages: 12 }
+    }
+}
+
+/// Why a page of the plan brought nothing.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Miss {
+    /// 404, 410.
+    Gone,
+    /// robots.txt forbids it.
+    Forbidden,
+    /// Too large, too deep, too slow, not a page, or an answer that may change later.
+    Failed,
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    url: Url,
+    role: PageRole,
+    depth: u8,
+    /// Reached from inside the card of a person, or from the body of a team page.
+    person: bool,
+    order: usize,
+}
+
+/// A sans-I/O reader of one site.
+#[derive(Debug)]
+pub struct SiteReader {
+    entry: Url,
+    limits: SiteLimits,
+    waiting: Vec<Candidate>,
+    known: HashSet<String>,
+    asked: HashMap<String, (PageRole, u8, bool)>,
+    pages: Vec<PageFindings>,
+    missed: Vec<(Url, PageRole, Miss)>,
+    person_pages: usize,
+    order: usize,
+}
+
+/// The form in which addresses of one page are equal: no fragment, no index file, no closing slash, no query.
+pub(crate) fn page_key(url: &Url) -> String {
+    let path = url.path().trim_end_matches('/');
+    let path = ["/index.html", "/index.htm", "/index.php"].iter().find_map(|index| path.strip_suffix(index)).unwrap_or(path);
+    let path = path.strip_suffix(".html").unwrap_or(path);
+    let host = url.host_str().unwrap_or_default();
+    format!("{}{path}", host.strip_prefix("www.").unwrap_or(host))
+}
+
+/// Do two addresses belong to the same registrable host?
+pub(crate) fn same_site(left: &Url, right: &Url) -> bool {
+    let domain = |url: &Url| {
+        let host = url.host_str()?.to_lowercase();
+        let known = psl::domain_str(&host).map(str::to_owned);
+        Some(known.unwrap_or(host))
+    };
+    domain(left).is_some_and(|domain_left| domain(right) == Some(domain_left))
+}
+
+const FILES: &[&str] = &[
+    "pdf", "doc", "docx", "xls", "xlsx", "zip", "rar", "mp3", "mp4", "mov", "avi", "webm", "jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "ico", "css", "js", "json", "xml",
+    "rss", "txt", "ics", "vcf", "apk", "exe", "dmg", "woff", "woff2", "ttf", "heic", "psd", "tif", "tiff", "bmp",
+];
+
+fn is_page(url: &Url) -> bool {
+    let name = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default().to_lowercase();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    let busy = url.query_pairs().count() > 1;
+    matches!(url.scheme(), "http" | "https") && !FILES.contains(&ending) && !busy && url.as_str().len() <= 2_048
+}
+
+impl SiteReader {
+    /// Begins at `entry`.
+    #[must_use]
+    pub fn new(entry: Url, limits: SiteLimits) -> Self {
+        let first = Candidate { url: entry.clone(), role: PageRole::Other, depth: 0, person: false, order: 0 };
+        let known = HashSet::from([page_key(&entry)]);
+        Self {
+            entry,
+            limits,
+            waiting: vec![first],
+            known,
+            asked: HashMap::new(),
+            pages: Vec::new(),
+            missed: Vec::new(),
+            person_pages: 0,
+            order: 0,
+        }
+    }
+
+    /// The best page not yet asked for; `None` when the plan is done.
+    pub fn next_page(&mut self) -> Option<Url> {
+        let best = self.waiting.iter().enumerate().min_by_key(|(_, page)| rank(page)).map(|(at, _)| at)?;
+        let page = self.waiting.swap_remove(best);
+        let ordinary = self.asked.len().saturating_sub(self.person_pages);
+        if page.person && ordinary + self.person_pages >= self.limits.pages + self.limits.artist_pages {
+            return self.next_page();
+        }
+        if !page.person && ordinary >= self.limits.pages {
+            return self.next_page();
+        }
+        if page.person {
+            self.person_pages += 1;
+        }
+        self.asked.insert(page_key(&page.url), (page.role, page.depth, page.person));
+        Some(page.url)
+    }
+
+    /// Takes what a page said; `requested` is the address that was handed out, whatever it redirected to.
+    pub fn page_read(&mut self, requested: &Url, mut page: PageFindings) {
+        let (asked_role, depth, person) = self.asked.get(&page_key(requested)).copied().unwrap_or_default();
+        if page.role == PageRole::Other || (asked_role == PageRole::Team && page.role != PageRole::Guests) {
+            page.role = if asked_role == PageRole::Other { page.role } else { asked_role };
+        }
+        for also in [Some(&page.url), page.canonical.as_ref()].into_iter().flatten() {
+            self.known.insert(page_key(also));
+        }
+        if depth < self.limits.depth && !page.nofollow {
+            let team = page.role == PageRole::Team && !person;
+            for link in &page.links {
+                self.consider(link, depth + 1, team);
+            }
+        }
+        self.pages.push(page);
+    }
+
+    fn consider(&mut self, link: &PageLink, depth: u8, team: bool) {
+        if link.nofollow || !is_page(&link.url) || !same_site(&link.url, &self.entry) {
+            return;
+        }
+        let nav = matches!(link.place, Place::Nav | Place::Footer | Place::Header);
+        let person = (link.card.is_some() || (team && !nav)) && matches!(link.role, PageRole::Other | PageRole::Portfolio | PageRole::About);
+        if matches!(link.role, PageRole::Shop | PageRole::Blog | PageRole::Legal | PageRole::Aftercare | PageRole::Guests) || link.place == Place::Credit {
+            return;
+        }
+        if !self.known.insert(page_key(&link.url)) {
+            if let Some(waiting) = self.waiting.iter_mut().find(|page| page_key(&page.url) == page_key(&link.url)) {
+                waiting.person |= person;
+                if waiting.role == PageRole::Other {
+                    waiting.role = link.role;
+                }
+            }
+            return;
+        }
+        self.order += 1;
+        self.waiting.push(Candidate { url: link.url.clone(), role: link.role, depth, person, order: self.order });
+    }
+
+    /// Takes note that a page could not be had.
+    pub fn page_missed(&mut self, requested: &Url, reason: Miss) {
+        let (role, ..) = self.asked.get(&page_key(requested)).copied().unwrap_or_default();
+        self.missed.push((requested.clone(), role, reason));
+    }
+
+    /// The pages read so far.
+    #[must_use]
+    pub fn pages(&self) -> &[PageFindings] {
+        &self.pages
+    }
+
+    /// Weighs everything that was found.
+    #[must_use]
+    pub fn finish(self, vocabulary: &Styles) -> SiteFacts {
+        let lists_missed = self.missed.iter().any(|(_, role, _)| *role == PageRole::Team)
+            || self.waiting.iter().any(|page| page.role == PageRole::Team && page.depth <= self.limits.depth);
+        resolve::site(&self.entry, &self.pages, lists_missed, vocabulary)
+    }
+}
+
+fn rank(page: &Candidate) -> (u8, usize) {
+    let order = match (page.depth, page.person, page.role) {
+        (0, ..) => 0,
+        (_, _, PageRole::Team) => 1,
+        (_, _, PageRole::About) => 2,
+        (_, _, PageRole::Contact) => 3,
+        (_, true, _) => 4,
+        (_, _, PageRole::Portfolio) => 5,
+        (_, _, PageRole::Imprint) => 6,
+        (_, _, PageRole::Services) => 7,
+        (_, _, PageRole::Other) => 8,
+        (_, _, PageRole::Faq) => 9,
+        (_, _, PageRole::Booking) => 10,
+        _ => 11,
+    };
+    (order, page.order)
+}
