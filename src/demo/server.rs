@@ -1,0 +1,234 @@
+//! Serves a made-up web on 127.0.0.1, choosing the site by the Host header. It runs on a thread of its own, so
+//! callers on any runtime, or another process altogether, may hold it.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::middleware::Compress;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+
+use super::respond;
+use super::{DemoResponse, DemoWeb};
+
+/// Milliseconds on the caller's clock; the demo reads no clock of its own.
+pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How to serve a made-up web.
+#[derive(Clone)]
+pub struct DemoServerOptions {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Factor on the delays of slow sites; 0 answers at once.
+    pub delay_scale: f64,
+    /// How many requests the log keeps; the oldest half goes when it is full.
+    pub log_capacity: usize,
+    /// Gives the time of a request.
+    pub now_ms: NowMs,
+}
+
+impl DemoServerOptions {
+    /// A free port, delays as they are, a log of 100,000 requests.
+    pub fn new(now_ms: NowMs) -> Self {
+        Self {
+            port: 0,
+            delay_scale: 1.0,
+            log_capacity: 100_000,
+            now_ms,
+        }
+    }
+}
+
+impl fmt::Debug for DemoServerOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("DemoServerOptions")
+            .field("port", &self.port)
+            .field("delay_scale", &self.delay_scale)
+            .field("log_capacity", &self.log_capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One request that reached the made-up web.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLog {
+    /// Host asked, lower case, without port.
+    pub host: String,
+    /// Path without query.
+    pub path: String,
+    /// Status answered.
+    pub status: u16,
+    /// When it arrived, on the caller's clock.
+    pub at_ms: i64,
+}
+
+struct Shared {
+    web: RwLock<Arc<DemoWeb>>,
+    /// Hosts that have given their one 429.
+    limited: Mutex<HashSet<String>>,
+    log: Mutex<Vec<RequestLog>>,
+    options: DemoServerOptions,
+}
+
+/// A running server of a made-up web; dropping it stops it without waiting for answers under way.
+pub struct DemoServer {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    shared: Arc<Shared>,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl DemoServer {
+    /// Binds and serves. An error is that of binding or of starting the thread.
+    pub async fn start(web: Arc<DemoWeb>, options: DemoServerOptions) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+        let addr = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            web: RwLock::new(web),
+            limited: Mutex::default(),
+            log: Mutex::default(),
+            options,
+        });
+        let (started, handle) = tokio::sync::oneshot::channel();
+        let data = web::Data::from(Arc::clone(&shared));
+        let thread = std::thread::Builder::new()
+            .name("demo-web".to_owned())
+            .spawn(move || {
+                actix_web::rt::System::new().block_on(async move {
+                    let server = HttpServer::new(move || {
+                        App::new()
+                            .app_data(data.clone())
+                            .wrap(Compress::default())
+                            .default_service(web::to(answer))
+                    })
+                    .workers(1)
+                    .disable_signals()
+                    .shutdown_timeout(1)
+                    .listen(listener)?
+                    .run();
+                    // The receiver is gone only if the caller gave up on starting.
+                    let _ = started.send(server.handle());
+                    server.await
+                })
+            })?;
+        match handle.await {
+            Ok(handle) => Ok(Self {
+                addr,
+                shared,
+                handle,
+                thread: Some(thread),
+            }),
+            Err(_) => Err(io::Error::other(
+                "the made-up web's server ended before it served",
+            )),
+        }
+    }
+
+    /// Every request so far, oldest first, as far as the log reaches.
+    pub fn requests(&self) -> Vec<RequestLog> {
+        lock(&self.shared.log).clone()
+    }
+
+    /// Serves another state of the web from the next request on; see [`DemoWeb::with_changes`].
+    pub fn replace(&self, web: Arc<DemoWeb>) {
+        *self
+            .shared
+            .web
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = web;
+    }
+
+    /// Stops, after at most a second for answers under way, and frees the port.
+    pub async fn stop(mut self) {
+        self.handle.stop(true).await;
+        if let Some(thread) = self.thread.take() {
+            // How the server's loop ended no longer matters to anyone.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl Drop for DemoServer {
+    fn drop(&mut self) {
+        // The command is sent when the future is made; nobody waits for its end here.
+        drop(self.handle.stop(false));
+    }
+}
+
+/// A panic of another holder leaves a log or a set that is still good.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, "GET, HEAD"))
+            .finish();
+    }
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
+    let host = host
+        .unwrap_or_default()
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let path = request.path().to_owned();
+    let arrived_ms = (shared.options.now_ms)();
+    let made_up = shared
+        .web
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let response = choose(&shared, &made_up, &host, &path);
+    let entry = RequestLog {
+        host,
+        path,
+        status: response.status,
+        at_ms: arrived_ms,
+    };
+    record(&shared, entry);
+    let delay = response
+        .delay
+        .mul_f64(shared.options.delay_scale.clamp(0.0, 100.0));
+    if !delay.is_zero() {
+        actix_web::rt::time::sleep(delay).await;
+    }
+    // Every status the made-up web gives is a valid one; 500 stands for a slip of ours.
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut builder = HttpResponse::build(status);
+    for (name, value) in response.headers {
+        builder.insert_header((name, value));
+    }
+    builder.body(response.body)
+}
+
+fn choose(shared: &Shared, made_up: &DemoWeb, host: &str, path: &str) -> DemoResponse {
+    if let Some(site) = made_up.site(host)
+        && site.rate_limits_once
+        && path != "/robots.txt"
+        && lock(&shared.limited).insert(host.to_owned())
+    {
+        return respond::too_many_requests(site.delay);
+    }
+    made_up.respond(host, path)
+}
+
+fn record(shared: &Shared, entry: RequestLog) {
+    let mut log = lock(&shared.log);
+    if log.len() >= shared.options.log_capacity.max(2) {
+        let half = log.len() / 2;
+        log.drain(..half);
+    }
+    log.push(entry);
+}
