@@ -6,6 +6,7 @@ mod build;
 mod cast;
 mod dice;
 mod people;
+mod places;
 mod prose;
 mod render;
 mod respond;

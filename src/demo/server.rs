@@ -232,3 +232,113 @@ fn record(shared: &Shared, entry: RequestLog) {
     }
     log.push(entry);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Duration;
+
+    use url::Url;
+
+    use super::*;
+
+    /// A clock that ticks once a look.
+    fn ticking() -> NowMs {
+        let ticks = AtomicI64::new(0);
+        Arc::new(move || ticks.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn client(server: &DemoServer, web: &DemoWeb) -> reqwest::Client {
+        let builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(20));
+        let mapped = web
+            .hosts()
+            .into_iter()
+            .fold(builder, |builder, host| builder.resolve(&host, server.addr));
+        mapped.build().unwrap()
+    }
+
+    /// The server runs on its own thread: a current-thread runtime of the caller's suffices.
+    #[tokio::test]
+    async fn the_server_chooses_by_host_limits_once_and_logs() {
+        let web = Arc::new(DemoWeb::generate(1));
+        let options = DemoServerOptions {
+            delay_scale: 0.0,
+            ..DemoServerOptions::new(ticking())
+        };
+        let server = DemoServer::start(Arc::clone(&web), options).await.unwrap();
+        let client = client(&server, &web);
+        let port = server.addr.port();
+        let get = async |host: &str, path: &str| {
+            client
+                .get(format!("http://{host}:{port}{path}"))
+                .send()
+                .await
+                .unwrap()
+        };
+
+        assert_eq!(
+            get("tinta-alameda.example", "/robots.txt").await.status(),
+            200
+        );
+        let limited = get("tinta-alameda.example", "/").await;
+        assert_eq!(limited.status(), 429);
+        assert_eq!(limited.headers()["retry-after"], "1");
+        assert_eq!(get("tinta-alameda.example", "/").await.status(), 200);
+
+        for site in web.sites() {
+            let answer = get(&site.host, "/").await;
+            assert_eq!(answer.status(), 200, "{}", site.host);
+            let sent = answer.bytes().await.unwrap();
+            assert_eq!(sent, web.respond(&site.host, "/").body, "{}", site.host);
+        }
+        let later = Arc::new(web.with_changes(1));
+        let (_, gone) = later.changes().page_gone.clone().unwrap();
+        let gone = Url::parse(&gone).unwrap();
+        assert_eq!(
+            get(gone.host_str().unwrap(), gone.path()).await.status(),
+            200
+        );
+        server.replace(later);
+        assert_eq!(
+            get(gone.host_str().unwrap(), gone.path()).await.status(),
+            404
+        );
+
+        let log = server.requests();
+        assert_eq!(log.len(), 3 + web.sites().len() + 2);
+        assert_eq!(log[1].status, 429);
+        assert_eq!(
+            (log[1].host.as_str(), log[1].path.as_str()),
+            ("tinta-alameda.example", "/")
+        );
+        assert!(log.windows(2).all(|pair| pair[0].at_ms < pair[1].at_ms));
+
+        let addr = server.addr;
+        server.stop().await;
+        assert!(
+            tokio::net::TcpStream::connect(addr).await.is_err(),
+            "the port is still served"
+        );
+    }
+
+    #[tokio::test]
+    async fn dropping_the_server_frees_its_port() {
+        let web = Arc::new(DemoWeb::generate(1));
+        let server = DemoServer::start(web, DemoServerOptions::new(ticking()))
+            .await
+            .unwrap();
+        let addr = server.addr;
+        drop(server);
+        let closed = async {
+            while tokio::net::TcpStream::connect(addr).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), closed)
+            .await
+            .expect("still served after 10 s");
+    }
+}

@@ -1,8 +1,6 @@
-//! Tests of the made-up web as a whole: what is promised about it stands on its pages, and the server serves it.
+//! Tests of the made-up web as a whole: what is promised about it stands on its pages.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -10,6 +8,9 @@ use scraper::{Html, Selector};
 use url::Url;
 
 use super::*;
+
+/// Host and path.
+type At = (String, String);
 
 /// The HTML of a page as a browser would read it.
 fn html(web: &DemoWeb, host: &str, path: &str) -> String {
@@ -43,7 +44,7 @@ fn folded(html: &str) -> String {
 }
 
 /// Every page reached by links from the entries of the studio file, with the links that answered an error.
-fn crawl(web: &DemoWeb) -> (BTreeSet<(String, String)>, BTreeSet<(String, String)>) {
+fn crawl(web: &DemoWeb) -> (BTreeSet<At>, BTreeSet<At>) {
     let links = Selector::parse("a[href], link[href], img[src], img[data-src]").unwrap();
     let hosts: HashSet<String> = web.hosts().into_iter().collect();
     let mut queue: VecDeque<Url> = web
@@ -52,7 +53,7 @@ fn crawl(web: &DemoWeb) -> (BTreeSet<(String, String)>, BTreeSet<(String, String
         .filter(|site| site.kind != SiteKind::Portfolio)
         .map(|site| Url::parse(&site.entry()).unwrap())
         .collect();
-    let mut seen: HashSet<(String, String)> = HashSet::new();
+    let mut seen: HashSet<At> = HashSet::new();
     let (mut pages, mut dead) = (BTreeSet::new(), BTreeSet::new());
     while let Some(url) = queue.pop_front() {
         let at = (url.host_str().unwrap().to_owned(), url.path().to_owned());
@@ -84,7 +85,7 @@ fn crawl(web: &DemoWeb) -> (BTreeSet<(String, String)>, BTreeSet<(String, String
     (pages, dead)
 }
 
-fn all_pages(web: &DemoWeb) -> BTreeSet<(String, String)> {
+fn all_pages(web: &DemoWeb) -> BTreeSet<At> {
     let pages = web.sites().iter().flat_map(|site| {
         site.paths()
             .into_iter()
@@ -272,9 +273,9 @@ fn robots_forbids_the_refused_artists_page_and_nothing_else_that_is_linked() {
     for (host, path) in all_pages(&web) {
         let robots = web.respond(&host, "/robots.txt");
         assert_eq!(robots.status, 200);
-        let rules = robotxt::Robots::from_bytes(&robots.body, "inkdex");
+        let rules = robotxt::Robots::parse(&robots.body, "inkdex");
         let url = format!("http://{host}{path}");
-        if !rules.is_absolute_allowed(&Url::parse(&url).unwrap()) {
+        if !rules.is_allowed(&path) {
             forbidden.push(url);
         }
     }
@@ -440,106 +441,6 @@ proptest! {
         let hosts: HashSet<_> = one.hosts().into_iter().collect();
         prop_assert_eq!(hosts.len(), one.sites().len());
     }
-}
-
-/// A clock that ticks once a look.
-fn ticking() -> NowMs {
-    let ticks = AtomicI64::new(0);
-    Arc::new(move || ticks.fetch_add(1, Ordering::Relaxed))
-}
-
-fn client(server: &DemoServer, web: &DemoWeb) -> reqwest::Client {
-    let builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(20));
-    let mapped = web
-        .hosts()
-        .into_iter()
-        .fold(builder, |builder, host| builder.resolve(&host, server.addr));
-    mapped.build().unwrap()
-}
-
-/// The server runs on its own thread: a current-thread runtime of the caller's suffices.
-#[tokio::test]
-async fn the_server_chooses_by_host_limits_once_and_logs() {
-    let web = Arc::new(DemoWeb::generate(1));
-    let options = DemoServerOptions {
-        delay_scale: 0.0,
-        ..DemoServerOptions::new(ticking())
-    };
-    let server = DemoServer::start(Arc::clone(&web), options).await.unwrap();
-    let client = client(&server, &web);
-    let port = server.addr.port();
-    let get = async |host: &str, path: &str| {
-        client
-            .get(format!("http://{host}:{port}{path}"))
-            .send()
-            .await
-            .unwrap()
-    };
-
-    assert_eq!(
-        get("tinta-alameda.example", "/robots.txt").await.status(),
-        200
-    );
-    let limited = get("tinta-alameda.example", "/").await;
-    assert_eq!(limited.status(), 429);
-    assert_eq!(limited.headers()["retry-after"], "1");
-    assert_eq!(get("tinta-alameda.example", "/").await.status(), 200);
-
-    for site in web.sites() {
-        let answer = get(&site.host, "/").await;
-        assert_eq!(answer.status(), 200, "{}", site.host);
-        let sent = answer.bytes().await.unwrap();
-        assert_eq!(sent, web.respond(&site.host, "/").body, "{}", site.host);
-    }
-    let later = Arc::new(web.with_changes(1));
-    let (_, gone) = later.changes().page_gone.clone().unwrap();
-    let gone = Url::parse(&gone).unwrap();
-    assert_eq!(
-        get(gone.host_str().unwrap(), gone.path()).await.status(),
-        200
-    );
-    server.replace(later);
-    assert_eq!(
-        get(gone.host_str().unwrap(), gone.path()).await.status(),
-        404
-    );
-
-    let log = server.requests();
-    assert_eq!(log.len(), 3 + web.sites().len() + 2);
-    assert_eq!(log[1].status, 429);
-    assert_eq!(
-        (log[1].host.as_str(), log[1].path.as_str()),
-        ("tinta-alameda.example", "/")
-    );
-    assert!(log.windows(2).all(|pair| pair[0].at_ms < pair[1].at_ms));
-
-    let addr = server.addr;
-    server.stop().await;
-    assert!(
-        tokio::net::TcpStream::connect(addr).await.is_err(),
-        "the port is still served"
-    );
-}
-
-#[tokio::test]
-async fn dropping_the_server_frees_its_port() {
-    let web = Arc::new(DemoWeb::generate(1));
-    let server = DemoServer::start(web, DemoServerOptions::new(ticking()))
-        .await
-        .unwrap();
-    let addr = server.addr;
-    drop(server);
-    let closed = async {
-        while tokio::net::TcpStream::connect(addr).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), closed)
-        .await
-        .expect("still served after 10 s");
 }
 
 #[test]
