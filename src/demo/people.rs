@@ -39,6 +39,8 @@ pub(super) struct Person {
 #[derive(Debug, Default)]
 pub(super) struct Register {
     slugs: HashSet<String>,
+    /// First names and surnames in use.
+    parts: HashSet<String>,
     handles: HashSet<String>,
 }
 
@@ -81,13 +83,20 @@ impl Register {
         let (firsts, lasts) = names(lang);
         let mut surnames = 1;
         loop {
-            // A full pool is widened by one more surname after sixteen names that were taken.
-            for _ in 0..16 {
+            // First names and surnames nobody has yet come first, as namesakes make a small web look made up;
+            // then any new pair; a full pool is widened by one more surname.
+            for throw in 0..128 {
                 let first = *dice.pick(firsts);
                 let last: Vec<&str> = (0..surnames).map(|_| *dice.pick(lasts)).collect();
-                let name = format!("{first} {}", last.join("-"));
+                let last = last.join("-");
+                let fresh = !self.parts.contains(first) && !self.parts.contains(&last);
+                if throw < 96 && !fresh {
+                    continue;
+                }
+                let name = format!("{first} {last}");
                 let slug = slug_of(&name);
                 if self.slugs.insert(slug.clone()) {
+                    self.parts.extend([first.to_owned(), last]);
                     return (first.to_owned(), name, slug);
                 }
             }
@@ -180,9 +189,9 @@ fn texts(lang: Lang) -> &'static Texts {
                 "{first} learned the trade from {year} on in a two-chair shop by the canal.",
             ],
             styles: [
-                "Known for {styles}, and happy to start from your own idea.",
-                "Most weeks are spent on {styles}.",
-                "{first} works in {styles}.",
+                "Known for {styles} work, and happy to start from your own idea.",
+                "Most weeks are spent on {styles} tattoos.",
+                "Ask {first} about {styles} pieces.",
             ],
             ends: [
                 "On days off you will find {first} repairing old bicycles.",
@@ -258,7 +267,8 @@ fn names(lang: Lang) -> (&'static [&'static str], &'static [&'static str]) {
             &[
                 "Mara", "Rowan", "Tess", "Callum", "Imogen", "Jago", "Priya", "Soren", "Wren",
                 "Dexter", "Niamh", "Ottilie", "Hari", "Blythe", "Corin", "Maeve", "Idris",
-                "Linnea", "Tobias", "Anwen", "Zadie", "Lorcan", "Freya", "Bram",
+                "Linnea", "Tobias", "Anwen", "Zadie", "Lorcan", "Freya", "Bram", "Saoirse",
+                "Dashiell", "Meriel", "Osric", "Yuki", "Ravi", "Thea", "Gideon", "Nell", "Casper",
             ],
             &[
                 "Quillfeather",

@@ -363,10 +363,10 @@ fn person_ld(page: &Page<'_>, card: &Card<'_>, job_title: &str) -> Value {
         "name": card.name,
         "jobTitle": job_title,
         "image": format!("{host}{}", card.portrait),
-        "description": card.bio,
         "worksFor": {"@id": format!("{}#shop", page.studio_url)},
     });
     if job_title == page.t.tattooer {
+        person["description"] = json!(card.bio);
         person["url"] = json!(format!("{host}{}", card.href));
         person["knowsAbout"] = json!(card.styles);
     }

@@ -238,6 +238,7 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
 
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use url::Url;
 
     use super::*;
@@ -248,16 +249,27 @@ mod tests {
         Arc::new(move || ticks.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn client(server: &DemoServer, web: &DemoWeb) -> reqwest::Client {
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(20));
-        let mapped = web
-            .hosts()
-            .into_iter()
-            .fold(builder, |builder, host| builder.resolve(&host, server.addr));
-        mapped.build().unwrap()
+    /// Status, head and body of one GET over a connection of its own.
+    async fn get(addr: SocketAddr, host: &str, path: &str, extra: &str) -> (u16, String, Vec<u8>) {
+        let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{extra}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        tokio::time::timeout(Duration::from_secs(20), read)
+            .await
+            .unwrap()
+            .unwrap();
+        let end = answer
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8(answer[..end].to_vec())
+            .unwrap()
+            .to_lowercase();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head, answer[end + 4..].to_vec())
     }
 
     /// The server runs on its own thread: a current-thread runtime of the caller's suffices.
@@ -286,29 +298,35 @@ mod tests {
         let limited = get("tinta-alameda.example", "/").await;
         assert_eq!(limited.status(), 429);
         assert_eq!(limited.headers()["retry-after"], "1");
-        assert_eq!(get("tinta-alameda.example", "/").await.status(), 200);
+        assert_eq!(status("tinta-alameda.example", "/robots.txt").await, 200);
+        let (limited, head, _) = get(at, "tinta-alameda.example:80", "/", "").await;
+        assert_eq!(limited, 429);
+        assert!(head.contains("retry-after: 1"), "{head}");
+        assert_eq!(status("tinta-alameda.example", "/").await, 200);
 
         for site in web.sites() {
-            let answer = get(&site.host, "/").await;
-            assert_eq!(answer.status(), 200, "{}", site.host);
-            let sent = answer.bytes().await.unwrap();
-            assert_eq!(sent, web.respond(&site.host, "/").body, "{}", site.host);
+            let (answered, _, body) = get(at, &site.host, "/?utm_source=x", "").await;
+            assert_eq!(answered, 200, "{}", site.host);
+            assert!(body == web.respond(&site.host, "/").body, "{}", site.host);
         }
         let later = Arc::new(web.with_changes(1));
         let (_, gone) = later.changes().page_gone.clone().unwrap();
         let gone = Url::parse(&gone).unwrap();
-        assert_eq!(
-            get(gone.host_str().unwrap(), gone.path()).await.status(),
-            200
-        );
+        assert_eq!(status(gone.host_str().unwrap(), gone.path()).await, 200);
         server.replace(later);
-        assert_eq!(
-            get(gone.host_str().unwrap(), gone.path()).await.status(),
-            404
-        );
+        assert_eq!(status(gone.host_str().unwrap(), gone.path()).await, 404);
+
+        let (_, head, _) = get(
+            at,
+            "black-harbour.example",
+            "/",
+            "accept-encoding: gzip\r\n",
+        )
+        .await;
+        assert!(head.contains("content-encoding: gzip"), "{head}");
 
         let log = server.requests();
-        assert_eq!(log.len(), 3 + web.sites().len() + 2);
+        assert_eq!(log.len(), 3 + web.sites().len() + 2 + 1);
         assert_eq!(log[1].status, 429);
         assert_eq!(
             (log[1].host.as_str(), log[1].path.as_str()),
@@ -316,10 +334,9 @@ mod tests {
         );
         assert!(log.windows(2).all(|pair| pair[0].at_ms < pair[1].at_ms));
 
-        let addr = server.addr;
         server.stop().await;
         assert!(
-            tokio::net::TcpStream::connect(addr).await.is_err(),
+            tokio::net::TcpStream::connect(at).await.is_err(),
             "the port is still served"
         );
     }
