@@ -281,23 +281,9 @@ mod tests {
             ..DemoServerOptions::new(ticking())
         };
         let server = DemoServer::start(Arc::clone(&web), options).await.unwrap();
-        let client = client(&server, &web);
-        let port = server.addr.port();
-        let get = async |host: &str, path: &str| {
-            client
-                .get(format!("http://{host}:{port}{path}"))
-                .send()
-                .await
-                .unwrap()
-        };
+        let at = server.addr;
+        let status = async |host: &str, path: &str| get(at, host, path, "").await.0;
 
-        assert_eq!(
-            get("tinta-alameda.example", "/robots.txt").await.status(),
-            200
-        );
-        let limited = get("tinta-alameda.example", "/").await;
-        assert_eq!(limited.status(), 429);
-        assert_eq!(limited.headers()["retry-after"], "1");
         assert_eq!(status("tinta-alameda.example", "/robots.txt").await, 200);
         let (limited, head, _) = get(at, "tinta-alameda.example:80", "/", "").await;
         assert_eq!(limited, 429);
