@@ -3,9 +3,19 @@
 //!
 //! - A write carries the row's version and is refused as [`ItemAnswer::Stale`] if the index holds a higher one; the same
 //!   version again is accepted. A removal is a versioned tombstone, hidden from every search, purged after seven days.
-//! - Answers of [`SearchIndex::apply`] are matched by artist id, one for each operation; one bad document fails alone.
+//! - Answers of [`SearchIndex::apply`] are matched by artist id, one for each operation, in their order; one bad document
+//!   fails alone. Of several operations about one artist the highest version is written, [`batch`] says what the others get.
+//! - While an operation of a call failed, the call's position is not committed: a checkpoint passes an artist only when it
+//!   is indexed, superseded or parked, and the caller parks first and then commits the position with no operations.
+//! - What matches and how it ranks is said once, in [`plan`]: each engine computes the same whole number.
 
+pub mod batch;
+pub mod country;
+pub mod document;
+pub mod plan;
+pub mod request;
 pub mod tantivy;
+pub mod token;
 
 use crate::domain::ErrorClass;
 use crate::domain::clock::Timestamp;
@@ -155,11 +165,11 @@ pub struct FacetCount {
 /// Counts beside a search; each facet is counted under the query without its own filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facets {
-    /// By style slug, most first.
+    /// By style slug, most first, then by value.
     pub styles: Vec<FacetCount>,
-    /// By country code, most first.
+    /// By country code, in the same order.
     pub countries: Vec<FacetCount>,
-    /// By city key (within the query's country if it names one), most first.
+    /// By city key (within the query's country if it names one), in the same order.
     pub cities: Vec<FacetCount>,
 }
 
@@ -188,8 +198,8 @@ pub struct IndexedVersion {
 /// The search index.
 #[async_trait]
 pub trait SearchIndex: std::fmt::Debug + Send + Sync {
-    /// Applies operations and, where the index can, commits `position` with them; when it answers, what was applied is
-    /// searchable. Answers by artist id, one for each operation.
+    /// Applies operations and, where the index can, commits `position` with them unless one failed; when it answers, what
+    /// was applied is searchable. Answers by artist id, one for each operation. No operations: commits the position alone.
     async fn apply(
         &self,
         operations: Vec<IndexOperation>,
@@ -202,10 +212,10 @@ pub trait SearchIndex: std::fmt::Debug + Send + Sync {
     /// Whether the index commits positions itself.
     fn keeps_position(&self) -> bool;
 
-    /// A page of hits.
+    /// A page of hits. A limit outside 1 to 50 is refused.
     async fn search(&self, query: &SearchQuery) -> Result<SearchPage, SearchError>;
 
-    /// Counts beside a search.
+    /// Counts beside a search, at most [`plan::FACET_VALUES_MAX`] values each; `limit` and `after` do not matter.
     async fn facets(&self, query: &SearchQuery) -> Result<Facets, SearchError>;
 
     /// What the index holds, in the order of ids after `after`, tombstones included.
