@@ -10,6 +10,7 @@ pub mod discover;
 pub mod domain;
 pub mod eval;
 pub mod extract;
+pub mod faults;
 pub mod feed;
 pub mod jobs;
 pub mod objects;

@@ -1,1 +1,3 @@
 //! HTTP: route table, auth, errors, one file a resource, pages.
+
+pub mod metrics;

@@ -1,0 +1,130 @@
+//! Messages that cross actors; private ones stand beside their handlers.
+
+use crate::alert::Alert;
+use crate::domain::ids::SessionId;
+use crate::domain::job::{Attempt, Job};
+use crate::jobs::write_artist::{WriteArtist, WriteError, Written};
+use crate::jobs::{Ended, PortError};
+use crate::queue::Receipt;
+use actix::Message;
+use serde::Serialize;
+use std::fmt;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Asks an actor for its state; the answer is its heartbeat.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "ObservableState")]
+pub struct Beat;
+
+/// An actor's state as JSON: counters and sizes, never bodies.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct ObservableState(pub serde_json::Value);
+
+impl<A, M> actix::dev::MessageResponse<A, M> for ObservableState
+where
+    A: actix::Actor,
+    M: Message<Result = ObservableState>,
+{
+    fn handle(self, _ctx: &mut A::Context, sender: Option<actix::dev::OneshotSender<Self>>) {
+        if let Some(sender) = sender {
+            // Whoever asked may have given up waiting.
+            let _gone = sender.send(self);
+        }
+    }
+}
+
+/// Runs a job whose attempt has begun. The permit travels with the work and bounds how much of it there is.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RunJob {
+    /// The row.
+    pub job: Box<Job>,
+    /// The attempt.
+    pub attempt: Box<Attempt>,
+    /// The delivery to ack or release at the end.
+    pub receipt: Receipt,
+    /// The right to run.
+    pub permit: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for RunJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunJob").field("job_id", &self.job.new.id.as_str()).field("attempt", &self.attempt.number).finish_non_exhaustive()
+    }
+}
+
+/// An attempt has ended; to be settled. Answers once its outcome stands.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), NotSettled>")]
+pub struct JobEnded {
+    /// The attempt.
+    pub attempt: Box<Attempt>,
+    /// How it ended.
+    pub ended: Ended,
+    /// The delivery.
+    pub receipt: Receipt,
+    /// How long it ran, milliseconds.
+    pub ran_ms: u64,
+}
+
+/// The outcome could not be recorded; say it again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the outcome was not recorded: {0}")]
+pub struct NotSettled(pub String);
+
+/// Writes an artist; answers after the write is confirmed.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Written, WriteError>")]
+pub struct Write(pub WriteArtist);
+
+/// Something was written: look at the feed now rather than at the next poll.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Nudge;
+
+/// Tells an alert that no row owes.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Raise(pub Alert);
+
+/// Starts a session of the pipeline now, by hand.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<SessionId, PortError>")]
+pub struct StartSession;
+
+/// Asks the Guardian for the state of every child.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Survey")]
+pub struct TakeSurvey;
+
+/// The state of every child.
+#[derive(Debug, Clone, Default, Serialize, actix::MessageResponse, utoipa::ToSchema)]
+pub struct Survey {
+    /// In the order of the table.
+    pub children: Vec<ChildState>,
+}
+
+/// The state of one child.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ChildState {
+    /// Its name.
+    pub name: String,
+    /// Whether it answers.
+    pub alive: bool,
+    /// Lives so far.
+    pub starts: u64,
+    /// Lives that ended by a panic.
+    pub panics: u64,
+    /// Times it was replaced because it did not answer.
+    pub freezes: u64,
+    /// Heartbeats missed in a row.
+    pub missed_beats: u32,
+    /// Its mailbox's size.
+    pub mailbox: usize,
+    /// When it last answered, RFC 3339.
+    pub last_beat: Option<String>,
+    /// Its own state.
+    #[schema(value_type = Object)]
+    pub state: serde_json::Value,
+}

@@ -1,0 +1,232 @@
+//! Between ledger and queue: row first, then the message; outcome row first, then the ack (rules 1 to 3).
+
+use crate::domain::ids::ArtistId;
+use crate::domain::job::{Attempt, Job, JobState, Message, NewJob, Usage};
+use crate::domain::ledger::{self, AfterSettle, Begin};
+use crate::domain::outcome::{Cancelled, Outcome};
+use crate::jobs::{PortError, Ports};
+use crate::queue::{Outgoing, Receipt};
+use crate::store::{JobPut, StoreResult};
+use std::time::Duration;
+use tracing::{debug, info, warn};
+
+/// How often a lost race for a row is tried again before the sweeper is left to it.
+const RACES: usize = 8;
+
+/// Makes jobs and sends what their hosts' lines allow; answers how many are new.
+///
+/// # Errors
+/// A part of ours failed: whatever was made stands, and repeating the call makes the rest.
+pub async fn create(ports: &Ports, jobs: &[NewJob]) -> Result<usize, PortError> {
+    if jobs.is_empty() {
+        return Ok(0);
+    }
+    let made = ports.store.create_jobs(jobs, ports.clock.now()).await?;
+    let mut hosts: Vec<&str> = jobs.iter().filter_map(|job| job.host.as_deref()).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    for host in hosts {
+        send_next_of(ports, host).await?;
+    }
+    let mut hostless = Vec::new();
+    for new in jobs.iter().filter(|job| job.host.is_none()) {
+        hostless.extend(ports.store.job(&new.id).await?.filter(|job| ledger::is_due(job, ports.clock.now())));
+    }
+    send(ports, &hostless).await?;
+    Ok(made.iter().filter(|new| **new).count())
+}
+
+/// Sends what one host's line allows now.
+///
+/// # Errors
+/// A part of ours failed; the sweeper sends later.
+pub async fn send_next_of(ports: &Ports, host: &str) -> Result<usize, PortError> {
+    let due = ports.store.due_jobs_of_host(host, ports.clock.now(), ports.settings.jobs_per_host).await?;
+    send(ports, &due).await
+}
+
+/// Sends whatever is due: created and never sent, sent and never started, parked, or started and lost. Answers how many.
+///
+/// # Errors
+/// A part of ours failed; the next sweep goes on.
+pub async fn sweep(ports: &Ports, limit: usize) -> Result<usize, PortError> {
+    let due = ports.store.due_jobs(ports.clock.now(), ports.settings.jobs_per_host, limit).await?;
+    send(ports, &due).await
+}
+
+async fn send(ports: &Ports, jobs: &[Job]) -> Result<usize, PortError> {
+    let mut messages = Vec::new();
+    for job in jobs {
+        let sent = ledger::sent(job, &ports.settings.limits, ports.clock.now());
+        if ports.store.put_job(job, &sent, None).await? == JobPut::Committed {
+            messages.push(Outgoing { body: sent.message().to_bytes(), delay: Duration::ZERO });
+        }
+    }
+    if messages.is_empty() {
+        return Ok(0);
+    }
+    let answers = ports.queue.send(messages).await?;
+    for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        warn!(%error, "a message was not sent, the sweeper will send it again");
+    }
+    Ok(answers.iter().filter(|answer| answer.is_ok()).count())
+}
+
+/// What a delivered message leads to.
+#[derive(Debug)]
+pub enum Begun {
+    /// An attempt runs.
+    Run {
+        /// The row.
+        job: Box<Job>,
+        /// The attempt.
+        attempt: Box<Attempt>,
+        /// Artists whose projections were repeated, as an earlier attempt may have left them half done.
+        repeated: Vec<ArtistId>,
+    },
+    /// Release the message for this long.
+    Later(Duration),
+    /// Ack the message.
+    Nothing,
+}
+
+/// Begins an attempt by compare-and-set, before anything is touched (rule 2).
+///
+/// # Errors
+/// A part of ours failed: the message is released and nothing is burnt.
+pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError> {
+    for _ in 0..RACES {
+        let Some(job) = ports.store.job(&message.job_id).await? else {
+            // The row stands before its message: a message without one was sent by another database's daemon.
+            return Ok(Begun::Nothing);
+        };
+        let session = ports.store.session(&job.new.session_id).await?;
+        let ended = session.is_some_and(|session| session.state.is_terminal());
+        let now = ports.clock.now();
+        let settings = &ports.settings;
+        let decision = ledger::decide_begin(&job, message.generation, &settings.owner, &settings.build, ended, &settings.limits, now);
+        match decision {
+            Begin::Terminal => return Ok(Begun::Nothing),
+            Begin::Held(until) => return Ok(Begun::Later(until.since(now).min(ports.queue.max_delay()))),
+            Begin::ToEndOfLine(row) => {
+                if ports.store.put_job(&job, &row, None).await? == JobPut::Committed {
+                    warn!(job.id = %job.id(), starts = row.orphans, "job was started {} times without an outcome, it goes to the end of its line", row.orphans);
+                    return Ok(Begun::Nothing);
+                }
+            }
+            Begin::Start(started) => {
+                let orphaned = job.state == JobState::Running;
+                let unfinished = if job.attempts > 0 { ledger::unfinished_writes(&ports.store.attempts(job.id()).await?) } else { Vec::new() };
+                if ports.store.put_job(&job, &started.job, Some(&started.attempt)).await? == JobPut::Committed {
+                    if orphaned {
+                        info!(job.id = %job.id(), "job was started before without an outcome, it runs as a suspect");
+                    }
+                    for id in &unfinished {
+                        ports.store.repeat_projections(id).await?;
+                    }
+                    return Ok(Begun::Run { job: Box::new(started.job), attempt: Box::new(started.attempt), repeated: unfinished });
+                }
+            }
+        }
+    }
+    Ok(Begun::Later(Duration::from_millis(200)))
+}
+
+/// Whether an attempt still holds its job.
+fn is_current(job: &Job, attempt: &Attempt) -> bool {
+    job.state == JobState::Running && job.generation == attempt.generation && job.attempts == attempt.number
+}
+
+/// Whether the ledger still knows the attempt as the running one.
+///
+/// # Errors
+/// The store failed.
+pub async fn still_current(ports: &Ports, attempt: &Attempt) -> StoreResult<bool> {
+    Ok(ports.store.job(&attempt.job_id).await?.is_some_and(|job| is_current(&job, attempt)))
+}
+
+/// Extends the lease of a running attempt. Answers whether it still holds its job.
+///
+/// # Errors
+/// The store failed: unknown, ask again before the lease runs out.
+pub async fn extend(ports: &Ports, attempt: &Attempt) -> StoreResult<bool> {
+    for _ in 0..RACES {
+        let Some(job) = ports.store.job(&attempt.job_id).await?.filter(|job| is_current(job, attempt)) else {
+            return Ok(false);
+        };
+        let longer = Job { lease_until: ports.clock.now().plus(ports.settings.limits.lease), ..job.clone() };
+        if ports.store.put_job(&job, &longer, None).await? == JobPut::Committed {
+            return Ok(true);
+        }
+    }
+    Ok(true)
+}
+
+/// What settling came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settling {
+    /// The outcome stands; the message was acked or released.
+    Settled {
+        /// As recorded: a failure past its limit is a dead letter.
+        outcome: Outcome,
+    },
+    /// The attempt no longer held its job: somebody else settles it.
+    NotCurrent,
+}
+
+/// Settles an attempt: outcome row first, then release or ack, ack last; then the host's line moves on (rule 3).
+///
+/// # Errors
+/// A part of ours failed. Before the row stands: settle again. After it: the message comes back and is found terminal.
+pub async fn settle(ports: &Ports, attempt: &Attempt, outcome: Outcome, usage: Usage, receipt: &Receipt) -> Result<Settling, PortError> {
+    for _ in 0..RACES {
+        let Some(job) = ports.store.job(&attempt.job_id).await?.filter(|job| is_current(job, attempt)) else {
+            return Ok(Settling::NotCurrent);
+        };
+        let now = ports.clock.now();
+        let settled = ledger::settle(&job, outcome.clone(), &ports.settings.limits, ports.queue.max_delay(), &ports.chance, now);
+        let ended = Attempt { ended_at: Some(now), outcome: Some(settled.outcome.clone()), usage, ..stored_attempt(ports, attempt).await? };
+        if ports.store.put_job(&job, &settled.job, Some(&ended)).await? != JobPut::Committed {
+            continue;
+        }
+        crate::faults::hit(crate::faults::Point::BeforeAck, job.id().as_str());
+        let receipted = match settled.message {
+            AfterSettle::Ack => ports.queue.ack(receipt).await,
+            AfterSettle::Release(delay) => ports.queue.release(receipt, delay).await,
+        };
+        if let Err(error) = receipted {
+            debug!(job.id = %job.id(), %error, "the message was not taken back; when it comes again its row will say so");
+        }
+        if let Some(host) = &job.new.host
+            && let Err(error) = send_next_of(ports, host).await
+        {
+            debug!(site.host = %host, %error, "the next job of the host was not sent, the sweeper will send it");
+        }
+        return Ok(Settling::Settled { outcome: settled.outcome });
+    }
+    Ok(Settling::NotCurrent)
+}
+
+/// The attempt with what was staged in its row since it began.
+async fn stored_attempt(ports: &Ports, attempt: &Attempt) -> StoreResult<Attempt> {
+    let attempts = ports.store.attempts(&attempt.job_id).await?;
+    let same = |row: &Attempt| row.generation == attempt.generation && row.number == attempt.number;
+    Ok(attempts.into_iter().find(same).unwrap_or_else(|| attempt.clone()))
+}
+
+/// Withdraws a job. Answers whether it was open or a dead letter.
+///
+/// # Errors
+/// The store failed; repeat.
+pub async fn withdraw(ports: &Ports, job: &Job, why: Cancelled) -> StoreResult<bool> {
+    let mut job = job.clone();
+    for _ in 0..RACES {
+        let Some(row) = ledger::withdrawn(&job, why, ports.clock.now()) else { return Ok(false) };
+        match ports.store.put_job(&job, &row, None).await? {
+            JobPut::Committed => return Ok(true),
+            JobPut::Conflict(Some(current)) => job = *current,
+            JobPut::Conflict(None) => return Ok(false),
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,173 @@
+//! Job `find_artists`: reads a studio's site, finds who works there, and queues a `scrape_artist` job for each (002-R9, R10).
+
+use crate::domain::facts::Source;
+use crate::domain::identity::{IdentityKey, KeyState, canonical_site};
+use crate::domain::ids::{ArtistId, StudioId};
+use crate::domain::job::{JobKind, NewJob, ScrapeTask, Task};
+use crate::domain::lifecycle::Absence;
+use crate::domain::outcome::{Category, Done, Failure, Outcome};
+use crate::domain::studio::{Studio, StudioKind};
+use crate::domain::text::names_agree;
+use crate::extract::{Member, SiteFacts, SiteKind};
+use crate::jobs::discover_studios::step_of;
+use crate::jobs::{Ended, PortError, Ports, Running, courier, site_visit, store_outcome, wait_for_dependency};
+use crate::store::StoreError;
+use tracing::info;
+use url::Url;
+
+/// Most artists taken from one site: a page that lists more was made by a script.
+const MEMBERS_MAX: usize = 100;
+
+/// Runs the job.
+pub async fn run(ports: &Ports, running: &Running, studio_id: &StudioId) -> Ended {
+    let (studio, website) = match studio_with_site(ports, studio_id).await {
+        Ok(found) => found,
+        Err(outcome) => return outcome.into(),
+    };
+    let site = match site_visit::read_site(ports, running, &website).await {
+        Ok(site) => site,
+        Err((outcome, usage)) => return Ended { outcome, usage },
+    };
+    let usage = site.usage;
+    let facts = site.reader.finish(&ports.styles);
+    running.progress.step();
+    let outcome = match settle_facts(ports, running, &studio, &website, &facts).await {
+        Ok(outcome) => outcome,
+        Err(PortError::Store(error)) => store_outcome(ports, &error, "queue_artists"),
+        Err(_) => wait_for_dependency(ports),
+    };
+    Ended { outcome, usage }
+}
+
+async fn studio_with_site(ports: &Ports, id: &StudioId) -> Result<(Studio, Url), Outcome> {
+    let unusable = |message: String| Outcome::Dead { reason: Failure::new(Category::Data, "no_studio", "find", message) };
+    let studio = ports.store.studio(id).await.map_err(|error: StoreError| store_outcome(ports, &error, "find"))?;
+    let studio = studio.ok_or_else(|| unusable(format!("studio {id} has no row")))?;
+    match studio.found.website.clone() {
+        Some(website) => Ok((studio, website)),
+        None => Err(unusable(format!("studio {id} has no website"))),
+    }
+}
+
+async fn settle_facts(ports: &Ports, running: &Running, studio: &Studio, website: &Url, facts: &SiteFacts) -> Result<Outcome, PortError> {
+    let kind = match (facts.kind, facts.artists.len()) {
+        (SiteKind::Negative, _) => StudioKind::NotTattoo,
+        (SiteKind::Artist, _) => StudioKind::OneArtist,
+        (SiteKind::Studio, 0) => StudioKind::Studio,
+        (SiteKind::Studio, _) => StudioKind::Studio,
+    };
+    let row = Studio { kind, last_session: running.job.new.session_id.clone(), updated_at: ports.clock.now(), ..studio.clone() };
+    ports.store.put_studio(&row).await?;
+    if kind == StudioKind::NotTattoo {
+        let why = facts.why_negative.as_deref().unwrap_or("nothing on it speaks of tattooing");
+        info!(studio.id = %studio.id, "studio {} is no tattoo studio: {why}", studio.id);
+        return Ok(Outcome::Done { how: Done::NotTattoo });
+    }
+    if facts.artists.len() > MEMBERS_MAX {
+        let message = format!("{website} lists {} artists; more than {MEMBERS_MAX} are made by a script", facts.artists.len());
+        return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "too_many_artists", "find", message) });
+    }
+    let tasks = if kind == StudioKind::OneArtist { vec![one_artist(studio, website, facts)] } else { members(studio, website, facts) };
+    if kind == StudioKind::Studio {
+        share_studio_handles(ports, facts).await?;
+    }
+    let step = step_of(ports, running, JobKind::ScrapeArtist).await?;
+    let mut jobs = Vec::new();
+    for task in &tasks {
+        // 002-X7: the denylist is checked before anything is queued.
+        if ports.store.is_denied(&hashes_of(ports, task)).await? {
+            info!(studio.id = %studio.id, "an artist of studio {} is on the denylist and is left out", studio.id);
+            continue;
+        }
+        let host = task.entry.host_str().map(str::to_owned);
+        jobs.push(NewJob::new(&running.job.new.session_id, &step, Task::ScrapeArtist(Box::new(task.clone())), host));
+    }
+    courier::create(ports, &jobs).await?;
+    // Rule 11: a studio proposes absences only if all its list pages were read and gave at least one artist.
+    if facts.list_pages_complete && !tasks.is_empty() {
+        propose_absences(ports, running, &studio.id, &tasks).await?;
+    }
+    info!(studio.id = %studio.id, artists = jobs.len(), "studio {}: {} artists queued", studio.id, jobs.len());
+    Ok(Outcome::Done { how: if jobs.is_empty() { Done::Unchanged } else { Done::Written } })
+}
+
+/// A site of one person: the site itself is the portfolio.
+fn one_artist(studio: &Studio, website: &Url, facts: &SiteFacts) -> ScrapeTask {
+    ScrapeTask {
+        studio_id: None,
+        name: facts.name.clone().unwrap_or_else(|| studio.found.name.clone()),
+        instagram: facts.instagram.first().cloned(),
+        entry: website.clone(),
+        own_site: true,
+        listed_on: None,
+    }
+}
+
+fn members(studio: &Studio, website: &Url, facts: &SiteFacts) -> Vec<ScrapeTask> {
+    facts.artists.iter().map(|member| member_task(studio, website, facts, member)).collect()
+}
+
+fn member_task(studio: &Studio, website: &Url, facts: &SiteFacts, member: &Member) -> ScrapeTask {
+    let listed_on = member.page.clone().unwrap_or_else(|| website.clone());
+    // A handle that the shop shows as its own names nobody in it.
+    let instagram = member.instagram.clone().filter(|handle| facts.artists.len() == 1 || !facts.instagram.contains(handle));
+    let own_site = member.own_site.clone().filter(|url| url.host_str() != website.host_str());
+    ScrapeTask {
+        studio_id: Some(studio.id.clone()),
+        name: member.name.clone(),
+        instagram,
+        own_site: own_site.is_some(),
+        entry: own_site.unwrap_or_else(|| listed_on.clone()),
+        listed_on: Some(listed_on),
+    }
+}
+
+/// Rule 9: a handle on the studio's own pages is shared from the start, unless one person is the studio.
+async fn share_studio_handles(ports: &Ports, facts: &SiteFacts) -> Result<(), PortError> {
+    if facts.artists.len() <= 1 {
+        return Ok(());
+    }
+    let members: Vec<&String> = facts.artists.iter().filter_map(|member| member.instagram.as_ref()).collect();
+    for handle in facts.instagram.iter().filter(|handle| !members.contains(handle)) {
+        if let Some(key) = IdentityKey::instagram(handle) {
+            let state = ports.store.identity(&key).await?;
+            if state.is_none() {
+                ports.store.point_identity(&key, None, &KeyState::Shared).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The denylist's hashes of an artist as a page names them.
+pub(crate) fn hashes_of(ports: &Ports, task: &ScrapeTask) -> Vec<String> {
+    let mut keys: Vec<IdentityKey> = Vec::new();
+    keys.extend(task.instagram.as_deref().and_then(IdentityKey::instagram));
+    if task.own_site {
+        keys.push(IdentityKey::site(&task.entry));
+    }
+    keys.extend(task.studio_id.as_ref().and_then(|studio| IdentityKey::member(studio, &task.name)));
+    keys.iter().map(|key| ports.deny.of_key(key)).collect()
+}
+
+async fn propose_absences(ports: &Ports, running: &Running, studio_id: &StudioId, tasks: &[ScrapeTask]) -> Result<(), PortError> {
+    let source = Source::Studio(studio_id.clone());
+    for artist_id in ports.store.seen_at(&source).await? {
+        if !is_listed(ports, &artist_id, tasks).await? {
+            ports.store.propose_absence(&running.job.new.session_id, &artist_id, &source, Absence::NotListed).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn is_listed(ports: &Ports, artist_id: &ArtistId, tasks: &[ScrapeTask]) -> Result<bool, PortError> {
+    let Some(row) = ports.store.artist(artist_id).await? else { return Ok(true) };
+    let Some(record) = &row.record else { return Ok(true) };
+    let handle = record.instagram.as_ref().map(|fact| fact.value.as_str());
+    let site = record.own_site.as_ref().map(canonical_site);
+    Ok(tasks.iter().any(|task| {
+        names_agree(&task.name, &record.name.value)
+            || (handle.is_some() && task.instagram.as_deref() == handle)
+            || (task.own_site && Some(canonical_site(&task.entry)) == site)
+    }))
+}

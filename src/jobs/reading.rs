@@ -1,0 +1,174 @@
+//! Parsing and reading of pages: on a bounded blocking pool, or for a suspect job in a child process (rule 4).
+
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::outcome::{Category, Failure, Outcome};
+use crate::extract::{PageFindings, ParseBudget, ParseLimits, ParseStop, Styles, read_page};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use url::Url;
+
+/// The hidden verb of the child process.
+pub const CHILD_VERB: &str = "__read-page";
+
+/// Most bytes of an answer taken from a child.
+const ANSWER_MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What a child is asked.
+#[derive(Serialize, Deserialize)]
+struct Question {
+    url: Url,
+    text: String,
+    limits: ParseLimits,
+    memory_mb: u64,
+}
+
+/// Why a page was not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Over the parse budget.
+    #[error("{0}")]
+    Stopped(ParseStop),
+    /// A panic, caught: a fault of ours.
+    #[error("reading panicked: {0}")]
+    Panicked(String),
+    /// The child process died.
+    #[error("the child process that read the page died: {0}")]
+    Died(String),
+    /// The child process took too long and was killed.
+    #[error("the child process that read the page was killed after {0} ms")]
+    Overran(u64),
+    /// A child process could not be started: nothing is known about the page.
+    #[error("no child process could be started: {0}")]
+    NoChild(String),
+}
+
+impl ReadError {
+    /// The outcome of a job that cannot go on without the page.
+    pub fn outcome(&self, page: &Url) -> Outcome {
+        let message = format!("{page}: {self}");
+        let retry = |category, code| Outcome::Retry { after: None, reason: Failure::new(category, code, "parse", &message) };
+        match self {
+            Self::Stopped(_) => Outcome::Dead { reason: Failure::new(Category::Data, "parse_over_budget", "parse", &message) },
+            Self::Panicked(_) => retry(Category::Bug, "panic"),
+            Self::Died(_) => retry(Category::Poison, "worker_died"),
+            Self::Overran(_) => retry(Category::Poison, "worker_overran"),
+            Self::NoChild(_) => retry(Category::Unknown, "no_child"),
+        }
+    }
+}
+
+/// Reads pages.
+#[derive(Debug)]
+pub struct PageReader {
+    styles: Arc<Styles>,
+    limits: ParseLimits,
+    permits: Arc<Semaphore>,
+    child: ChildSettings,
+}
+
+/// How a suspect's child process is run.
+#[derive(Debug, Clone)]
+pub struct ChildSettings {
+    /// The binary: this one.
+    pub program: PathBuf,
+    /// Time for one page.
+    pub time: Duration,
+    /// Address space, megabytes.
+    pub memory_mb: u64,
+}
+
+impl PageReader {
+    /// A reader that parses at most `parsers` pages at once.
+    pub fn new(styles: Arc<Styles>, limits: ParseLimits, parsers: usize, child: ChildSettings) -> Self {
+        Self { styles, limits, permits: Arc::new(Semaphore::new(parsers.max(1))), child }
+    }
+
+    /// Reads a page, in a child process if the job is a suspect.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read(&self, url: &Url, text: String, suspect: bool) -> Result<PageFindings, ReadError> {
+        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+        if suspect {
+            let answer = self.read_in_child(url, text).await;
+            drop(permit);
+            return answer;
+        }
+        let (styles, limits, url) = (self.styles.clone(), self.limits, url.clone());
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read_now(&styles, limits, &url, &text)
+        });
+        match task.await {
+            Ok(answer) => answer.map_err(ReadError::Stopped),
+            Err(error) => Err(ReadError::Panicked(panic_text(error))),
+        }
+    }
+
+    async fn read_in_child(&self, url: &Url, text: String) -> Result<PageFindings, ReadError> {
+        let question = Question { url: url.clone(), text, limits: self.limits, memory_mb: self.child.memory_mb };
+        let question = serde_json::to_vec(&question).map_err(|error| ReadError::NoChild(error.to_string()))?;
+        let mut command = tokio::process::Command::new(&self.child.program);
+        command.arg(CHILD_VERB).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| ReadError::NoChild(error.to_string()))?;
+        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(ReadError::NoChild("its pipes are missing".to_owned()));
+        };
+        let talk = async {
+            let ask = async move {
+                // A child that dies while it is being asked is met below, by its exit status.
+                let _unread = stdin.write_all(&question).await;
+                drop(stdin);
+            };
+            let mut answer = Vec::new();
+            let mut limited = stdout.take(ANSWER_MAX_BYTES);
+            let (_, heard) = tokio::join!(ask, limited.read_to_end(&mut answer));
+            let status = child.wait().await;
+            (heard, status, answer)
+        };
+        let Ok((heard, status, answer)) = tokio::time::timeout(self.child.time, talk).await else {
+            return Err(ReadError::Overran(u64::try_from(self.child.time.as_millis()).unwrap_or(u64::MAX)));
+        };
+        let status = status.map_err(|error| ReadError::Died(error.to_string()))?;
+        if !status.success() {
+            return Err(ReadError::Died(status.to_string()));
+        }
+        heard.map_err(|error| ReadError::Died(error.to_string()))?;
+        let answer: Result<PageFindings, ParseStop> =
+            serde_json::from_slice(&answer).map_err(|error| ReadError::Died(format!("it answered nonsense: {error}")))?;
+        answer.map_err(ReadError::Stopped)
+    }
+}
+
+fn read_now(styles: &Styles, limits: ParseLimits, url: &Url, text: &str) -> Result<PageFindings, ParseStop> {
+    crate::faults::hit(crate::faults::Point::ReadPage, text);
+    let clock = SystemClock::new();
+    let elapsed = || clock.monotonic();
+    read_page(url, text, styles, &ParseBudget::new(limits, &elapsed))
+}
+
+fn panic_text(error: tokio::task::JoinError) -> String {
+    if !error.is_panic() {
+        return "the task was cancelled".to_owned();
+    }
+    let payload = error.into_panic();
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string).or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+/// The body of the child process: one question on standard input, one answer on standard output.
+///
+/// # Errors
+/// What went wrong, for the exit status; the parent counts any failure as a death it saw.
+pub fn child_main(styles: &Styles) -> Result<(), String> {
+    let question: Question = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| error.to_string())?;
+    let bytes = question.memory_mb.saturating_mul(1024 * 1024);
+    rlimit::setrlimit(rlimit::Resource::AS, bytes, bytes).map_err(|error| error.to_string())?;
+    let answer = read_now(styles, question.limits, &question.url, &question.text);
+    serde_json::to_writer(std::io::stdout().lock(), &answer).map_err(|error| error.to_string())
+}

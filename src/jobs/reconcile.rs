@@ -1,0 +1,123 @@
+//! Compares table and index both ways and repairs what differs; and the rebuild of an index that the feed cannot reach.
+
+use crate::domain::artist::ArtistRow;
+use crate::domain::ids::ArtistId;
+use crate::feed::{Position, Shard};
+use crate::jobs::{PortError, Ports};
+use crate::search::document::operation_of;
+use crate::search::{IndexOperation, IndexedVersion};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tracing::info;
+
+/// Rows read at once.
+const PAGE: usize = 500;
+
+/// How table and index differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// Rows compared.
+    pub rows: u64,
+    /// Live or deleted rows that the index lacks.
+    pub missing: Vec<ArtistId>,
+    /// Entries older or newer than their row, or live where the row is not.
+    pub differing: Vec<ArtistId>,
+    /// Entries without a row.
+    pub unknown: Vec<ArtistId>,
+    /// Rows that do not pass their own hash.
+    pub unsound: Vec<ArtistId>,
+}
+
+impl Drift {
+    /// Whether table and index say the same.
+    pub fn is_none(&self) -> bool {
+        self.missing.is_empty() && self.differing.is_empty() && self.unknown.is_empty() && self.unsound.is_empty()
+    }
+}
+
+/// Compares every row with the index.
+///
+/// # Errors
+/// A part of ours failed.
+pub async fn compare(ports: &Ports) -> Result<Drift, PortError> {
+    let mut indexed = whole_index(ports).await?;
+    let mut drift = Drift::default();
+    let mut after = None;
+    loop {
+        let rows = ports.store.scan_artists(after.as_ref(), PAGE).await?;
+        for row in &rows {
+            drift.rows += 1;
+            if !row.is_sound() {
+                drift.unsound.push(row.id.clone());
+            }
+            let live = row.live().is_some();
+            match indexed.remove(&row.id) {
+                // A tombstone may have been purged; a live row must be there.
+                None if live => drift.missing.push(row.id.clone()),
+                None => {}
+                Some(entry) if entry.version != row.version || entry.deleted == live => drift.differing.push(row.id.clone()),
+                Some(_) => {}
+            }
+        }
+        match rows.last() {
+            Some(row) => after = Some(row.id.clone()),
+            None => break,
+        }
+    }
+    drift.unknown = indexed.into_values().filter(|entry| !entry.deleted).map(|entry| entry.artist_id).collect();
+    Ok(drift)
+}
+
+async fn whole_index(ports: &Ports) -> Result<BTreeMap<ArtistId, IndexedVersion>, PortError> {
+    let mut entries = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = ports.index.scan(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(entries) };
+        after = Some(last.artist_id.clone());
+        entries.extend(page.into_iter().map(|entry| (entry.artist_id.clone(), entry)));
+    }
+}
+
+/// Compares and repairs: rows that differ are indexed again, entries without a row get a tombstone.
+///
+/// # Errors
+/// A part of ours failed; repeat.
+pub async fn repair(ports: &Ports) -> Result<Drift, PortError> {
+    let drift = compare(ports).await?;
+    let mut operations = Vec::new();
+    for id in drift.missing.iter().chain(&drift.differing) {
+        operations.extend(ports.store.artist(id).await?.as_ref().map(operation_of));
+    }
+    let now = ports.clock.now().0;
+    operations.extend(drift.unknown.iter().map(|id| IndexOperation { artist_id: id.clone(), version: now, document: None }));
+    for batch in operations.chunks(PAGE) {
+        ports.index.apply(batch.to_vec(), None).await?;
+    }
+    Ok(drift)
+}
+
+/// Builds the index again from the store: everything committed after it began is found by the feed from the position kept.
+///
+/// # Errors
+/// A part of ours failed; repeat from the beginning.
+pub async fn rebuild(ports: &Ports) -> Result<u64, PortError> {
+    let mut heads: Vec<(Shard, Position)> = Vec::new();
+    for shard in ports.feed.shards().await? {
+        heads.push((shard, ports.feed.head(shard).await?));
+    }
+    ports.index.clear().await?;
+    let (mut count, mut after) = (0, None);
+    loop {
+        let rows: Vec<ArtistRow> = ports.store.scan_artists(after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.id.clone());
+        count += rows.len() as u64;
+        ports.index.apply(rows.iter().map(operation_of).collect(), None).await?;
+        info!(rows = count, "rebuilding the index: {count} rows");
+    }
+    for head in heads {
+        ports.index.apply(Vec::new(), Some(head)).await?;
+    }
+    Ok(count)
+}

@@ -1,0 +1,123 @@
+//! Removal for good (rule 15): the denylist first, then the purge; each step idempotent, so a crash in between is finished by
+//! the job's next attempt.
+
+use crate::domain::artist::{Artist, Life};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ArtistId, JobId, SessionId};
+use crate::domain::job::{NewJob, Task};
+use crate::domain::outcome::{Cancelled, Done, Outcome};
+use crate::domain::write::Writer;
+use crate::jobs::write_artist::remove_record;
+use crate::jobs::{PortError, Ports, Running, courier, deny, store_outcome, wait_for_dependency};
+use crate::store::AuditRow;
+use tracing::info;
+
+/// The session under which jobs of operators run: it has no row and never ends.
+pub const OPERATIONS: &str = "operations";
+
+/// Why somebody was not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// Nobody has this id.
+    #[error("there is no artist {0}; `inkdex search` prints ids")]
+    Unknown(ArtistId),
+    /// A part of ours failed; repeat.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<crate::store::StoreError> for RemoveError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Port(error.into())
+    }
+}
+
+/// Denies an artist and purges what there is. When this answers, no interface returns the person; a job stands that
+/// finishes whatever a crash in between leaves.
+///
+/// # Errors
+/// [`RemoveError`].
+pub async fn remove(ports: &Ports, id: &ArtistId, actor: &str, reason: Option<&str>) -> Result<(), RemoveError> {
+    let row = ports.store.artist(id).await?.ok_or_else(|| RemoveError::Unknown(id.clone()))?;
+    deny_all(ports, id, row.record.as_ref()).await?;
+    let session = SessionId::new(OPERATIONS);
+    let job = NewJob::new(&session, "remove", Task::RemoveArtist { artist_id: id.clone() }, None);
+    ports.store.create_jobs(std::slice::from_ref(&job), ports.clock.now()).await?;
+    purge(ports, id).await?;
+    let audit = AuditRow {
+        at: ports.clock.now(),
+        actor: actor.to_owned(),
+        verb: "artist.remove".to_owned(),
+        target: id.to_string(),
+        reason: reason.map(str::to_owned),
+        effect: "denied and purged".to_owned(),
+    };
+    ports.store.audit(&audit).await?;
+    Ok(())
+}
+
+/// The job: repeats the purge until it went through.
+pub async fn run(ports: &Ports, running: &Running, id: &ArtistId) -> Outcome {
+    running.progress.step();
+    let purged = async {
+        let row = ports.store.artist(id).await?;
+        deny_all(ports, id, row.as_ref().and_then(|row| row.record.as_ref())).await?;
+        purge(ports, id).await
+    };
+    match purged.await {
+        Ok(()) => Outcome::Done { how: Done::Written },
+        Err(error) if error.class() == crate::domain::ErrorClass::Transient => wait_for_dependency(ports),
+        Err(error) => store_outcome(ports, &error, "remove"),
+    }
+}
+
+/// Lists every key the artist ever had.
+async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> Result<(), crate::store::StoreError> {
+    let mut hashes = vec![ports.deny.of_artist(id)];
+    if let Some(record) = record {
+        hashes.extend(ports.deny.of_record(id, record));
+        hashes.extend(deny::identity_keys(record).iter().map(|key| ports.deny.of_key(key)));
+    }
+    hashes.extend(ports.store.identities_of(id).await?.iter().map(|key| ports.deny.of_key(key)));
+    hashes.sort();
+    hashes.dedup();
+    ports.store.deny(&hashes, ports.clock.now()).await
+}
+
+/// Takes an artist that is denied out of the ledger, the row, the keys, the evidence and the page copies.
+///
+/// # Errors
+/// The store failed; repeat.
+pub async fn purge(ports: &Ports, id: &ArtistId) -> Result<(), crate::store::StoreError> {
+    let row = ports.store.artist(id).await?;
+    let record = row.as_ref().and_then(|row| row.record.clone());
+    // Whatever keys came to the artist after it was denied are denied as well.
+    deny_all(ports, id, record.as_ref()).await?;
+    for job in ports.store.open_jobs_about(id).await? {
+        courier::withdraw(ports, &job, Cancelled::Removed).await?;
+    }
+    let now = ports.clock.now();
+    let writer = Writer { job_id: JobId::new(format!("remove:{id}:{}", now.0)), generation: 1, fence: Timestamp(now.0) };
+    remove_record(ports, id, Life::Removed, &writer).await?;
+    ports.store.drop_evidence(id, None).await?;
+    ports.store.forget_sightings(id).await?;
+    ports.store.forget_identities(id).await?;
+    if let Some(record) = record {
+        forget_pages(ports, &record).await?;
+    }
+    info!(artist.id = %id, "artist {id} was removed for good");
+    Ok(())
+}
+
+/// Deletes the copies of the artist's pages that recent sessions kept.
+async fn forget_pages(ports: &Ports, record: &Artist) -> Result<(), crate::store::StoreError> {
+    for session in ports.store.sessions(8).await? {
+        for page in record.pages.iter().chain(&record.own_site) {
+            if let Err(error) = ports.visitor.forget(&session.id, page).await {
+                tracing::warn!(%error, "a page copy was not deleted, it goes with its session after a day");
+            }
+        }
+    }
+    Ok(())
+}
+

@@ -1,0 +1,263 @@
+//! Job `report`: the last step. Applies the run gate and the absences of the night (rule 11), and writes the session's report.
+
+use crate::domain::artist::{ArtistRow, Life};
+use crate::domain::clock::Timestamp;
+use crate::domain::facts::Source;
+use crate::domain::ids::{ArtistId, SessionId};
+use crate::domain::job::{Job, JobKind, JobState, Usage};
+use crate::domain::lifecycle::{Absence, Coverage, HeldBy, Sighting, gate, retires};
+use crate::domain::outcome::{Done, Outcome};
+use crate::domain::session::{Session, Trigger};
+use crate::domain::write::Writer;
+use crate::jobs::write_artist::remove_record;
+use crate::jobs::{PortError, Ports, Running, store_outcome, wait_for_dependency};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tracing::{info, warn};
+
+/// Meta key of the coverage at the last session whose absences were let through.
+const COVERAGE_KEY: &str = "coverage.last";
+
+/// What a session did: JSON in the object store.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which session.
+    pub session_id: String,
+    /// For which moment, RFC 3339.
+    pub scheduled_for: String,
+    /// When it began and ended, RFC 3339.
+    pub began_at: String,
+    /// When the report was written, RFC 3339.
+    pub ended_at: String,
+    /// Studios read.
+    pub studios: u64,
+    /// Studios whose site is no tattoo studio's.
+    pub not_tattoo: u64,
+    /// Artists found: scrape jobs made.
+    pub found: u64,
+    /// Artists that were not in the directory.
+    pub new: u64,
+    /// Artists whose record changed.
+    pub changed: u64,
+    /// Artists whose record says what it said.
+    pub unchanged: u64,
+    /// Pages refused by robots.txt or their own wish.
+    pub refused_by_robots: u64,
+    /// Pages gone.
+    pub gone: u64,
+    /// Artists retired tonight.
+    pub retired: u64,
+    /// Absences proposed.
+    pub absences: u64,
+    /// Why absences were not applied, if they were not.
+    pub absences_held: Option<String>,
+    /// Dead letters by code.
+    pub dead_by_reason: BTreeMap<String, u64>,
+    /// Jobs withdrawn, by reason.
+    pub cancelled: BTreeMap<String, u64>,
+    /// Live artists that have each field.
+    pub coverage: Coverage,
+    /// Requests sent.
+    pub requests: u64,
+    /// Bytes received.
+    pub wire_bytes: u64,
+    /// Pages taken from the session's cache instead of the web.
+    pub cached_pages: u64,
+}
+
+/// Where a session's report lies.
+pub fn report_key(session: &SessionId) -> String {
+    format!("reports/{session}.json")
+}
+
+/// Runs the job. Every part of it may be repeated: absences count once for a night however often they are counted.
+pub async fn run(ports: &Ports, running: &Running) -> Outcome {
+    match write_report(ports, running).await {
+        Ok(()) => Outcome::Done { how: Done::Written },
+        Err(PortError::Store(error)) => store_outcome(ports, &error, "report"),
+        Err(_) => wait_for_dependency(ports),
+    }
+}
+
+async fn write_report(ports: &Ports, running: &Running) -> Result<(), PortError> {
+    let id = &running.job.new.session_id;
+    let Some(session) = ports.store.session(id).await? else { return Ok(()) };
+    let mut report = Report {
+        session_id: id.to_string(),
+        scheduled_for: session.scheduled_for.rfc3339(),
+        began_at: session.created_at.rfc3339(),
+        ..Report::default()
+    };
+    count_jobs(ports, running, &session, &mut report).await?;
+    let (live, coverage) = count_coverage(ports, running).await?;
+    report.coverage = coverage;
+    let held = apply_absences(ports, running, &session, live, &mut report).await?;
+    report.ended_at = ports.clock.now().rfc3339();
+    let key = report_key(id);
+    ports.objects.put(&key, serde_json::to_vec_pretty(&report).unwrap_or_default()).await?;
+    loop {
+        let Some(current) = ports.store.session(id).await? else { return Ok(()) };
+        let next = Session { held, report: Some(key.clone()), epoch: current.epoch + 1, ..current.clone() };
+        if ports.store.put_session(current.epoch, &next).await? {
+            info!(session.id = %id, new = report.new, changed = report.changed, unchanged = report.unchanged, dead = report.dead_by_reason.values().sum::<u64>(), "report of session {id} written");
+            return Ok(());
+        }
+    }
+}
+
+async fn count_jobs(ports: &Ports, running: &Running, session: &Session, report: &mut Report) -> Result<(), PortError> {
+    let mut after = None;
+    loop {
+        let jobs = ports.store.jobs_in(&session.id, None, after.as_ref(), 500).await?;
+        for job in &jobs {
+            count_job(ports, session, job, report).await?;
+        }
+        running.progress.step();
+        match jobs.last() {
+            Some(job) => after = Some(job.new.id.clone()),
+            None => return Ok(()),
+        }
+    }
+}
+
+async fn count_job(ports: &Ports, session: &Session, job: &Job, report: &mut Report) -> Result<(), PortError> {
+    match job.kind() {
+        JobKind::FindArtists => report.studios += 1,
+        JobKind::ScrapeArtist => report.found += 1,
+        _ => {}
+    }
+    let attempts = ports.store.attempts(job.id()).await?;
+    let used = attempts.iter().fold(Usage::default(), |sum, attempt| Usage {
+        requests: sum.requests + attempt.usage.requests,
+        wire_bytes: sum.wire_bytes + attempt.usage.wire_bytes,
+        cached_pages: sum.cached_pages + attempt.usage.cached_pages,
+    });
+    report.requests += used.requests;
+    report.wire_bytes += used.wire_bytes;
+    report.cached_pages += used.cached_pages;
+    if let Some(reason) = job.death() {
+        *report.dead_by_reason.entry(reason.code.clone()).or_default() += 1;
+    }
+    if let (JobState::Cancelled, Some(why)) = (job.state, job.cancelled()) {
+        *report.cancelled.entry(format!("{why:?}").to_lowercase()).or_default() += 1;
+    }
+    match (job.kind(), job.done()) {
+        (_, Some(Done::NotTattoo)) => report.not_tattoo += 1,
+        (_, Some(Done::RefusedByRobots)) => report.refused_by_robots += 1,
+        (_, Some(Done::Gone)) => report.gone += 1,
+        (JobKind::ScrapeArtist, Some(Done::Unchanged | Done::Superseded)) => report.unchanged += 1,
+        (JobKind::ScrapeArtist, Some(Done::Written)) => {
+            let written = attempts.iter().flat_map(|attempt| &attempt.artist_ids).next_back();
+            let row = match written {
+                Some(id) => ports.store.artist(id).await?,
+                None => None,
+            };
+            let is_new = row.is_some_and(|row| row.created_version >= session.created_at.0);
+            if is_new {
+                report.new += 1;
+            } else {
+                report.changed += 1;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Live artists, and how many have each field.
+async fn count_coverage(ports: &Ports, running: &Running) -> Result<(u64, Coverage), PortError> {
+    let (mut live, mut coverage, mut after) = (0, Coverage::new(), None);
+    loop {
+        let rows = ports.store.scan_artists(after.as_ref(), 500).await?;
+        for record in rows.iter().filter_map(ArtistRow::live) {
+            live += 1;
+            let fields = [
+                ("city", record.city.is_some()),
+                ("country", record.country.is_some()),
+                ("instagram", record.instagram.is_some()),
+                ("styles", !record.styles.is_empty()),
+                ("images", !record.images.is_empty()),
+                ("bio", record.bio.is_some()),
+                ("contact", !record.emails.is_empty() || !record.phones.is_empty()),
+            ];
+            for (field, _) in fields.iter().filter(|(_, known)| *known) {
+                *coverage.entry((*field).to_owned()).or_default() += 1;
+            }
+        }
+        running.progress.step();
+        match rows.last() {
+            Some(row) => after = Some(row.id.clone()),
+            None => return Ok((live, coverage)),
+        }
+    }
+}
+
+/// Applies the night's absences if the gate lets them pass. Answers whether it held them.
+async fn apply_absences(ports: &Ports, running: &Running, session: &Session, live: u64, report: &mut Report) -> Result<bool, PortError> {
+    let proposals = ports.store.proposals(&session.id).await?;
+    report.absences = proposals.len() as u64;
+    if session.trigger != Trigger::Scheduled {
+        if !proposals.is_empty() {
+            report.absences_held = Some("the session was started by hand; absences count once a scheduled night".to_owned());
+        }
+        return Ok(false);
+    }
+    let before: Coverage = match ports.store.meta(COVERAGE_KEY).await? {
+        Some(text) => serde_json::from_str(&text).unwrap_or_default(),
+        None => Coverage::new(),
+    };
+    let retirements = would_retire(ports, &proposals).await?;
+    if let Some(held) = gate(retirements, live, &before, &report.coverage) {
+        let why = match &held {
+            HeldBy::Retirements { retirements, live } => format!("{retirements} of {live} artists would retire"),
+            HeldBy::Coverage { field, before, now } => format!("{field} is known for {now} artists, {before} before"),
+        };
+        warn!(session.id = %session.id, "the absences of session {} are held back: {why}; a person decides", session.id);
+        report.absences_held = Some(why);
+        return Ok(true);
+    }
+    for (artist_id, source, absence) in &proposals {
+        ports.store.count_absence(session.scheduled_for, artist_id, source, *absence).await?;
+        running.progress.step();
+    }
+    let mut artists: Vec<&ArtistId> = proposals.iter().map(|(id, _, _)| id).collect();
+    artists.sort();
+    artists.dedup();
+    for artist_id in artists {
+        if retires(&ports.store.sightings_of(artist_id).await?) {
+            let fence = running.attempt.fence.max(Timestamp(session.created_at.0));
+            let writer = Writer { job_id: running.job.new.id.clone(), generation: running.attempt.generation, fence };
+            if remove_record(ports, artist_id, Life::Retired, &writer).await? {
+                info!(artist.id = %artist_id, "artist {artist_id} is retired: no source names them any more");
+            }
+            report.retired += 1;
+        }
+    }
+    let now = serde_json::to_string(&report.coverage).unwrap_or_default();
+    let stored = ports.store.meta(COVERAGE_KEY).await?;
+    ports.store.put_meta(COVERAGE_KEY, stored.as_deref(), &now).await?;
+    Ok(false)
+}
+
+/// How many live artists the proposals would retire, were they counted.
+async fn would_retire(ports: &Ports, proposals: &[(ArtistId, Source, Absence)]) -> Result<u64, PortError> {
+    let mut by_artist: BTreeMap<&ArtistId, Vec<(&Source, Absence)>> = BTreeMap::new();
+    for (id, source, absence) in proposals {
+        by_artist.entry(id).or_default().push((source, *absence));
+    }
+    let mut count = 0;
+    for (id, absences) in by_artist {
+        let mut sightings: Vec<Sighting> = ports.store.sightings_of(id).await?;
+        for sighting in &mut sightings {
+            for (_, absence) in absences.iter().filter(|(source, _)| **source == sighting.source) {
+                match absence {
+                    Absence::NotListed => sighting.misses += 1,
+                    Absence::PageGone => sighting.gone += 1,
+                }
+            }
+        }
+        let is_live = ports.store.artist(id).await?.is_some_and(|row| row.life == Life::Live);
+        count += u64::from(is_live && retires(&sightings));
+    }
+    Ok(count)
+}

@@ -1,0 +1,249 @@
+//! Job `scrape_artist`: reads an artist's own portfolio site when there is one, else the pages on the studio's site, and
+//! has the record written (002-R13).
+
+use crate::domain::clock::Timestamp;
+use crate::domain::facts::{Evidence, Fact, Source, SourceFacts};
+use crate::domain::identity::{IdentityKey, KeyState, canonical_site, normal_handle};
+use crate::domain::ids::ArtistId;
+use crate::domain::job::{ScrapeTask, Usage};
+use crate::domain::lifecycle::Absence;
+use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
+use crate::domain::place::{Basis, country_code};
+use crate::domain::text::clean_line;
+use crate::extract::{ArtistFacts, MemberHint, SiteKind, Styles, member_facts};
+use crate::jobs::find_artists::hashes_of;
+use crate::jobs::write_artist::{SourceReading, WriteArtist, WriteError, Written};
+use crate::jobs::{Desk, Ended, PortError, Ports, Running, site_visit, store_outcome, wait_for_dependency};
+use tracing::info;
+use url::Url;
+
+/// Longest name kept, characters.
+const NAME_MAX_CHARS: usize = 120;
+/// Longest bio kept, characters.
+const BIO_MAX_CHARS: usize = 2_000;
+/// Most pictures kept of an artist.
+const IMAGES_MAX: usize = 60;
+
+/// Runs the job.
+pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running, task: &ScrapeTask) -> Ended {
+    match ports.store.is_denied(&hashes_of(ports, task)).await {
+        Ok(false) => {}
+        Ok(true) => return Outcome::Cancelled { why: Cancelled::Removed }.into(),
+        Err(error) => return store_outcome(ports, &error, "scrape").into(),
+    }
+    let (sources, usage) = match read_sources(ports, running, task).await {
+        Ok(read) => read,
+        Err((Outcome::Done { how: Done::Gone }, usage)) => {
+            let outcome = match propose_gone(ports, running, task).await {
+                Ok(()) => Outcome::Done { how: Done::Gone },
+                Err(error) => port_outcome(ports, &error),
+            };
+            return Ended { outcome, usage };
+        }
+        Err((outcome, usage)) => return Ended { outcome, usage },
+    };
+    if sources.is_empty() {
+        return Ended { outcome: Outcome::Done { how: Done::NotTattoo }, usage };
+    }
+    running.progress.step();
+    let request = WriteArtist {
+        job_id: running.job.new.id.clone(),
+        session_id: running.job.new.session_id.clone(),
+        attempt: running.attempt.clone(),
+        sources,
+    };
+    let outcome = match desk.write(request).await {
+        Ok(Written::New(id) | Written::Changed(id)) => {
+            info!(job.id = %running.job.id(), artist.id = %id, "artist {id} written");
+            Outcome::Done { how: Done::Written }
+        }
+        Ok(Written::Unchanged(_)) => Outcome::Done { how: Done::Unchanged },
+        Ok(Written::Superseded) => Outcome::Done { how: Done::Superseded },
+        Ok(Written::Denied) => Outcome::Cancelled { why: Cancelled::Removed },
+        Err(WriteError::Invalid(failure)) => Outcome::Dead { reason: failure },
+        Err(WriteError::Store(error)) => store_outcome(ports, &error, "write"),
+        Err(WriteError::Unanswered(why)) => {
+            // The Writer died with the request: a fault of ours, whose effect the next attempt finds out.
+            Outcome::Retry { after: None, reason: Failure::new(Category::Bug, "writer_died", "write", why) }
+        }
+    };
+    Ended { outcome, usage }
+}
+
+fn port_outcome(ports: &Ports, error: &PortError) -> Outcome {
+    match error {
+        PortError::Store(error) => store_outcome(ports, error, "scrape"),
+        _ => wait_for_dependency(ports),
+    }
+}
+
+/// Reads what there is about the artist, a source at a time.
+async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Result<(Vec<SourceReading>, Usage), site_visit::Unread> {
+    let mut sources = Vec::new();
+    let mut usage = Usage::default();
+    let now = ports.clock.now();
+    let hint = MemberHint { name: task.name.clone(), instagram: task.instagram.clone(), page: task.listed_on.clone() };
+    if task.own_site {
+        let site = site_visit::read_site(ports, running, &task.entry).await?;
+        usage = added(usage, site.usage);
+        let facts = site.reader.finish(&ports.styles);
+        if facts.kind == SiteKind::Negative && task.studio_id.is_none() {
+            return Ok((Vec::new(), usage));
+        }
+        // What the site says counts only if it is about the person it was linked for.
+        if facts.kind != SiteKind::Negative {
+            let mut artist = facts.as_artist();
+            artist.name = artist.name.or_else(|| Some(task.name.clone()));
+            let source = Source::OwnSite(canonical_site(&task.entry));
+            let mut read = as_source_facts(&artist, &task.entry, &ports.styles, now);
+            read.pages = vec![task.entry.clone()];
+            read.own_site = Some(task.entry.clone());
+            sources.push(SourceReading { source, facts: read, own_page: true });
+        }
+    }
+    if let (Some(studio_id), Some(listed_on)) = (&task.studio_id, &task.listed_on) {
+        let studio = ports.store.studio(studio_id).await.map_err(|error| (store_outcome(ports, &error, "scrape"), usage))?;
+        let website = studio.and_then(|studio| studio.found.website);
+        let entry = website.clone().unwrap_or_else(|| listed_on.clone());
+        let site = match site_visit::read_site(ports, running, &entry).await {
+            Ok(site) => site,
+            Err((outcome, used)) => return Err((outcome, added(usage, used))),
+        };
+        usage = added(usage, site.usage);
+        let page_refused = !task.own_site && task.entry != entry && !was_read(&site.reader, &task.entry);
+        if page_refused {
+            // The page of the artist could not be read: ask for it by itself, so that its own reason ends the job.
+            let mut visit = site_visit::begin(ports, running).await;
+            let stop = site_visit::one_page(ports, running, &mut visit, &task.entry).await;
+            usage = added(usage, site_visit::usage_of(&visit));
+            site_visit::end(visit).await;
+            match stop {
+                Ok(findings) => {
+                    let mut pages = site.reader.pages().to_vec();
+                    pages.push(findings);
+                    push_member(ports, &mut sources, task, studio_id, &member_facts(&pages, &hint, &ports.styles), now);
+                    return Ok((sources, usage));
+                }
+                Err(stop) => return Err((stop.outcome(ports, &task.entry), usage)),
+            }
+        }
+        let facts = member_facts(site.reader.pages(), &hint, &ports.styles);
+        push_member(ports, &mut sources, task, studio_id, &facts, now);
+    }
+    Ok((sources, usage))
+}
+
+fn was_read(reader: &crate::extract::SiteReader, url: &Url) -> bool {
+    let wanted = canonical_site(url);
+    reader.pages().iter().any(|page| canonical_site(&page.url) == wanted)
+}
+
+fn push_member(ports: &Ports, sources: &mut Vec<SourceReading>, task: &ScrapeTask, studio_id: &crate::domain::ids::StudioId, facts: &ArtistFacts, now: Timestamp) {
+    let Some(listed_on) = &task.listed_on else { return };
+    let mut facts = facts.clone();
+    facts.name = facts.name.or_else(|| Some(task.name.clone()));
+    facts.instagram = facts.instagram.or_else(|| task.instagram.clone());
+    let page = facts.page.clone().unwrap_or_else(|| listed_on.clone());
+    let mut read = as_source_facts(&facts, &page, &ports.styles, now);
+    read.pages = vec![page.clone()];
+    read.own_site = if task.own_site { Some(task.entry.clone()) } else { facts.own_site.clone() };
+    let own_page = facts.page.is_some();
+    sources.push(SourceReading { source: Source::Studio(studio_id.clone()), facts: read, own_page });
+}
+
+fn added(one: Usage, other: Usage) -> Usage {
+    Usage {
+        requests: one.requests + other.requests,
+        wire_bytes: one.wire_bytes + other.wire_bytes,
+        cached_pages: one.cached_pages + other.cached_pages,
+    }
+}
+
+/// What an extractor found, in the directory's standard formats (002-R19): what does not fit them is left out.
+fn as_source_facts(found: &ArtistFacts, page: &Url, styles: &Styles, now: Timestamp) -> SourceFacts {
+    let evidence = |field: &str, value: &str, basis: Basis| {
+        let rows = found.evidence.get(field);
+        let row = rows.and_then(|rows| rows.iter().find(|row| row.value == value).or_else(|| rows.first()));
+        Evidence {
+            page: row.map_or_else(|| page.clone(), |row| row.page.clone()),
+            extractor: row.map_or_else(|| "resolver".to_owned(), |row| row.extractor.clone()),
+            confidence: row.map_or(0.5, |row| row.confidence),
+            observed_at: now,
+            basis,
+        }
+    };
+    let text = |field: &str, value: &str, max: usize| {
+        let cleaned = clean_line(value, max);
+        (!cleaned.is_empty()).then(|| Fact { evidence: evidence(field, value, Basis::Printed), value: cleaned })
+    };
+    let list = |field: &str, values: &[String]| -> Vec<Fact<String>> { values.iter().filter_map(|value| text(field, value, 200)).collect() };
+    let url_fact = |field: &str, value: &str| {
+        let url = Url::parse(value).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        Some(Fact { evidence: evidence(field, value, Basis::Printed), value: url })
+    };
+    let place_basis = match found.place.basis {
+        Some(crate::extract::Basis::Inferred) => Basis::Inferred,
+        Some(crate::extract::Basis::Studio) => Basis::Studio,
+        Some(crate::extract::Basis::Printed) | None => Basis::Printed,
+    };
+    let placed = |field: &str, value: &Option<String>| {
+        value.as_deref().and_then(|value| text(field, value, 100)).map(|mut fact| {
+            fact.evidence.basis = place_basis;
+            fact
+        })
+    };
+    let country = found.place.country.as_deref().and_then(country_code);
+    SourceFacts {
+        name: found.name.as_deref().and_then(|name| text("name", name, NAME_MAX_CHARS)),
+        studio: found.studio.as_deref().and_then(|studio| text("studio", studio, NAME_MAX_CHARS)),
+        country: placed("country", &country),
+        region: placed("region", &found.place.region),
+        city: placed("city", &found.place.city),
+        coordinates: None,
+        instagram: found
+            .instagram
+            .as_deref()
+            .and_then(normal_handle)
+            .map(|handle| Fact { evidence: evidence("instagram", &handle, Basis::Printed), value: handle }),
+        socials: found.socials.iter().filter_map(|social| url_fact("socials", social)).collect(),
+        emails: list("emails", &found.emails.iter().map(|email| email.to_lowercase()).collect::<Vec<_>>()),
+        phones: list("phones", &found.phones),
+        styles: found
+            .styles
+            .iter()
+            .filter_map(|name| styles.resolve(name).map(|style| (name, style.slug.clone())))
+            .map(|(name, slug)| Fact { evidence: evidence("styles", name, Basis::Printed), value: slug })
+            .collect(),
+        images: found.images.iter().take(IMAGES_MAX).filter_map(|url| url_fact("images", url.as_str())).collect(),
+        bio: found.bio.as_deref().and_then(|bio| text("bio", bio, BIO_MAX_CHARS)),
+        pages: Vec::new(),
+        own_site: None,
+    }
+}
+
+/// The page answered 404 or 410: if it is the page of somebody known, an absence is proposed.
+async fn propose_gone(ports: &Ports, running: &Running, task: &ScrapeTask) -> Result<(), PortError> {
+    let Some(artist_id) = known_artist(ports, task).await? else { return Ok(()) };
+    let source = match (&task.studio_id, task.own_site) {
+        (_, true) => Source::OwnSite(canonical_site(&task.entry)),
+        (Some(studio_id), false) => Source::Studio(studio_id.clone()),
+        (None, false) => return Ok(()),
+    };
+    ports.store.propose_absence(&running.job.new.session_id, &artist_id, &source, Absence::PageGone).await?;
+    Ok(())
+}
+
+async fn known_artist(ports: &Ports, task: &ScrapeTask) -> Result<Option<ArtistId>, PortError> {
+    let mut keys: Vec<IdentityKey> = Vec::new();
+    if task.own_site {
+        keys.push(IdentityKey::site(&task.entry));
+    }
+    keys.extend(task.studio_id.as_ref().and_then(|studio| IdentityKey::member(studio, &task.name)));
+    keys.extend(task.instagram.as_deref().and_then(IdentityKey::instagram));
+    for key in keys {
+        if let Some(KeyState::Held(id)) = ports.store.identity(&key).await? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}

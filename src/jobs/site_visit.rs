@@ -1,0 +1,160 @@
+//! Reads one site politely: a [`SiteReader`] says which page is next, a [`Visit`] fetches it, the [`PageReader`] reads it.
+
+use crate::domain::clock::Timestamp;
+use crate::domain::ledger::is_suspect;
+use crate::domain::job::Usage;
+use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
+use crate::extract::{Miss, PageFindings, SiteReader};
+use crate::jobs::{Ports, Running, store_outcome};
+use crate::scrape::FetchError;
+use crate::scrape::visit::{Visit, VisitContext, VisitError};
+use url::Url;
+
+/// A site as read.
+#[derive(Debug)]
+pub struct SiteRead {
+    /// The reader, fed with every page.
+    pub reader: SiteReader,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// Why a site was not read: the job's outcome, and what it used so far.
+pub type Unread = (Outcome, Usage);
+
+/// Begins a visit on behalf of a running job.
+pub async fn begin(ports: &Ports, running: &Running) -> Visit {
+    let fresh_after = (running.job.generation > 1).then_some(running.job.created_at.max(running.job.line_at));
+    let context = VisitContext { session: running.job.new.session_id.clone(), owner: running.job.new.id.to_string(), fresh_after };
+    ports.visitor.begin(context)
+}
+
+/// Reads the site that begins at `entry`.
+///
+/// # Errors
+/// The outcome of a job that cannot go on: the entry is refused, gone or broken, or something has to be waited for.
+/// Pages fetched so far are in the session's cache, so that nothing is fetched twice.
+pub async fn read_site(ports: &Ports, running: &Running, entry: &Url) -> Result<SiteRead, Unread> {
+    let mut visit = begin(ports, running).await;
+    let mut reader = SiteReader::new(entry.clone(), ports.settings.site);
+    let mut stopped = None;
+    while let Some(url) = reader.next_page() {
+        let is_entry = reader.pages().is_empty() && url == *entry;
+        match one_page(ports, running, &mut visit, &url).await {
+            Ok(findings) => reader.page_read(&url, findings),
+            Err(stop) => match stop.as_miss(is_entry) {
+                Some(miss) => reader.page_missed(&url, miss),
+                None => {
+                    stopped = Some(stop.outcome(ports, &url));
+                    break;
+                }
+            },
+        }
+        running.progress.step();
+    }
+    let usage = usage_of(&visit);
+    end(visit).await;
+    match stopped {
+        Some(outcome) => Err((outcome, usage)),
+        None => Ok(SiteRead { reader, usage }),
+    }
+}
+
+/// Reads single pages of a site; those that are missing are left out.
+///
+/// # Errors
+/// As [`read_site`], but only for what has to be waited for.
+pub async fn read_pages(ports: &Ports, running: &Running, urls: &[Url]) -> Result<(Vec<PageFindings>, Usage), Unread> {
+    let mut visit = begin(ports, running).await;
+    let mut pages = Vec::new();
+    let mut stopped = None;
+    for url in urls {
+        match one_page(ports, running, &mut visit, url).await {
+            Ok(findings) => pages.push(findings),
+            Err(stop) if stop.as_miss(false).is_some() => {}
+            Err(stop) => {
+                stopped = Some(stop.outcome(ports, url));
+                break;
+            }
+        }
+        running.progress.step();
+    }
+    let usage = usage_of(&visit);
+    end(visit).await;
+    match stopped {
+        Some(outcome) => Err((outcome, usage)),
+        None => Ok((pages, usage)),
+    }
+}
+
+pub(crate) fn usage_of(visit: &Visit) -> Usage {
+    let stats = visit.stats();
+    Usage { requests: stats.requests, wire_bytes: stats.wire_bytes, cached_pages: stats.cached }
+}
+
+pub(crate) async fn end(visit: Visit) {
+    if let Err(error) = visit.end().await {
+        tracing::debug!(%error, "a host was not given back, its hold runs out by itself");
+    }
+}
+
+/// Why one page was not read.
+#[derive(Debug)]
+pub enum PageStop {
+    /// While fetching.
+    Visit(VisitError),
+    /// While parsing.
+    Read(super::reading::ReadError),
+    /// The page asks not to be used.
+    NoIndex,
+}
+
+impl PageStop {
+    /// How a reader of a whole site takes it, if the rest of the site can do without the page.
+    pub(crate) fn as_miss(&self, is_entry: bool) -> Option<Miss> {
+        if is_entry {
+            return None;
+        }
+        match self {
+            Self::Visit(VisitError::RefusedByRobots { .. }) | Self::NoIndex => Some(Miss::Forbidden),
+            Self::Visit(VisitError::Fetch(FetchError::Gone { .. })) => Some(Miss::Gone),
+            Self::Visit(VisitError::Fetch(_)) => Some(Miss::Failed),
+            // Only a page over the budget is a property of the page; a death or a panic is met again and counted.
+            Self::Read(super::reading::ReadError::Stopped(_)) => Some(Miss::Failed),
+            Self::Visit(_) | Self::Read(_) => None,
+        }
+    }
+
+    /// The outcome of a job that cannot do without the page.
+    pub(crate) fn outcome(&self, ports: &Ports, url: &Url) -> Outcome {
+        match self {
+            Self::NoIndex => Outcome::Done { how: Done::RefusedByRobots },
+            Self::Read(error) => error.outcome(url),
+            Self::Visit(VisitError::RefusedByRobots { .. }) => Outcome::Done { how: Done::RefusedByRobots },
+            Self::Visit(VisitError::Denied) => Outcome::Cancelled { why: Cancelled::Removed },
+            Self::Visit(VisitError::Wait { until, why }) => Outcome::Wait { until: (*until).max(Timestamp(0)), why: *why },
+            Self::Visit(VisitError::Fetch(error)) => fetch_outcome(error),
+            Self::Visit(VisitError::Store(error)) => store_outcome(ports, error, "fetch"),
+        }
+    }
+}
+
+fn fetch_outcome(error: &FetchError) -> Outcome {
+    let failure = |category| Failure::new(category, error.code(), "fetch", error.to_string());
+    match error {
+        FetchError::Gone { .. } => Outcome::Done { how: Done::Gone },
+        FetchError::SlowDown { retry_after, .. } => Outcome::Retry { after: *retry_after, reason: failure(Category::Transient) },
+        _ => match error.category() {
+            Category::Transient => Outcome::Retry { after: None, reason: failure(Category::Transient) },
+            category => Outcome::Dead { reason: failure(category) },
+        },
+    }
+}
+
+pub(crate) async fn one_page(ports: &Ports, running: &Running, visit: &mut Visit, url: &Url) -> Result<PageFindings, PageStop> {
+    let page = visit.page(url).await.map_err(PageStop::Visit)?;
+    running.progress.step();
+    let findings = ports.reader.read(&page.url, page.text, is_suspect(&running.job)).await.map_err(PageStop::Read)?;
+    let refused = findings.noindex || crate::scrape::robots::tags_refuse(&page.robots_tags);
+    if refused { Err(PageStop::NoIndex) } else { Ok(findings) }
+}

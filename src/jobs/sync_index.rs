@@ -1,0 +1,184 @@
+//! One batch from the change feed to the search index (rule 7): re-read the rows, write their current state.
+
+use crate::alert::{Alert, Severity};
+use crate::domain::artist::{ArtistRow, Life};
+use crate::domain::ids::{ArtistId, SessionId};
+use crate::domain::job::{NewJob, Task};
+use crate::domain::outcome::Failure;
+use crate::feed::{Position, Shard};
+use crate::jobs::remove_artist::OPERATIONS;
+use crate::jobs::{Desk, PortError, Ports, courier};
+use crate::search::document::operation_of;
+use crate::search::{IndexOperation, ItemAnswer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+
+/// Prefix of the meta keys of parked documents.
+pub const PARKED_PREFIX: &str = "sync_parked/";
+
+/// How a batch is indexed.
+#[derive(Debug, Clone)]
+pub struct SyncSettings {
+    /// Attempts for a document's own failure (002-R29).
+    pub item_attempts: u32,
+    /// Parked within an hour above which the shard halts.
+    pub parked_per_hour: usize,
+}
+
+/// A document that could not be indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The version that failed.
+    pub version: i64,
+    /// Why.
+    pub why: String,
+    /// When, microseconds since 1970.
+    pub at: i64,
+}
+
+/// What a batch came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Synced {
+    /// Documents and tombstones that stand now.
+    pub applied: u64,
+    /// Operations for which the index held something newer.
+    pub stale: u64,
+    /// Documents parked.
+    pub parked: u64,
+    /// From the commit of each applied change to its being searchable.
+    pub lags: Vec<Duration>,
+    /// Too many were parked within the hour: the shard halts until an operator looks.
+    pub halted: bool,
+}
+
+/// Brings the index up to the rows of `ids`, and commits `position` with them.
+///
+/// # Errors
+/// An outage: nothing is counted, the same batch is tried again.
+pub async fn sync(
+    ports: &Ports,
+    desk: &dyn Desk,
+    settings: &SyncSettings,
+    ids: &BTreeSet<ArtistId>,
+    position: Option<(Shard, Position)>,
+) -> Result<Synced, PortError> {
+    let mut operations = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(row) = ports.store.artist(id).await? {
+            operations.push(operation_for(ports, &row).await?);
+        }
+    }
+    let listed: Vec<&str> = ids.iter().map(ArtistId::as_str).collect();
+    crate::faults::hit(crate::faults::Point::SyncBatch, &listed.join(" "));
+    let mut synced = Synced::default();
+    let mut left = operations;
+    for attempt in 1..=settings.item_attempts.max(1) {
+        let answers = ports.index.apply(left.clone(), position.clone()).await?;
+        let searchable_at = ports.clock.now();
+        let mut failed = Vec::new();
+        for (id, answer) in answers {
+            let Some(operation) = left.iter().find(|operation| operation.artist_id == id) else {
+                warn!(artist.id = %id, "the index answered for artist {id}, which was not asked for");
+                continue;
+            };
+            match answer {
+                ItemAnswer::Applied => {
+                    synced.applied += 1;
+                    let committed = crate::domain::clock::Timestamp(operation.version);
+                    synced.lags.push(searchable_at.since(committed));
+                    ports.store.drop_meta(&format!("{PARKED_PREFIX}{id}")).await?;
+                }
+                ItemAnswer::Stale { held } => {
+                    synced.stale += 1;
+                    settle_stale(ports, desk, &id, held).await?;
+                }
+                ItemAnswer::Failed(why) => failed.push((operation.clone(), why)),
+            }
+        }
+        if failed.is_empty() {
+            break;
+        }
+        if attempt < settings.item_attempts {
+            let pause = Duration::from_millis(50 << attempt.min(8));
+            warn!(documents = failed.len(), retry = attempt, "documents were refused by the index, trying again in {pause:?}");
+            tokio::time::sleep(pause).await;
+            left = failed.into_iter().map(|(operation, _)| operation).collect();
+            continue;
+        }
+        for (operation, why) in failed {
+            park(ports, desk, &operation, &why).await?;
+            synced.parked += 1;
+        }
+    }
+    if synced.applied > 0 {
+        // 002-R28: confirmed, and said so.
+        debug!(applied = synced.applied, stale = synced.stale, "index synced");
+    }
+    synced.halted = synced.parked > 0 && parked_within_hour(ports).await? > settings.parked_per_hour;
+    Ok(synced)
+}
+
+/// The operation that brings the index up to a row; a denied artist is a tombstone, and its removal is begun (rule 15).
+async fn operation_for(ports: &Ports, row: &ArtistRow) -> Result<IndexOperation, PortError> {
+    if let Some(record) = row.live()
+        && ports.store.is_denied(&ports.deny.of_record(&row.id, record)).await?
+    {
+        info!(artist.id = %row.id, "artist {} is denied, its removal begins", row.id);
+        let job = NewJob::new(&SessionId::new(OPERATIONS), "remove", Task::RemoveArtist { artist_id: row.id.clone() }, None);
+        courier::create(ports, &[job]).await?;
+        return Ok(IndexOperation { artist_id: row.id.clone(), version: row.version, document: None });
+    }
+    if row.life == Life::Live && row.live().is_none() {
+        error!(artist.id = %row.id, "the row of artist {} does not pass its own hash; it is hidden until it is scraped again", row.id);
+    }
+    Ok(operation_of(row))
+}
+
+/// The index holds a newer version: normally the row has it by now; if not, the row's version is raised.
+async fn settle_stale(ports: &Ports, desk: &dyn Desk, id: &ArtistId, held: i64) -> Result<(), PortError> {
+    let Some(row) = ports.store.artist(id).await? else { return Ok(()) };
+    if row.version >= held {
+        return Ok(());
+    }
+    let raised = ArtistRow { version: held + 1, ..row.clone() };
+    let keys = raised.record.as_ref().map(|record| crate::domain::keys::ArtistKeys::of(id, record)).unwrap_or_default();
+    let put = crate::domain::write::PutRow {
+        expected: Some((row.version, row.fence)),
+        row: raised,
+        change: Some(crate::domain::change::Change::Modify),
+        keys,
+        stale: crate::domain::keys::ArtistKeys::default(),
+    };
+    ports.store.put_artist(&put).await?;
+    let text = format!("the index held version {held} of artist {id}, above the row's {}; the row was raised. Was the store restored from a backup?", row.version);
+    warn!(artist.id = %id, "{text}");
+    desk.alert(alert(ports, "index_ahead", Severity::Warning, text, id.as_str())).await;
+    Ok(())
+}
+
+async fn park(ports: &Ports, desk: &dyn Desk, operation: &IndexOperation, why: &str) -> Result<(), PortError> {
+    let id = &operation.artist_id;
+    let why = Failure::new(crate::domain::outcome::Category::Data, "index", "sync", why).message;
+    let parked = Parked { version: operation.version, why: why.clone(), at: ports.clock.now().0 };
+    let key = format!("{PARKED_PREFIX}{id}");
+    let text = serde_json::to_string(&parked).unwrap_or_default();
+    let before = ports.store.meta(&key).await?;
+    ports.store.put_meta(&key, before.as_deref(), &text).await?;
+    // 002-R30: retries exhausted.
+    let told = format!("artist {id} cannot be indexed and was parked: {why}. Look at `inkdex show {id}`, then `inkdex reconcile`");
+    error!(artist.id = %id, severity = "critical", "{told}");
+    desk.alert(alert(ports, "sync_parked", Severity::Critical, told, id.as_str())).await;
+    Ok(())
+}
+
+async fn parked_within_hour(ports: &Ports) -> Result<usize, PortError> {
+    let hour_ago = ports.clock.now().minus(Duration::from_secs(3_600)).0;
+    let parked = ports.store.metas(PARKED_PREFIX, 10_000).await?;
+    Ok(parked.iter().filter_map(|(_, text)| serde_json::from_str::<Parked>(text).ok()).filter(|parked| parked.at >= hour_ago).count())
+}
+
+fn alert(ports: &Ports, kind: &str, severity: Severity, text: String, subject: &str) -> Alert {
+    Alert { kind: kind.to_owned(), severity, text, subject: subject.to_owned(), at: ports.clock.now() }
+}

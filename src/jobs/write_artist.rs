@@ -1,0 +1,294 @@
+//! Writes an artist: validation, identity, evidence, the compare-and-set loop, and the denylist before and after (rules 5,
+//! 9, 15). The Writer actor runs this; everything is idempotent, so whoever is unsure runs it again.
+
+use crate::domain::artist::{Artist, ArtistRow, Incomplete, Life};
+use crate::domain::clock::Timestamp;
+use crate::domain::facts::{EvidenceRow, Source, SourceFacts};
+use crate::domain::identity::{Holder, IdentityDecision, IdentityKey, KeyReading, KeyState, decide_identity};
+use crate::domain::ids::{ArtistId, JobId, SessionId};
+use crate::domain::job::{Attempt, JobKind, NewJob, ScrapeTask, Task};
+use crate::domain::outcome::{Category, Failure};
+use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
+use crate::jobs::{Ports, courier, remove_artist};
+use crate::store::{PutAnswer, StoreError};
+use tracing::{info, warn};
+
+/// How often a lost race is tried again within one write.
+const RACES: usize = 32;
+
+/// What one source said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceReading {
+    /// Which source.
+    pub source: Source,
+    /// What it said.
+    pub facts: SourceFacts,
+    /// Whether it has a page of the artist's own.
+    pub own_page: bool,
+}
+
+/// A request to write an artist.
+#[derive(Clone, PartialEq)]
+pub struct WriteArtist {
+    /// Whose attempt it is.
+    pub job_id: JobId,
+    /// In which session.
+    pub session_id: SessionId,
+    /// The attempt; its fence is the write's.
+    pub attempt: Attempt,
+    /// The readings.
+    pub sources: Vec<SourceReading>,
+}
+
+impl std::fmt::Debug for WriteArtist {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteArtist").field("job_id", &self.job_id.as_str()).field("sources", &self.sources.len()).finish_non_exhaustive()
+    }
+}
+
+/// What a write came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// The artist was not in the directory.
+    New(ArtistId),
+    /// The record is another.
+    Changed(ArtistId),
+    /// The record says what it said.
+    Unchanged(ArtistId),
+    /// A newer attempt has the job.
+    Superseded,
+    /// The artist was removed by request.
+    Denied,
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The record is not fit to be written (002-R18).
+    #[error("the record is not fit to be written: {}", .0.message)]
+    Invalid(Failure),
+    /// The store failed; the write is unknown and may be repeated.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Whoever writes died before answering; the write is unknown.
+    #[error("the writer gave no answer: {0}")]
+    Unanswered(String),
+}
+
+fn invalid(code: &str, message: impl AsRef<str>) -> WriteError {
+    WriteError::Invalid(Failure::new(Category::Data, code, "validate", message))
+}
+
+/// Writes an artist. The answer comes after the write is confirmed (002-R21).
+///
+/// # Errors
+/// [`WriteError`].
+pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Written, WriteError> {
+    let name = request.sources.iter().find_map(|reading| reading.facts.name.as_ref()).ok_or_else(|| invalid("no_name", Incomplete::Name.to_string()))?;
+    crate::faults::hit(crate::faults::Point::WriteArtist, &name.value);
+    let keys = identity_keys(request, &name.value);
+    if is_denied(ports, &keys).await? {
+        return Ok(Written::Denied);
+    }
+    let id = resolve_identity(ports, request, &name.value, &keys).await?;
+    if ports.store.is_denied(&[ports.deny.of_artist(&id)]).await? {
+        return Ok(Written::Denied);
+    }
+    // Rule 2: whoever meets this attempt dead repeats the projections of this artist.
+    ports.store.stage_writing(&request.attempt, &id).await?;
+    for reading in &request.sources {
+        let row = EvidenceRow {
+            artist_id: id.clone(),
+            source: reading.source.clone(),
+            job_id: request.job_id.clone(),
+            fence: request.attempt.fence,
+            facts: reading.facts.clone(),
+        };
+        ports.store.put_evidence(&row).await?;
+    }
+    crate::faults::hit(crate::faults::Point::BeforePut, &name.value);
+    let written = put_record(ports, request, &id).await?;
+    if matches!(written, Written::New(_) | Written::Changed(_) | Written::Unchanged(_)) {
+        for reading in &request.sources {
+            ports.store.seen(&id, &reading.source, reading.own_page, true).await?;
+        }
+    }
+    // 002-X7: checked again after the write; if the removal came in between, what was written goes.
+    let mut hashes: Vec<String> = keys.iter().map(|key| ports.deny.of_key(key)).collect();
+    hashes.push(ports.deny.of_artist(&id));
+    if ports.store.is_denied(&hashes).await? {
+        remove_artist::purge(ports, &id).await?;
+        return Ok(Written::Denied);
+    }
+    Ok(written)
+}
+
+fn identity_keys(request: &WriteArtist, name: &str) -> Vec<IdentityKey> {
+    let mut keys = Vec::new();
+    for reading in &request.sources {
+        keys.extend(reading.facts.instagram.as_ref().and_then(|handle| IdentityKey::instagram(&handle.value)));
+    }
+    for reading in &request.sources {
+        keys.extend(reading.facts.own_site.as_ref().map(IdentityKey::site));
+    }
+    for reading in &request.sources {
+        if let Source::Studio(studio) = &reading.source {
+            keys.extend(IdentityKey::member(studio, reading.facts.name.as_ref().map_or(name, |fact| &fact.value)));
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    keys.retain(|key| seen.insert(key.clone()));
+    keys
+}
+
+async fn is_denied(ports: &Ports, keys: &[IdentityKey]) -> Result<bool, StoreError> {
+    let hashes: Vec<String> = keys.iter().map(|key| ports.deny.of_key(key)).collect();
+    ports.store.is_denied(&hashes).await
+}
+
+/// Reads all keys serially, decides who they mean, and points them there by compare-and-set (rule 9).
+async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys: &[IdentityKey]) -> Result<ArtistId, WriteError> {
+    for _ in 0..RACES {
+        let mut readings = Vec::new();
+        for key in keys {
+            readings.push(read_key(ports, key).await?);
+        }
+        let Some(decision) = decide_identity(name, &readings) else {
+            return Err(invalid("no_identity", format!("{name} has no key of their own: every handle and site is shared with somebody else")));
+        };
+        if apply_identity(ports, request, &decision).await? {
+            return Ok(decision.id);
+        }
+    }
+    Err(WriteError::Store(StoreError::Unavailable("identity keys are contended".to_owned())))
+}
+
+async fn read_key(ports: &Ports, key: &IdentityKey) -> Result<KeyReading, StoreError> {
+    let state = ports.store.identity(key).await?;
+    let holder = match &state {
+        Some(KeyState::Held(id)) => {
+            let row = ports.store.artist(id).await?;
+            row.as_ref().and_then(ArtistRow::live).map(|artist| artist.name.value.clone()).zip(row.as_ref().map(|row| row.created_version))
+        }
+        _ => None,
+    };
+    Ok(KeyReading { key: key.clone(), state, holder: holder.map(|(name, created)| Holder { name, created }) })
+}
+
+/// Answers whether every key could be pointed as decided; if not, somebody else was faster: read again.
+async fn apply_identity(ports: &Ports, request: &WriteArtist, decision: &IdentityDecision) -> Result<bool, StoreError> {
+    let held = KeyState::Held(decision.id.clone());
+    for (key, expected) in &decision.claim {
+        if ports.store.point_identity(key, expected.as_ref(), &held).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    for (key, holder) in &decision.share {
+        let expected = KeyState::Held(holder.clone());
+        if ports.store.point_identity(key, Some(&expected), &KeyState::Shared).await?.is_some() {
+            return Ok(false);
+        }
+        info!(artist.id = %holder, "a key of artist {holder} is claimed by another name; it is shared until an operator decides");
+        queue_again(ports, request, holder).await?;
+    }
+    Ok(true)
+}
+
+/// Queues the first holder of a shared key again, so that its record loses the key.
+async fn queue_again(ports: &Ports, request: &WriteArtist, holder: &ArtistId) -> Result<(), StoreError> {
+    let row = ports.store.artist(holder).await?;
+    let Some(record) = row.as_ref().and_then(ArtistRow::live) else { return Ok(()) };
+    let studio_id = record.studio_ids.first().cloned();
+    let Some(entry) = record.own_site.clone().or_else(|| record.pages.first().cloned()) else { return Ok(()) };
+    let task = ScrapeTask {
+        own_site: record.own_site.is_some(),
+        listed_on: studio_id.as_ref().and(record.pages.last().cloned()),
+        name: record.name.value.clone(),
+        instagram: None,
+        studio_id,
+        entry,
+    };
+    let session = ports.store.session(&request.session_id).await?;
+    let step = session.and_then(|session| session.step_of(JobKind::ScrapeArtist).map(|step| step.definition.name.clone()));
+    let host = task.entry.host_str().map(str::to_owned);
+    let step = step.unwrap_or_else(|| "scrape".to_owned());
+    let mut job = NewJob::new(&request.session_id, &step, Task::ScrapeArtist(Box::new(task)), host);
+    // The holder may have had its job in this session already: the second one is about the lost key.
+    job.id = JobId::derived_from(&request.session_id, "scrape_artist", &format!("shared:{holder}"));
+    if let Err(error) = courier::create(ports, &[job]).await {
+        warn!(artist.id = %holder, %error, "artist {holder} could not be queued again, the next session reads it");
+    }
+    Ok(())
+}
+
+/// The compare-and-set loop of rule 5.
+async fn put_record(ports: &Ports, request: &WriteArtist, id: &ArtistId) -> Result<Written, WriteError> {
+    let mut fence = request.attempt.fence;
+    for _ in 0..RACES {
+        let record = resolved(ports, id).await?;
+        let current = ports.store.artist(id).await?;
+        let writer = Writer { job_id: request.job_id.clone(), generation: request.attempt.generation, fence };
+        match decide_write(id, current.as_ref(), &Intent::Record(Box::new(record)), &writer, ports.clock.now()) {
+            WriteDecision::AlreadyApplied { .. } => return Ok(Written::Unchanged(id.clone())),
+            WriteDecision::Removed => return Ok(Written::Denied),
+            WriteDecision::Absent => return Ok(Written::Unchanged(id.clone())),
+            WriteDecision::Fenced { fence: met } => {
+                if !courier::still_current(ports, &request.attempt).await? {
+                    return Ok(Written::Superseded);
+                }
+                fence = Timestamp(met.0.saturating_add(1));
+            }
+            WriteDecision::Put(put) => {
+                if ports.store.put_artist(&put).await? == PutAnswer::Committed {
+                    return Ok(match put.change {
+                        None => Written::Unchanged(id.clone()),
+                        Some(crate::domain::change::Change::Insert) => Written::New(id.clone()),
+                        Some(_) => Written::Changed(id.clone()),
+                    });
+                }
+            }
+        }
+    }
+    Err(WriteError::Store(StoreError::Unavailable(format!("the row of artist {id} is contended"))))
+}
+
+/// The record that the newest evidence adds up to, without handles that are shared.
+async fn resolved(ports: &Ports, id: &ArtistId) -> Result<Artist, WriteError> {
+    let mut rows = ports.store.evidence_of(id).await?;
+    for row in &mut rows {
+        let key = row.facts.instagram.as_ref().and_then(|handle| IdentityKey::instagram(&handle.value));
+        if let Some(key) = key
+            && ports.store.identity(&key).await? != Some(KeyState::Held(id.clone()))
+        {
+            row.facts.instagram = None;
+        }
+    }
+    Artist::resolve(&rows).map_err(|missing| {
+        let code = match missing {
+            Incomplete::Name => "no_name",
+            Incomplete::Page => "no_page",
+        };
+        invalid(code, missing.to_string())
+    })
+}
+
+/// Removes the record of an artist for `life`, by the same decision as every other write. Answers whether it had one.
+///
+/// # Errors
+/// The store failed; repeat.
+pub async fn remove_record(ports: &Ports, id: &ArtistId, life: Life, writer: &Writer) -> Result<bool, StoreError> {
+    let mut writer = writer.clone();
+    for _ in 0..RACES {
+        let current = ports.store.artist(id).await?;
+        match decide_write(id, current.as_ref(), &Intent::Remove(life), &writer, ports.clock.now()) {
+            WriteDecision::Put(put) => {
+                if ports.store.put_artist(&put).await? == PutAnswer::Committed {
+                    return Ok(true);
+                }
+            }
+            WriteDecision::Fenced { fence } => writer.fence = Timestamp(fence.0.saturating_add(1)),
+            WriteDecision::AlreadyApplied { .. } | WriteDecision::Removed | WriteDecision::Absent => return Ok(false),
+        }
+    }
+    Err(StoreError::Unavailable(format!("the row of artist {id} is contended")))
+}
