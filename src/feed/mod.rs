@@ -71,6 +71,7 @@ pub trait ChangeFeed: std::fmt::Debug + Send + Sync {
     /// The saved position of a reader and its epoch, for indexes that cannot commit one.
     async fn saved(&self, reader: &str, shard: Shard) -> Result<Option<(Position, u64)>, FeedError>;
 
-    /// Saves a position if the stored epoch is still `epoch`. Answers whether it was.
+    /// Saves a position if the stored epoch is still `epoch` (0 if none is stored), and raises it by one. Answers whether
+    /// it was. Of two readers of one name only one goes on; the other reads `saved` again.
     async fn save(&self, reader: &str, shard: Shard, epoch: u64, position: &Position) -> Result<bool, FeedError>;
 }

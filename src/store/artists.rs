@@ -79,8 +79,10 @@ pub trait IdentityStore {
     /// What a key says, read serially: it sees every committed claim.
     async fn identity(&self, key: &IdentityKey) -> StoreResult<Option<KeyState>>;
 
-    /// Points a key by compare-and-set. `Ok(None)`: done (also if it said so already). `Ok(Some(state))`: it says this instead.
-    async fn point_identity(&self, key: &IdentityKey, expected: Option<&KeyState>, new: &KeyState) -> StoreResult<Option<KeyState>>;
+    /// Points a key by compare-and-set. `Ok(None)`: done (also if it said so already). `Ok(Some(state))`: it says this
+    /// instead, `Some(None)` that nobody holds it any more.
+    async fn point_identity(&self, key: &IdentityKey, expected: Option<&KeyState>, new: &KeyState)
+    -> StoreResult<Option<Option<KeyState>>>;
 
     /// The keys that name an artist.
     async fn identities_of(&self, id: &ArtistId) -> StoreResult<Vec<IdentityKey>>;

@@ -53,6 +53,9 @@ pub enum StoreError {
     /// The database is not one that this build may use.
     #[error("{0}")]
     Refused(String),
+    /// A fault of ours, as a panic inside a write: the same request will fail again.
+    #[error("a fault in the store, please report it: {0}")]
+    Bug(String),
 }
 
 impl StoreError {
@@ -60,7 +63,7 @@ impl StoreError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Unavailable(_) => ErrorClass::Transient,
-            Self::Corrupt { .. } | Self::Refused(_) => ErrorClass::Permanent,
+            Self::Corrupt { .. } | Self::Refused(_) | Self::Bug(_) => ErrorClass::Permanent,
         }
     }
 }

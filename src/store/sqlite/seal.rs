@@ -1,0 +1,115 @@
+//! Stored values: JSON sealed with a checksum, since SQLite does not notice a flipped bit in a page; errors translated.
+
+use crate::store::{StoreError, StoreResult};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Corrupt { what: "database file".to_owned(), why: error.to_string() }
+            }
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::OperationInterrupted,
+            ) => Self::Unavailable(error.to_string()),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::Refused(format!("the database cannot be written: {error}; check its permissions"))
+            }
+            _ => Self::Bug(error.to_string()),
+        }
+    }
+}
+
+/// A value as stored: its JSON and the checksum over table, key and JSON.
+pub(super) struct Sealed {
+    pub body: String,
+    pub sum: i64,
+}
+
+/// Seals `value` for the row `key` of `table`.
+pub(super) fn seal(table: &str, key: &str, value: &impl Serialize) -> StoreResult<Sealed> {
+    let body = serde_json::to_string(value)
+        .map_err(|error| StoreError::Bug(format!("a value for {table}/{key} cannot be written as JSON: {error}")))?;
+    Ok(Sealed { sum: checksum(table, key, &body), body })
+}
+
+/// The first 64 bits of SHA-256 over table, key and body: a row put in another's place does not pass either.
+pub(super) fn checksum(table: &str, key: &str, body: &str) -> i64 {
+    let digest = Sha256::new().chain_update(table).chain_update([0]).chain_update(key).chain_update([0]).chain_update(body).finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(first)
+}
+
+/// Reads a sealed value back.
+pub(super) fn unseal<T: DeserializeOwned>(table: &str, key: &str, body: &str, sum: i64) -> StoreResult<T> {
+    let corrupt = |why: String| StoreError::Corrupt { what: format!("{table}/{key}"), why };
+    if checksum(table, key, body) != sum {
+        return Err(corrupt("its bytes do not pass their checksum".to_owned()));
+    }
+    serde_json::from_str(body).map_err(|error| corrupt(error.to_string()))
+}
+
+/// The sealed values that `sql` selects; its first columns are key, body and checksum.
+pub(super) fn read_all<T: DeserializeOwned>(connection: &Connection, table: &str, sql: &str, params: impl Params) -> StoreResult<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut values = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key: String = row.get(0)?;
+        let body = text(table, &key, row.get_ref(1)?)?;
+        values.push(unseal(table, &key, body, row.get(2)?)?);
+    }
+    Ok(values)
+}
+
+/// The sealed value that `sql` selects, if it does.
+pub(super) fn read_one<T: DeserializeOwned>(
+    connection: &Connection,
+    table: &str,
+    sql: &str,
+    params: impl Params,
+) -> StoreResult<Option<T>> {
+    Ok(read_all(connection, table, sql, params)?.into_iter().next())
+}
+
+/// One value of one column, if there is a row.
+pub(super) fn one<T: rusqlite::types::FromSql>(connection: &Connection, sql: &str, params: impl Params) -> StoreResult<Option<T>> {
+    Ok(connection.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?)
+}
+
+/// The first column of every row.
+pub(super) fn column<T: rusqlite::types::FromSql>(connection: &Connection, sql: &str, params: impl Params) -> StoreResult<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let values = statement.query_map(params, |row| row.get(0))?.collect::<rusqlite::Result<Vec<T>>>()?;
+    Ok(values)
+}
+
+/// Runs a statement; answers how many rows it changed.
+pub(super) fn execute(connection: &Connection, sql: &str, params: impl Params) -> StoreResult<usize> {
+    Ok(connection.prepare_cached(sql)?.execute(params)?)
+}
+
+fn text<'a>(table: &str, key: &str, value: rusqlite::types::ValueRef<'a>) -> StoreResult<&'a str> {
+    value.as_str().map_err(|error| StoreError::Corrupt { what: format!("{table}/{key}"), why: error.to_string() })
+}
+
+/// A count as SQLite wants it.
+pub(super) fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count as SQLite gave it.
+pub(super) fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}

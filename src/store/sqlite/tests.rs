@@ -1,0 +1,336 @@
+//! Tests of what only this backend has: the file, the writer, checksums, indexes.
+
+use super::core::{Command, Core, Txn};
+use super::ledger::due_at;
+use super::open::{beside, open_reader, open_writer, prepare_file};
+use super::{OpenMode, SqliteDb, SqliteStore};
+use crate::domain::clock::{Clock, ManualClock, Timestamp};
+use crate::domain::ids::{ArtistId, JobId, SessionId, StudioId};
+use crate::domain::job::{Job, JobState, NewJob, Task};
+use crate::domain::ledger::is_due;
+use crate::store::{Ledger, Meta, StoreError, StoreResult};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(ManualClock::at(Timestamp(1_000_000)))
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inkdex.db");
+    (folder, path)
+}
+
+fn open(path: &Path) -> StoreResult<Arc<SqliteDb>> {
+    SqliteDb::open(path, OpenMode::Owner, clock())
+}
+
+fn refusal(result: StoreResult<Arc<SqliteDb>>) -> String {
+    match result {
+        Err(StoreError::Refused(why)) => why,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+fn pragmas(connection: &Connection) -> Vec<(&'static str, String)> {
+    let names = ["journal_mode", "synchronous", "busy_timeout", "foreign_keys", "secure_delete", "trusted_schema", "cell_size_check"];
+    let read = |name: &str| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).map(|value| format!("{value:?}")).unwrap()
+    };
+    names.into_iter().map(|name| (name, read(name))).collect()
+}
+
+#[test]
+fn every_connection_has_its_pragmas() {
+    let (_folder, path) = folder();
+    prepare_file(&path).unwrap();
+    let writer = open_writer(&path).unwrap();
+    let reader = open_reader(&path).unwrap();
+    let expected = [
+        ("journal_mode", "Text(\"wal\")"),
+        ("synchronous", "Integer(2)"),
+        ("busy_timeout", "Integer(5000)"),
+        ("foreign_keys", "Integer(1)"),
+        ("secure_delete", "Integer(1)"),
+        ("trusted_schema", "Integer(0)"),
+        ("cell_size_check", "Integer(1)"),
+    ];
+    let expected: Vec<(&str, String)> = expected.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    assert_eq!(pragmas(&writer), expected);
+    assert_eq!(pragmas(&reader), expected);
+    assert!(reader.execute("DELETE FROM meta", []).is_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_readable_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, path) = folder();
+    let store = SqliteStore::new(open(&path).unwrap());
+    store.put_meta("a", None, "b").await.unwrap();
+    for file in [path.clone(), beside(&path, "-wal")] {
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_and_told_who_holds_the_database() {
+    let (_folder, path) = folder();
+    let first = open(&path).unwrap();
+    let why = refusal(open(&path));
+    assert!(why.contains(&format!("pid {}", std::process::id())) && why.contains("inkdex.db.lock"), "{why}");
+    drop(first);
+    open(&path).unwrap();
+}
+
+#[test]
+fn strange_files_are_refused_and_left_alone() {
+    let (folder, path) = folder();
+    let why = refusal(open(folder.path()));
+    assert!(why.contains("is a folder"), "{why}");
+
+    std::fs::write(&path, vec![b'x'; 4096]).unwrap();
+    assert!(refusal(open(&path)).contains("not a database of inkdex"));
+    assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 4096]);
+
+    let other = folder.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
+    assert!(refusal(open(&other)).contains("not a database of inkdex"));
+
+    let below_a_file = path.join("inkdex.db");
+    assert!(refusal(open(&below_a_file)).contains("cannot be written"));
+
+    let absent = folder.path().join("absent.db");
+    assert!(refusal(SqliteDb::open(&absent, OpenMode::ReadOnly, clock())).contains("there is no database"));
+    assert!(!absent.exists());
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let (_folder, path) = folder();
+    drop(open(&path).unwrap());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    for mode in [OpenMode::Owner, OpenMode::ReadOnly] {
+        let why = refusal(SqliteDb::open(&path, mode, clock()));
+        assert!(why.contains("schema 99, newer"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_beside_the_daemon_reads_and_cannot_write() {
+    let (_folder, path) = folder();
+    let daemon = SqliteStore::new(open(&path).unwrap());
+    let beside = SqliteStore::new(SqliteDb::open(&path, OpenMode::ReadOnly, clock()).unwrap());
+    daemon.put_meta("a", None, "b").await.unwrap();
+    assert_eq!(beside.meta("a").await.unwrap().as_deref(), Some("b"));
+    let refused = beside.put_meta("a", Some("b"), "c").await;
+    assert!(matches!(refused, Err(StoreError::Refused(ref why)) if why.contains("API")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_restart() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::new(open(&path).unwrap());
+    store.put_meta("a", None, "b").await.unwrap();
+    drop(store);
+    let store = SqliteStore::new(open(&path).unwrap());
+    assert_eq!(store.meta("a").await.unwrap().as_deref(), Some("b"));
+}
+
+type Answers = Arc<Mutex<Vec<(usize, StoreResult<()>)>>>;
+
+/// A command of the tests: does `work` and keeps its answer in a shared list.
+struct Scripted<F> {
+    number: usize,
+    work: F,
+    answers: Answers,
+}
+
+impl<F: FnMut(&Txn<'_>) -> StoreResult<()> + Send> Command for Scripted<F> {
+    fn run(&mut self, txn: &Txn<'_>) -> StoreResult<()> {
+        (self.work)(txn)
+    }
+    fn answer(self: Box<Self>, committed: StoreResult<()>) {
+        self.answers.lock().unwrap().push((self.number, committed));
+    }
+}
+
+fn insert(key: &'static str, answers: &Answers) -> Box<dyn Command> {
+    let work = move |txn: &Txn<'_>| {
+        txn.connection.execute("INSERT INTO meta (key, value) VALUES (?1, ?2)", [key, &"x".repeat(2_000)])?;
+        Ok(())
+    };
+    Box::new(Scripted { number: 0, work, answers: answers.clone() })
+}
+
+fn core(path: &Path) -> Core {
+    prepare_file(path).unwrap();
+    Core::new(open_writer(path).unwrap(), beside(path, "-wal"), clock())
+}
+
+fn keys(path: &Path) -> Vec<String> {
+    super::seal::column(&open_reader(path).unwrap(), "SELECT key FROM meta ORDER BY key", []).unwrap()
+}
+
+#[test]
+fn a_failing_command_is_undone_alone() {
+    let (_folder, path) = folder();
+    let mut core = core(&path);
+    let answers = Answers::default();
+    let half = |txn: &Txn<'_>| {
+        txn.connection.execute("INSERT INTO meta (key, value) VALUES ('half', '')", [])?;
+        Err(StoreError::Unavailable("not today".to_owned()))
+    };
+    let panics = |txn: &Txn<'_>| {
+        txn.connection.execute("INSERT INTO meta (key, value) VALUES ('panic', '')", [])?;
+        panic!("planned panic")
+    };
+    let mut batch = vec![
+        insert("one", &answers),
+        Box::new(Scripted { number: 1, work: half, answers: answers.clone() }),
+        insert("one", &answers),
+        Box::new(Scripted { number: 2, work: panics, answers: answers.clone() }),
+        insert("two", &answers),
+    ];
+    let (results, _) = core.apply(&mut batch);
+    assert!(results[0].is_ok() && results[4].is_ok());
+    assert!(matches!(results[1], Err(StoreError::Unavailable(_))));
+    assert!(matches!(results[2], Err(StoreError::Bug(_))), "{:?}", results[2]);
+    assert!(matches!(&results[3], Err(StoreError::Bug(why)) if why.contains("planned panic")), "{:?}", results[3]);
+    assert_eq!(keys(&path), ["one", "two"]);
+}
+
+#[test]
+fn a_full_disk_fails_the_whole_batch_and_heals() {
+    let (_folder, path) = folder();
+    prepare_file(&path).unwrap();
+    let connection = open_writer(&path).unwrap();
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    let mut core = Core::new(connection, beside(&path, "-wal"), clock());
+    let answers = Answers::default();
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let (results, grew) = core.apply(&mut names.map(|name| insert(name, &answers)));
+    assert!(results.iter().any(|result| matches!(result, Err(StoreError::Unavailable(_)))), "{results:?}");
+    assert_eq!(grew, super::core::Grew::default());
+    // What was answered with success stands, and nothing else does.
+    let stood: Vec<&str> = names.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(name, _)| *name).collect();
+    assert_eq!(keys(&path), stood);
+
+    let raise = |txn: &Txn<'_>| {
+        txn.connection.pragma_update_and_check(None, "max_page_count", 1_000_000, |_| Ok(()))?;
+        Ok(())
+    };
+    core.apply(&mut [Box::new(Scripted { number: 0, work: raise, answers: answers.clone() }) as Box<dyn Command>]);
+    let (results, _) = core.apply(&mut [insert("later", &answers)]);
+    assert!(results[0].is_ok(), "{results:?}");
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_noticed_and_named() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::new(open(&path).unwrap());
+    let session = SessionId::new("s");
+    let new = NewJob::new(&session, "find", Task::FindArtists { studio_id: StudioId::new("studio-1") }, None);
+    store.create_jobs(std::slice::from_ref(&new), Timestamp(1)).await.unwrap();
+    drop(store);
+    let connection = Connection::open(&path).unwrap();
+    assert_eq!(connection.execute("UPDATE jobs SET body = replace(body, 'studio-1', 'studio-2')", []).unwrap(), 1);
+    drop(connection);
+    let store = SqliteStore::new(open(&path).unwrap());
+    let error = store.job(&new.id).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt { what, .. } if *what == format!("jobs/{}", new.id)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_long_log_is_cut_back() {
+    let (_folder, path) = folder();
+    let db = open(&path).unwrap();
+    let store = SqliteStore::new(db.clone());
+    store.put_meta("a", None, &"x".repeat(100_000)).await.unwrap();
+    assert!(db.wal_bytes() > 100_000);
+    assert!(db.checkpoint().await.unwrap());
+    assert_eq!(db.wal_bytes(), 0);
+    assert_eq!(db.integrity_problems().await.unwrap(), Vec::<String>::new());
+}
+
+/// No statement of the adapters reads a table from end to end.
+#[tokio::test]
+async fn every_query_has_its_index() {
+    let (_folder, path) = folder();
+    prepare_file(&path).unwrap();
+    let connection = open_writer(&path).unwrap();
+    // A count of a whole table reads an index from end to end; min and max read one entry of it.
+    let allowed = ["SELECT count(*) FROM studios", "SELECT count(*) FROM artists", "SELECT state, sum(n) FROM job_counts GROUP BY state"];
+    let sources = [
+        include_str!("artists.rs"),
+        include_str!("feed.rs"),
+        include_str!("identity.rs"),
+        include_str!("ledger.rs"),
+        include_str!("ledger_queries.rs"),
+        include_str!("operations.rs"),
+        include_str!("sessions.rs"),
+        include_str!("sightings.rs"),
+        include_str!("../../queue/sqlite.rs"),
+    ];
+    let mut seen = 0;
+    for statement in sources.iter().flat_map(|source| statements(source)) {
+        let Ok(mut explained) = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")) else {
+            panic!("not understood: {statement}");
+        };
+        for parameter in 1..=explained.parameter_count() {
+            explained.raw_bind_parameter(parameter, "x").unwrap();
+        }
+        let mut rows = explained.raw_query();
+        while let Some(row) = rows.next().unwrap() {
+            let step: String = row.get(3).unwrap();
+            let ordered = statement.contains(" LIMIT ") || statement.contains("min(") || statement.contains("max(");
+            let scan = step.starts_with("SCAN") && !step.contains("CONSTANT") && !(ordered && step.contains("INDEX"));
+            let rowid_order = statement.contains("ORDER BY seq") || statement.contains("min(seq)");
+            assert!(!scan || rowid_order || allowed.contains(&statement.as_str()), "{step}: {statement}");
+            let sorts = step.contains("TEMP B-TREE") && !statement.contains("UNION");
+            assert!(!sorts || statement.contains("INDEXED BY jobs_out"), "{step}: {statement}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen} statements were found");
+}
+
+/// The SQL among the string literals of a source file.
+fn statements(source: &str) -> Vec<String> {
+    let starts = ["SELECT ", "UPDATE ", "DELETE FROM ", "INSERT "];
+    let literals = source.split('"').map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let sql = literals.filter(|text| starts.iter().any(|start| text.starts_with(start)));
+    sql.map(|text| text.replace("{table}", "sightings")).filter(|text| text != "DELETE FROM messages").collect()
+}
+
+fn any_job() -> impl Strategy<Value = Job> {
+    let times = (0i64..10, 0i64..10, 0i64..10);
+    (0usize..JobState::ALL.len(), times).prop_map(|(state, (not_before, next_send, lease))| {
+        let new = NewJob::new(&SessionId::new("s"), "find", Task::FindArtists { studio_id: StudioId::new("x") }, None);
+        let job = Job::created(new, Timestamp(0));
+        let (not_before, next_send_at, lease_until) = (Timestamp(not_before), Timestamp(next_send), Timestamp(lease));
+        Job { state: JobState::ALL[state], not_before, next_send_at, lease_until, ..job }
+    })
+}
+
+proptest! {
+    /// The indexed column and the domain's decision say the same.
+    #[test]
+    fn due_at_is_when_a_job_becomes_due(job in any_job(), now in 0i64..12) {
+        let by_column = due_at(&job).is_some_and(|at| at <= Timestamp(now));
+        prop_assert_eq!(by_column, is_due(&job, Timestamp(now)));
+    }
+}
+
+#[test]
+fn a_row_in_anothers_place_does_not_pass_its_checksum() {
+    let sealed = super::seal::seal("artists", "a", &ArtistId::new("x")).unwrap();
+    let read = |table, key| super::seal::unseal::<JobId>(table, key, &sealed.body, sealed.sum).is_ok();
+    assert!(read("artists", "a"));
+    assert!(!read("artists", "b"));
+    assert!(!read("jobs", "a"));
+}
