@@ -41,7 +41,7 @@ pub struct DemoArtist {
     pub studio: String,
     /// Instagram handle without `@`, lower case.
     pub instagram: Option<String>,
-    /// City as printed.
+    /// City as the site prints it, in its own language.
     pub city: String,
     /// ISO 3166 alpha-2.
     pub country: String,
