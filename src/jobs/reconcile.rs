@@ -4,7 +4,7 @@ use crate::domain::artist::ArtistRow;
 use crate::domain::ids::ArtistId;
 use crate::feed::{Position, Shard};
 use crate::jobs::{PortError, Ports};
-use crate::search::document::operation_of;
+
 use crate::search::{IndexOperation, IndexedVersion};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ pub async fn repair(ports: &Ports) -> Result<Drift, PortError> {
     let drift = compare(ports).await?;
     let mut operations = Vec::new();
     for id in drift.missing.iter().chain(&drift.differing) {
-        operations.extend(ports.store.artist(id).await?.as_ref().map(operation_of));
+        operations.extend(ports.store.artist(id).await?.as_ref().map(IndexOperation::of));
     }
     let now = ports.clock.now().0;
     operations.extend(drift.unknown.iter().map(|id| IndexOperation { artist_id: id.clone(), version: now, document: None }));
@@ -113,7 +113,7 @@ pub async fn rebuild(ports: &Ports) -> Result<u64, PortError> {
         let Some(last) = rows.last() else { break };
         after = Some(last.id.clone());
         count += rows.len() as u64;
-        ports.index.apply(rows.iter().map(operation_of).collect(), None).await?;
+        ports.index.apply(rows.iter().map(IndexOperation::of).collect(), None).await?;
         info!(rows = count, "rebuilding the index: {count} rows");
     }
     for head in heads {

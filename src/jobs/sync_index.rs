@@ -8,7 +8,7 @@ use crate::domain::outcome::Failure;
 use crate::feed::{Position, Shard};
 use crate::jobs::remove_artist::OPERATIONS;
 use crate::jobs::{Desk, PortError, Ports, courier};
-use crate::search::document::operation_of;
+
 use crate::search::{IndexOperation, ItemAnswer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -133,7 +133,7 @@ async fn operation_for(ports: &Ports, row: &ArtistRow) -> Result<IndexOperation,
     if row.life == Life::Live && row.live().is_none() {
         error!(artist.id = %row.id, "the row of artist {} does not pass its own hash; it is hidden until it is scraped again", row.id);
     }
-    Ok(operation_of(row))
+    Ok(IndexOperation::of(row))
 }
 
 /// The index holds a newer version: normally the row has it by now; if not, the row's version is raised.
