@@ -87,6 +87,12 @@ pub fn may_be_a_state(text: &str) -> bool {
     ALSO_STATES.contains(&folded_name(text).as_str())
 }
 
+/// Whether a text names a part of a country: "Scotland" is no city.
+pub fn is_part(text: &str) -> bool {
+    let name = folded_name(text);
+    PARTS.iter().any(|(_, names)| names.contains(&name.as_str()))
+}
+
 /// The names by which free text finds a country: the English one and the others known.
 pub fn names(code: &str) -> impl Iterator<Item = &'static str> {
     let english = rust_iso3166::from_alpha2(code).map(|country| country.name);

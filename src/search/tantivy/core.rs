@@ -3,6 +3,7 @@
 //! tantivy's own writer runs one indexing and one merging thread. Every commit carries the feed positions and the schema
 //! hash in its payload, since a commit without a payload would erase them.
 
+use crate::domain::artist::hex;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ArtistId;
 use crate::feed::{Position, Shard};
@@ -12,6 +13,7 @@ use crate::search::tantivy::errors::unavailable;
 use crate::search::tantivy::schema::{Fields, column, schema, schema_hash};
 use crate::search::{IndexOperation, IndexedVersion, ItemAnswer, SearchError};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError, RwLock};
 use tantivy::collector::DocSetCollector;
@@ -28,11 +30,35 @@ const REPLACED_SHARE_MAX: f32 = 0.4;
 
 type Positions = BTreeMap<Shard, Position>;
 
-/// What a commit carries.
+/// What a commit carries, with a sum of its own: tantivy keeps no checksum of the file that holds it, and a position that
+/// changed by itself would skip artists for good.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CommitPayload {
     pub schema_hash: String,
     pub positions: Positions,
+    sum: String,
+}
+
+impl CommitPayload {
+    pub fn new(schema_hash: &str, positions: &Positions) -> Self {
+        Self { schema_hash: schema_hash.to_owned(), positions: positions.clone(), sum: payload_sum(schema_hash, positions) }
+    }
+
+    /// Reads a payload; `None` if it is not one that was written so.
+    pub fn read(text: &str) -> Option<Self> {
+        let payload: Self = serde_json::from_str(text).ok()?;
+        (payload.sum == payload_sum(&payload.schema_hash, &payload.positions)).then_some(payload)
+    }
+}
+
+fn payload_sum(schema_hash: &str, positions: &Positions) -> String {
+    let mut hasher = Sha256::new();
+    let shards = positions.iter().flat_map(|(shard, position)| [shard.0.to_string(), position.0.clone()]);
+    for part in std::iter::once(schema_hash.to_owned()).chain(shards) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex(&hasher.finalize())
 }
 
 /// The index itself.
@@ -193,8 +219,11 @@ impl Core {
 
     /// Merges the segments that hold replaced documents. Writes go on meanwhile.
     fn rewrite_replaced(&self) -> Result<(), SearchError> {
-        let metas = self.index.searchable_segment_metas().map_err(unavailable("list the segments of the search index"))?;
-        let replaced: Vec<_> = metas.iter().filter(|meta| meta.has_deletes()).map(|meta| meta.id()).collect();
+        // Only the ids: whoever holds the description of a segment keeps its files.
+        let replaced: Vec<_> = match self.index.searchable_segment_metas() {
+            Ok(metas) => metas.iter().filter(|meta| meta.has_deletes()).map(|meta| meta.id()).collect(),
+            Err(error) => return Err(unavailable("list the segments of the search index")(error)),
+        };
         if replaced.is_empty() {
             return Ok(());
         }
@@ -228,16 +257,16 @@ impl Core {
 
     fn committed_payload(&self) -> Result<Option<CommitPayload>, SearchError> {
         let metas = self.index.load_metas().map_err(unavailable("read the state of the search index"))?;
-        match metas.payload.as_deref().map(serde_json::from_str) {
+        match metas.payload.as_deref().map(CommitPayload::read) {
             None => Ok(None),
-            Some(Ok(payload)) => Ok(Some(payload)),
-            Some(Err(error)) => Err(SearchError::Unavailable(format!("the payload of its last commit cannot be read: {error}"))),
+            Some(Some(payload)) => Ok(Some(payload)),
+            Some(None) => Err(SearchError::Unavailable("the search index holds a damaged feed position; rebuild it".to_owned())),
         }
     }
 
     /// Commits what was written, makes it searchable and remembers the positions.
     fn commit(&self, writer: &mut IndexWriter, positions: Positions) -> Result<(), SearchError> {
-        let payload = serde_json::to_string(&CommitPayload { schema_hash: self.schema_hash.clone(), positions: positions.clone() })
+        let payload = serde_json::to_string(&CommitPayload::new(&self.schema_hash, &positions))
             .map_err(|error| SearchError::Refused(format!("a feed position has no JSON form: {error}")))?;
         let mut prepared = writer.prepare_commit().map_err(unavailable("commit to the search index"))?;
         prepared.set_payload(&payload);

@@ -6,9 +6,12 @@ use crate::search::tantivy::errors::{is_damage, unavailable};
 use crate::search::tantivy::schema::{schema, schema_hash};
 use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tantivy::directory::{INDEX_WRITER_LOCK, MmapDirectory};
 use tantivy::{Directory, Index, IndexSettings, TantivyError};
+
+/// The length of the checksum's record and a magic number close every file of a segment.
+const FOOTER_MIN_BYTES: u64 = 8;
 
 /// See [`TantivyIndex::open`].
 pub(super) fn open(folder: &Path, settings: &TantivySettings) -> Result<OpenOutcome, SearchError> {
@@ -24,9 +27,9 @@ pub(super) fn open(folder: &Path, settings: &TantivySettings) -> Result<OpenOutc
     if let Some(reason) = other_form(&index)? {
         return Ok(OpenOutcome::NeedsRebuild(reason));
     }
-    match index.validate_checksum() {
-        Ok(damaged) if damaged.is_empty() => {}
-        Ok(damaged) => return Ok(OpenOutcome::NeedsRebuild(format!("{} of its files do not pass their checksums", damaged.len()))),
+    match damaged_files(&index, folder) {
+        Ok(0) => {}
+        Ok(count) => return Ok(OpenOutcome::NeedsRebuild(format!("{count} of its files are cut off or do not pass their checksums"))),
         Err(error) => return damaged_or(error, "check the search index"),
     }
     // Opening a reader is the last thing that damaged files can fail; the writer's lock and the like may pass.
@@ -63,6 +66,17 @@ fn damaged_or(error: TantivyError, doing: &'static str) -> Result<OpenOutcome, S
     if is_damage(&error) { Ok(OpenOutcome::NeedsRebuild(error.to_string())) } else { Err(unavailable(doing)(error)) }
 }
 
+/// How many files of the index are damaged, by the checksum at the end of each.
+fn damaged_files(index: &Index, folder: &Path) -> Result<usize, TantivyError> {
+    // tantivy panics on a file too short to hold the length of its checksum.
+    let files = index.load_metas()?.list_segment_files();
+    let is_cut = |file: &&PathBuf| fs::metadata(folder.join(file)).is_ok_and(|known| known.len() < FOOTER_MIN_BYTES);
+    match files.iter().filter(is_cut).count() {
+        0 => Ok(index.validate_checksum()?.len()),
+        cut => Ok(cut),
+    }
+}
+
 /// Why the index is of another form than this build writes.
 fn other_form(index: &Index) -> Result<Option<String>, SearchError> {
     let payload = match index.load_metas() {
@@ -71,9 +85,8 @@ fn other_form(index: &Index) -> Result<Option<String>, SearchError> {
         Err(error) => return Err(unavailable("read the state of the search index")(error)),
     };
     let expected = schema_hash(&schema().0).map_err(|error| SearchError::Refused(format!("its schema has no text form: {error}")))?;
-    let found: Option<CommitPayload> = payload.and_then(|payload| serde_json::from_str(&payload).ok());
-    Ok(match found {
-        None => Some("it was left before its first commit, or by another program".to_owned()),
+    Ok(match payload.as_deref().and_then(CommitPayload::read) {
+        None => Some("it was left before its first commit, or what its last commit says is damaged".to_owned()),
         Some(found) if found.schema_hash != expected => Some("it was written by another version, with other fields".to_owned()),
         Some(_) => None,
     })
@@ -92,4 +105,152 @@ fn drop_files(folder: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::ids::ArtistId;
+    use crate::feed::{Position, Shard};
+    use crate::search::{IndexDocument, IndexOperation, IndexedVersion};
+    use tempfile::TempDir;
+
+    fn artist(number: u32) -> IndexOperation {
+        let name = format!("Artist {number}");
+        let document = IndexDocument {
+            name_tokens: crate::domain::text::tokens(&name),
+            name,
+            studio: None,
+            styles: vec!["dotwork".to_owned()],
+            country: None,
+            city: None,
+            city_key: None,
+            coordinates: None,
+            instagram: None,
+            text_tokens: vec!["dotwork".to_owned()],
+            completeness: 0.5,
+        };
+        IndexOperation { artist_id: ArtistId::new(format!("artist-{number}")), version: 1, document: Some(document) }
+    }
+
+    fn ready(folder: &Path) -> TantivyIndex {
+        match open(folder, &TantivySettings::default()).expect("the folder can be used") {
+            OpenOutcome::Ready(index) => index,
+            OpenOutcome::NeedsRebuild(reason) => panic!("{reason}"),
+        }
+    }
+
+    fn state(index: &TantivyIndex) -> (Vec<IndexedVersion>, Option<Position>) {
+        (index.core.scan(None, 100).expect("a scan"), index.core.position(Shard(0)))
+    }
+
+    /// An index with segments, replaced documents and a position.
+    fn written() -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let index = ready(folder.path());
+        index.core.apply((0..9).map(artist).collect(), None).expect("a batch");
+        let gone = IndexOperation { document: None, version: 2, ..artist(3) };
+        index.core.apply(vec![gone], Some((Shard(0), Position("00000042".to_owned())))).expect("a batch");
+        folder
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_none_or(|end| end != "lock")).collect();
+        files.sort();
+        files
+    }
+
+    /// Whatever byte of whatever file is damaged, opening tells, or the index holds what it held. It never panics.
+    #[test]
+    fn damage_is_told_or_does_no_harm() {
+        let whole = written();
+        let expected = state(&ready(whole.path()));
+        assert_eq!(expected.1, Some(Position("00000042".to_owned())));
+        let (mut told, mut harmless) = (0, 0);
+        for victim in files(whole.path()) {
+            let bytes = fs::read(&victim).expect("a file");
+            let step = (bytes.len() / 12).max(1);
+            let flips = (0..bytes.len()).step_by(step).map(|at| {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1 << (at % 7);
+                bytes
+            });
+            let cuts = [0, 1, 4, 5, 7, 8, bytes.len() / 2, bytes.len() - 1].map(|end| bytes[..end.min(bytes.len())].to_vec());
+            for damaged in flips.chain(cuts) {
+                let folder = tempfile::tempdir().expect("a folder");
+                for file in files(whole.path()) {
+                    fs::copy(&file, folder.path().join(file.file_name().expect("a name"))).expect("a copy");
+                }
+                fs::write(folder.path().join(victim.file_name().expect("a name")), &damaged).expect("a write");
+                match open(folder.path(), &TantivySettings::default()).expect("a damaged file is not an outage") {
+                    OpenOutcome::NeedsRebuild(_) => told += 1,
+                    OpenOutcome::Ready(index) => {
+                        harmless += 1;
+                        assert_eq!(state(&index), expected, "{}", victim.display());
+                    }
+                }
+            }
+        }
+        assert!(told > harmless, "{told} told, {harmless} harmless");
+    }
+
+    #[test]
+    fn an_index_of_another_form_is_told_and_made_anew() {
+        let folder = written();
+        let meta = folder.path().join("meta.json");
+        let text = fs::read_to_string(&meta).expect("meta.json");
+        let hash = schema_hash(&schema().0).expect("a hash");
+        assert!(text.contains(&hash));
+        let other = "0".repeat(hash.len());
+        let mut index: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        index["payload"] = serde_json::to_string(&CommitPayload::new(&other, &Default::default())).expect("JSON").into();
+        fs::write(&meta, index.to_string()).expect("a write");
+        fs::write(folder.path().join("notes.txt"), "not ours").expect("a write");
+        let outcome = open(folder.path(), &TantivySettings::default()).expect("the folder can be used");
+        assert!(matches!(outcome, OpenOutcome::NeedsRebuild(reason) if reason.contains("another version")));
+
+        let index = recreate(folder.path(), &TantivySettings::default()).expect("an empty index");
+        assert_eq!(state(&index), (Vec::new(), None));
+        assert!(folder.path().join("notes.txt").exists(), "files of others stay");
+        index.core.apply(vec![artist(1)], None).expect("a batch");
+        drop(index);
+        assert_eq!(state(&ready(folder.path())).0.len(), 1);
+    }
+
+    /// Two processes on one folder would lose each other's commits: the second is told to wait.
+    #[test]
+    fn a_folder_has_one_writer() {
+        let folder = written();
+        let first = ready(folder.path());
+        assert!(matches!(open(folder.path(), &TantivySettings::default()), Err(SearchError::Unavailable(_))));
+        assert!(matches!(recreate(folder.path(), &TantivySettings::default()), Err(SearchError::Unavailable(_))));
+        drop(first);
+        ready(folder.path());
+    }
+
+    /// The bytes of a removed artist are gone from the folder once the tombstones have been looked after.
+    #[test]
+    fn purging_rewrites_what_was_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let index = ready(folder.path());
+        let mut secret = artist(3);
+        if let Some(document) = &mut secret.document {
+            document.text_tokens.push("unforgettable".to_owned());
+        }
+        let mut others: Vec<IndexOperation> = (10..20).map(artist).collect();
+        others.push(secret);
+        index.core.apply(others, None).expect("a batch");
+        let holds_secret = || files(folder.path()).iter().any(|file| contains(&fs::read(file).unwrap_or_default(), b"unforgettable"));
+        assert!(holds_secret());
+        index.core.apply(vec![IndexOperation { document: None, version: 2, ..artist(3) }], None).expect("a batch");
+        assert_eq!(index.core.purge_tombstones(Timestamp(1)).expect("a purge"), 0);
+        assert!(!holds_secret());
+        assert_eq!(state(&index).0.len(), 11);
+    }
+
+    fn contains(bytes: &[u8], part: &[u8]) -> bool {
+        bytes.windows(part.len()).any(|window| window == part)
+    }
 }
