@@ -5,11 +5,14 @@ pub mod http;
 pub mod limits;
 pub mod page_cache;
 pub mod politeness;
+pub mod refresh;
 pub mod robots;
+pub mod signals;
 pub mod visit;
 
 use crate::domain::outcome::Category;
 use async_trait::async_trait;
+use std::net::IpAddr;
 use std::time::Duration;
 use url::Url;
 
@@ -199,6 +202,26 @@ impl FetchError {
 pub trait Fetch: std::fmt::Debug + Send + Sync {
     /// Fetches `url`, without following a redirect to another URL: a redirect is answered as [`Hop::Redirect`].
     async fn fetch(&self, url: &Url) -> Result<Hop, FetchError>;
+
+    /// Fetches a text of any declared type, as robots.txt: what is over the limit of such texts is cut off, not refused, and
+    /// a 4xx other than 429 is an answer (an empty text with its status), since it decides something.
+    async fn fetch_text(&self, url: &Url) -> Result<TextHop, FetchError> {
+        match self.fetch(url).await {
+            Ok(Hop::Page(page)) => Ok(TextHop::Text { status: page.status, text: page.text, wire_bytes: page.wire_bytes }),
+            Ok(Hop::Redirect { status, to }) => Ok(TextHop::Redirect { status, to }),
+            Err(FetchError::Gone { status, .. } | FetchError::Blocked { status, .. }) => {
+                Ok(TextHop::Text { status, text: String::new(), wire_bytes: 0 })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The public addresses a request for `url` may go to, for the limit by address; empty where none applies (a mapped
+    /// host, a folder).
+    async fn addresses(&self, url: &Url) -> Result<Vec<IpAddr>, FetchError> {
+        let _ = url;
+        Ok(Vec::new())
+    }
 }
 
 /// What one request led to.
@@ -206,6 +229,27 @@ pub trait Fetch: std::fmt::Debug + Send + Sync {
 pub enum Hop {
     /// A page.
     Page(FetchedPage),
+    /// Somewhere else; the caller decides whether to go there.
+    Redirect {
+        /// The status: 301 to 308, or that of a page whose `Refresh` header moves on at once.
+        status: u16,
+        /// The target, resolved against the URL asked for; not yet guarded.
+        to: Url,
+    },
+}
+
+/// What one request for a text led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextHop {
+    /// The text, cut at the limit.
+    Text {
+        /// 200 to 299, or a 4xx other than 429 with an empty text.
+        status: u16,
+        /// The text, decoded to UTF-8.
+        text: String,
+        /// Bytes on the wire, headers not counted.
+        wire_bytes: u64,
+    },
     /// Somewhere else; the caller decides whether to go there.
     Redirect {
         /// The status, 301 to 308.

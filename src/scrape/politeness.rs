@@ -1,1 +1,295 @@
-//! (in work)
+//! Politeness belongs to the host (rule 14): the hold on a host, the spacing of requests under it, what a host that asked us
+//! to slow down gets, and the second limit by address.
+
+use crate::domain::backoff::RetryDelay;
+use crate::domain::chance::Chance;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::store::{HostAnswer, HostHolds, HostTicket, StoreError};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Most addresses whose next time is remembered before those that are past are dropped.
+const ADDRESSES_MAX: usize = 10_000;
+
+/// Spacing doubles with each slow-down in a row, up to this many times.
+const DOUBLINGS_MAX: u32 = 6;
+
+/// How hosts are visited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolitenessSettings {
+    /// Time from the end of one request to a host to the start of the next, milliseconds; a longer Crawl-delay counts instead.
+    pub spacing_ms: u64,
+    /// The longest Crawl-delay obeyed, milliseconds: a longer one is cut to it, so that a site is read slowly, not never.
+    pub crawl_delay_max_ms: u64,
+    /// Requests under one hold of a host.
+    pub hold_requests: u32,
+    /// How long requests are started under one hold, milliseconds; the last one may run its total time on.
+    pub hold_ms: u64,
+    /// How soon a job asks again for a host that another job holds, milliseconds: holders give hosts back early.
+    pub ask_again_ms: u64,
+    /// Time between two requests to one public address, whatever the hosts on it, milliseconds.
+    pub address_spacing_ms: u64,
+    /// How long a host that answers 429 or 503 without `Retry-After` is left alone.
+    pub back_off: RetryDelay,
+    /// The longest `Retry-After` obeyed, milliseconds: a longer one is cut to it.
+    pub retry_after_max_ms: u64,
+}
+
+impl Default for PolitenessSettings {
+    fn default() -> Self {
+        Self {
+            spacing_ms: 1_000,
+            crawl_delay_max_ms: 30_000,
+            hold_requests: 10,
+            hold_ms: 30_000,
+            ask_again_ms: 5_000,
+            address_spacing_ms: 250,
+            back_off: RetryDelay { interval_ms: 5_000, rate: 2.0, max_ms: 3_600_000 },
+            retry_after_max_ms: 3_600_000,
+        }
+    }
+}
+
+/// The time between two requests to a host. A mapped host obeys only its map entry; another keeps at least our spacing and
+/// its Crawl-delay (up to the ceiling), doubled for each slow-down it asked for and has not outlived.
+pub fn spacing(settings: &PolitenessSettings, crawl_delay: Option<Duration>, mapped: Option<Duration>, slow_downs: u32) -> Duration {
+    if let Some(mapped) = mapped {
+        return mapped;
+    }
+    let ceiling = Duration::from_millis(settings.crawl_delay_max_ms);
+    let base = Duration::from_millis(settings.spacing_ms).max(crawl_delay.unwrap_or_default().min(ceiling));
+    let slowed = base.saturating_mul(1 << slow_downs.min(DOUBLINGS_MAX));
+    slowed.min(ceiling).max(base)
+}
+
+/// How long a host is left alone after its `slow_downs`th slow-down in a row.
+pub fn pause(settings: &PolitenessSettings, retry_after: Option<Duration>, slow_downs: u32, chance: &Chance) -> Duration {
+    match retry_after {
+        Some(asked) => asked.min(Duration::from_millis(settings.retry_after_max_ms)),
+        None => settings.back_off.jittered(slow_downs.max(1), None, chance),
+    }
+}
+
+/// Slow-downs that hosts asked for: one more at each 429 or 503, one less at each success.
+#[derive(Debug, Default)]
+pub struct SlowDowns {
+    by_host: Mutex<HashMap<String, u32>>,
+}
+
+impl SlowDowns {
+    /// How many a host has not outlived.
+    pub fn of(&self, host: &str) -> u32 {
+        self.by_host.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied().unwrap_or(0)
+    }
+
+    /// Counts one more; answers how many there are now.
+    pub fn add(&self, host: &str) -> u32 {
+        let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_host.entry(host.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+
+    /// Takes one back after a success.
+    pub fn ease(&self, host: &str) {
+        let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        match by_host.get_mut(host) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) => drop(by_host.remove(host)),
+            None => {}
+        }
+    }
+}
+
+/// When each public address may be asked next, in monotonic time. One process: site builders put thousands of hosts on one.
+#[derive(Debug, Default)]
+pub struct AddressLimit {
+    next: Mutex<HashMap<IpAddr, Duration>>,
+}
+
+impl AddressLimit {
+    /// Reserves the first moment from `earliest` on at which all of `addresses` may be asked, unless it is after `latest`.
+    /// A name with several addresses counts against each, since the connector chooses.
+    ///
+    /// # Errors
+    /// The moment, if it is after `latest`; nothing is reserved then.
+    pub fn reserve(&self, addresses: &[IpAddr], earliest: Duration, latest: Duration, spacing: Duration) -> Result<Duration, Duration> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = addresses.iter().filter_map(|address| next.get(address)).fold(earliest, |at, free| at.max(*free));
+        if at > latest {
+            return Err(at);
+        }
+        if next.len() >= ADDRESSES_MAX {
+            next.retain(|_, free| *free > earliest);
+        }
+        for address in addresses {
+            next.insert(*address, at + spacing);
+        }
+        Ok(at)
+    }
+}
+
+/// A host that is ours for a while.
+#[derive(Debug, Clone)]
+pub struct Held {
+    ticket: HostTicket,
+    /// Monotonic: the next request not before, whatever the spacing.
+    next: Duration,
+    /// Monotonic: when the last request ended, or began if it never ended.
+    last: Option<Duration>,
+    /// Between the end of one request and the start of the next.
+    spacing: Duration,
+    /// Monotonic: no request is started after, so that none can end after `ticket.until`.
+    last_start: Duration,
+    requests: u32,
+}
+
+/// Whether a request may be started under a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Now.
+    Go,
+    /// The hold's requests or time are used up.
+    Spent,
+    /// Its turn would come after the hold's end, at this moment.
+    TooLate(Timestamp),
+}
+
+/// Takes hosts and spaces requests. One for all visits of a process.
+#[derive(Debug)]
+pub struct Politeness {
+    holds: Arc<dyn HostHolds>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<Chance>,
+    settings: PolitenessSettings,
+    request_time: Duration,
+    slow_downs: SlowDowns,
+    addresses: AddressLimit,
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl Politeness {
+    /// `request_time` is the longest a request may take.
+    pub fn new(
+        holds: Arc<dyn HostHolds>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<Chance>,
+        settings: PolitenessSettings,
+        request_time: Duration,
+    ) -> Self {
+        Self { holds, clock, chance, settings, request_time, slow_downs: SlowDowns::default(), addresses: AddressLimit::default() }
+    }
+
+    /// The time between two requests to `host`.
+    pub fn spacing(&self, host: &str, crawl_delay: Option<Duration>, mapped: Option<Duration>) -> Duration {
+        spacing(&self.settings, crawl_delay, mapped, self.slow_downs.of(host))
+    }
+
+    /// Takes a host. `Err` says when to ask again if it is taken or wants to be left alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store of holds fails.
+    pub async fn take(&self, host: &str, owner: &str) -> Result<Result<Held, Timestamp>, StoreError> {
+        let hold = Duration::from_millis(self.settings.hold_ms);
+        let (now, start) = (self.clock.now(), self.clock.monotonic());
+        match self.holds.take(host, owner, micros(hold + self.request_time), now).await? {
+            HostAnswer::Taken(ticket) => {
+                let next = start + ticket.next_at.since(now);
+                let last_start = start + ticket.until.since(now).saturating_sub(self.request_time);
+                Ok(Ok(Held { ticket, next, last: None, spacing: Duration::ZERO, last_start, requests: 0 }))
+            }
+            HostAnswer::Busy(until) => {
+                // Further away than any hold lasts: the host itself wants it. Else the holder is likely to be done earlier.
+                let by_host = until.since(now) > hold + self.request_time;
+                let again = now.plus(Duration::from_millis(self.settings.ask_again_ms));
+                Ok(Err(if by_host { until } else { until.min(again) }))
+            }
+        }
+    }
+
+    /// Waits for the next request's turn under a hold, without holding anything but the host.
+    pub async fn turn(&self, held: &mut Held, addresses: &[IpAddr]) -> Turn {
+        let now = self.clock.monotonic();
+        if held.requests > 0 && (held.requests >= self.settings.hold_requests || now > held.last_start) {
+            return Turn::Spent;
+        }
+        let earliest = held.due().max(now);
+        let between = Duration::from_millis(self.settings.address_spacing_ms);
+        let at = match self.addresses.reserve(addresses, earliest, held.last_start, between) {
+            Ok(at) => at,
+            Err(_) if held.requests > 0 => return Turn::Spent,
+            Err(at) => return Turn::TooLate(self.clock.now().plus(at.saturating_sub(now))),
+        };
+        loop {
+            let now = self.clock.monotonic();
+            if now >= at {
+                break;
+            }
+            tokio::time::sleep(at - now).await;
+        }
+        // The process may have slept longer than it was told to (a suspended machine).
+        let now = self.clock.monotonic();
+        if now > held.last_start {
+            return Turn::Spent;
+        }
+        held.requests += 1;
+        // Should the request be dropped before it ends, its spacing counts from here.
+        held.last = Some(now);
+        Turn::Go
+    }
+
+    /// A request has ended: the spacing to the next one counts from now, since only then it has surely reached the host.
+    pub fn ended(&self, held: &mut Held) {
+        held.last = Some(self.clock.monotonic());
+    }
+
+    /// The host answered as it should.
+    pub fn succeeded(&self, host: &str) {
+        self.slow_downs.ease(host);
+    }
+
+    /// The host asked us to slow down: everybody keeps away until the moment answered.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store of holds fails.
+    pub async fn slow_down(&self, held: &mut Held, retry_after: Option<Duration>) -> Result<Timestamp, StoreError> {
+        let host = held.ticket.host.clone();
+        let pause = pause(&self.settings, retry_after, self.slow_downs.add(&host), &self.chance);
+        held.next = held.next.max(self.clock.monotonic() + pause);
+        let until = self.clock.now().plus(pause);
+        self.holds.back_off(&host, until).await?;
+        Ok(until)
+    }
+
+    /// Gives a host back.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store of holds fails.
+    pub async fn give_back(&self, held: &Held) -> Result<(), StoreError> {
+        let left = held.due().saturating_sub(self.clock.monotonic());
+        self.holds.give_back(&held.ticket, self.clock.now().plus(left)).await
+    }
+}
+
+impl Held {
+    fn due(&self) -> Duration {
+        self.next.max(self.last.map_or(Duration::ZERO, |last| last + self.spacing))
+    }
+
+    /// From now on requests are this far apart; also counts for the one just made.
+    pub fn space_by(&mut self, spacing: Duration) {
+        self.spacing = spacing;
+    }
+
+    /// Which host.
+    pub fn host(&self) -> &str {
+        &self.ticket.host
+    }
+}

@@ -1,0 +1,271 @@
+//! [`HttpFetch`]: pages over HTTP, under the guard and every limit. The one module that builds HTTP clients.
+//!
+//! A mapped host is asked over plain HTTP at its mapped address and port, for http and https URLs alike (made-up webs have no
+//! certificates); `Host` and the page's URL keep the made-up name.
+
+mod answers;
+mod body;
+mod charset;
+
+use crate::domain::clock::Clock;
+use crate::scrape::guard::{Guard, GuardedResolver, read_url, shown};
+use crate::scrape::limits::FetchLimits;
+use crate::scrape::refresh::moves_to;
+use crate::scrape::{Fetch, FetchError, FetchedPage, Hop, Limit, TextHop};
+use answers::{status_error, transport_error};
+use async_trait::async_trait;
+use body::{BodyError, BodySink};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, LOCATION, REFRESH,
+};
+use reqwest::{Client, Response};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use url::{Position, Url};
+
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// The codings offered; each is decompressed here.
+const CODINGS: &str = "gzip, br, zstd, deflate";
+
+/// Most values of `X-Robots-Tag` kept.
+const ROBOTS_TAGS_MAX: usize = 20;
+
+/// How files begin that are sometimes sent as HTML: PNG, JPEG, GIF, PDF, ZIP, RIFF, gzip, ISO media.
+const BINARY_STARTS: &[&[u8]] = &[b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-", b"PK\x03\x04", b"RIFF", b"\x1f\x8b", b"\0\0\0"];
+
+/// Why there is no HTTP client.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be built: {0}; check `fetch.user_agent` and the system's certificates")]
+pub struct ClientError(String);
+
+/// Pages over HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpFetch {
+    client: Client,
+    guard: Arc<Guard>,
+    limits: FetchLimits,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a response is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Page,
+    Text,
+}
+
+/// A body taken in.
+struct Body {
+    bytes: Vec<u8>,
+    wire_bytes: u64,
+}
+
+fn build_client(guard: &Arc<Guard>, limits: &FetchLimits, user_agent: &str) -> Result<Client, ClientError> {
+    Client::builder()
+        .user_agent(user_agent)
+        .dns_resolver(GuardedResolver(Arc::clone(guard)))
+        .no_proxy()
+        .referer(false)
+        .redirect(reqwest::redirect::Policy::none())
+        // A request repeated inside the client would escape the spacing.
+        .retry(reqwest::retry::never())
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .connect_timeout(limits.connect())
+        .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .pool_max_idle_per_host(1)
+        .pool_idle_timeout(Duration::from_secs(40))
+        .build()
+        .map_err(|error| ClientError(error.to_string()))
+}
+
+impl HttpFetch {
+    /// A fetcher with its own connections. `user_agent` is honest: product token, version and the page that explains the bot.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the user agent is no header value or TLS cannot be set up.
+    pub fn new(guard: Arc<Guard>, limits: FetchLimits, user_agent: &str, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
+        let client = build_client(&guard, &limits, user_agent)?;
+        Ok(Self { client, guard, limits, clock })
+    }
+
+    fn over(&self, url: &Url, limit: Limit) -> FetchError {
+        FetchError::OverLimit { url: shown(url), limit }
+    }
+
+    /// Asks, and checks who answered and how long the head is.
+    async fn ask(&self, url: &Url, want: Want) -> Result<Response, FetchError> {
+        self.guard.check_url(url)?;
+        let mut target = url.clone();
+        target.set_fragment(None);
+        let mut host = None;
+        if let Some(to) = self.guard.mapped(url) {
+            host = Some(url[Position::BeforeHost..Position::AfterPort].to_owned());
+            let mapped = Url::parse(&format!("http://{}{}", to.socket(), &target[Position::BeforePath..]));
+            target = mapped.map_err(|error| FetchError::BadResponse { url: shown(url), why: error.to_string() })?;
+        }
+        let accept = match want {
+            Want::Page => "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.5",
+            Want::Text => "text/plain,*/*;q=0.1",
+        };
+        let mut request = self.client.get(target).header(ACCEPT, accept).header(ACCEPT_ENCODING, CODINGS);
+        if let Some(host) = host {
+            request = request.header(HOST, host);
+        }
+        let sent = timeout(self.limits.head(), request.send()).await.map_err(|_| self.over(url, Limit::Head))?;
+        let response = sent.map_err(|error| transport_error(url, &error))?;
+        self.guard.check_peer(url, response.remote_addr())?;
+        let head: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        if head > self.limits.header_bytes {
+            return Err(self.over(url, Limit::HeaderBytes));
+        }
+        Ok(response)
+    }
+
+    /// The target of a redirect, if the response is one.
+    fn redirect(url: &Url, response: &Response) -> Option<Result<(u16, Url), FetchError>> {
+        let status = response.status().as_u16();
+        if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            return None;
+        }
+        let target = match response.headers().get(LOCATION).map(|value| std::str::from_utf8(value.as_bytes())) {
+            Some(Ok(location)) => read_url(location, Some(url)).map(|to| (status, to)),
+            _ => Err(FetchError::BadResponse { url: shown(url), why: format!("status {status} without a readable Location") }),
+        };
+        Some(target)
+    }
+
+    /// Takes the body in, decompressing it, under the limits of size and idle time.
+    async fn body(&self, url: &Url, mut response: Response, limit: usize, want: Want) -> Result<Body, FetchError> {
+        let body_error = |error: BodyError| match error {
+            BodyError::TooLarge => self.over(url, Limit::DecodedBytes),
+            other => FetchError::BadResponse { url: shown(url), why: other.to_string() },
+        };
+        let announced = header(response.headers(), CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+        if want == Want::Page && announced.is_some_and(|length| length > self.limits.wire_bytes) {
+            return Err(self.over(url, Limit::WireBytes));
+        }
+        let codings: Vec<&str> = response.headers().get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+        let coding = codings.join(", ");
+        let mut sink = BodySink::new(Some(coding.as_str()), limit).map_err(body_error)?;
+        let mut wire_bytes = 0_u64;
+        loop {
+            let piece = timeout(self.limits.idle(), response.chunk()).await.map_err(|_| self.over(url, Limit::Idle))?;
+            let Some(piece) = piece.map_err(|error| transport_error(url, &error))? else { break };
+            wire_bytes = wire_bytes.saturating_add(piece.len() as u64);
+            if wire_bytes > self.limits.wire_bytes {
+                if want == Want::Text {
+                    return Ok(Body { bytes: sink.cut(), wire_bytes });
+                }
+                return Err(self.over(url, Limit::WireBytes));
+            }
+            match sink.write(&piece) {
+                Ok(()) => {}
+                Err(BodyError::TooLarge) if want == Want::Text => return Ok(Body { bytes: sink.cut(), wire_bytes }),
+                Err(error) => return Err(body_error(error)),
+            }
+        }
+        Ok(Body { bytes: sink.finish().map_err(body_error)?, wire_bytes })
+    }
+
+    async fn page(&self, url: &Url) -> Result<Hop, FetchError> {
+        let response = self.ask(url, Want::Page).await?;
+        if let Some(redirect) = Self::redirect(url, &response) {
+            let (status, to) = redirect?;
+            return Ok(Hop::Redirect { status, to });
+        }
+        let status = response.status();
+        if !status.is_success() {
+            return Err(status_error(url, status, response.headers(), self.clock.now()));
+        }
+        let headers = response.headers().clone();
+        let content_type = header(&headers, CONTENT_TYPE);
+        if !is_page_type(content_type) {
+            return Err(FetchError::WrongType { url: shown(url), content_type: media_type(content_type) });
+        }
+        if let Some(to) = header(&headers, REFRESH).and_then(|value| moves_to(value, url, self.limits.refresh())) {
+            return Ok(Hop::Redirect { status: status.as_u16(), to });
+        }
+        let body = self.body(url, response, self.limits.decoded_bytes, Want::Page).await?;
+        if BINARY_STARTS.iter().any(|start| body.bytes.starts_with(start)) {
+            let content_type = format!("binary data sent as {}", media_type(content_type));
+            return Err(FetchError::WrongType { url: shown(url), content_type });
+        }
+        let text = charset::decode_page(&body.bytes, content_type, url.host_str());
+        let tags = headers.get_all(X_ROBOTS_TAG).iter().take(ROBOTS_TAGS_MAX);
+        let robots_tags = tags.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        Ok(Hop::Page(FetchedPage {
+            requested: url.clone(),
+            url: url.clone(),
+            status: status.as_u16(),
+            text,
+            robots_tags,
+            wire_bytes: body.wire_bytes,
+        }))
+    }
+
+    async fn text(&self, url: &Url) -> Result<TextHop, FetchError> {
+        let response = self.ask(url, Want::Text).await?;
+        if let Some(redirect) = Self::redirect(url, &response) {
+            let (status, to) = redirect?;
+            return Ok(TextHop::Redirect { status, to });
+        }
+        let status = response.status();
+        if status.is_client_error() && status.as_u16() != 429 {
+            return Ok(TextHop::Text { status: status.as_u16(), text: String::new(), wire_bytes: 0 });
+        }
+        if !status.is_success() {
+            return Err(status_error(url, status, response.headers(), self.clock.now()));
+        }
+        let content_type = header(response.headers(), CONTENT_TYPE).map(str::to_owned);
+        let body = self.body(url, response, self.limits.robots_bytes, Want::Text).await?;
+        let text = charset::decode_text(&body.bytes, content_type.as_deref());
+        Ok(TextHop::Text { status: status.as_u16(), text, wire_bytes: body.wire_bytes })
+    }
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The media type without its parameters, cut to what an operator needs to see.
+fn media_type(content_type: Option<&str>) -> String {
+    let kind = content_type.unwrap_or("of no declared type").split(';').next().unwrap_or_default();
+    crate::domain::text::clean_line(kind.trim(), 80)
+}
+
+/// Whether a declared type may be a page. No type at all is read as HTML: the text decides then.
+fn is_page_type(content_type: Option<&str>) -> bool {
+    let Some(content_type) = content_type else { return true };
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    ["text/html", "application/xhtml+xml", "text/plain"].iter().any(|known| known.eq_ignore_ascii_case(kind))
+}
+
+#[async_trait]
+impl Fetch for HttpFetch {
+    async fn fetch(&self, url: &Url) -> Result<Hop, FetchError> {
+        timeout(self.limits.total(), self.page(url)).await.unwrap_or_else(|_| Err(self.over(url, Limit::Total)))
+    }
+
+    async fn fetch_text(&self, url: &Url) -> Result<TextHop, FetchError> {
+        timeout(self.limits.total(), self.text(url)).await.unwrap_or_else(|_| Err(self.over(url, Limit::Total)))
+    }
+
+    async fn addresses(&self, url: &Url) -> Result<Vec<IpAddr>, FetchError> {
+        self.guard.check_url(url)?;
+        match url.host() {
+            _ if self.guard.mapped(url).is_some() => Ok(Vec::new()),
+            Some(url::Host::Ipv4(address)) => Ok(vec![address.into()]),
+            Some(url::Host::Ipv6(address)) => Ok(vec![address.into()]),
+            Some(url::Host::Domain(name)) => {
+                timeout(self.limits.connect(), self.guard.resolve(name)).await.unwrap_or_else(|_| Err(FetchError::Dns(name.to_owned())))
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}

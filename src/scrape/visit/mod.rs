@@ -1,0 +1,330 @@
+//! What jobs use to read pages: [`Visitor`] (one a process) and [`Visit`] (one a job). Every hop passes, in this order,
+//! denylist, guard, page cache, robots.txt, the hold on its host, and only then the network.
+
+mod types;
+
+pub use types::{UrlDenial, VisitContext, VisitError, VisitSettings, VisitStats};
+
+use crate::domain::chance::Chance;
+use crate::domain::clock::Clock;
+use crate::domain::outcome::WaitFor;
+use crate::objects::Objects;
+use crate::scrape::guard::{MappedHost, host_key, shown};
+use crate::scrape::limits::SiteBudget;
+use crate::scrape::page_cache::{Kept, PageCache};
+use crate::scrape::politeness::{Held, Politeness, Turn};
+use crate::scrape::refresh::meta_refresh;
+use crate::scrape::robots::{RobotsFile, RobotsFiles, RobotsRules, RobotsVerdict, origin};
+use crate::scrape::{Fetch, FetchError, FetchedPage, Hop, Limit, TextHop};
+use crate::store::HostHolds;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+#[derive(Debug)]
+struct Shared {
+    fetch: Arc<dyn Fetch>,
+    deny: Arc<dyn UrlDenial>,
+    clock: Arc<dyn Clock>,
+    settings: VisitSettings,
+    politeness: Arc<Politeness>,
+    pages: PageCache,
+    robots: RobotsFiles,
+}
+
+/// Begins visits. One a process: it knows the hosts' robots.txt and slow-downs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    shared: Arc<Shared>,
+}
+
+impl Visitor {
+    /// A visitor over a fetcher, the store's holds and the object store.
+    pub fn new(
+        fetch: Arc<dyn Fetch>,
+        holds: Arc<dyn HostHolds>,
+        objects: Objects,
+        deny: Arc<dyn UrlDenial>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<Chance>,
+        settings: VisitSettings,
+    ) -> Self {
+        let request_time = settings.limits.total();
+        let politeness = Politeness::new(holds, Arc::clone(&clock), chance, settings.politeness.clone(), request_time);
+        let pages = PageCache::new(objects.clone(), Arc::clone(&clock));
+        let robots = RobotsFiles::new(objects, Arc::clone(&clock), &settings.product_token);
+        let shared = Shared { fetch, deny, clock, settings, politeness: Arc::new(politeness), pages, robots };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Begins a visit; nothing is asked of anybody yet.
+    pub fn begin(&self, who: VisitContext) -> Visit {
+        Visit {
+            shared: Arc::clone(&self.shared),
+            began: self.shared.clock.monotonic(),
+            who,
+            held: None,
+            takes: 0,
+            budgets: HashMap::new(),
+            stats: VisitStats::default(),
+        }
+    }
+}
+
+/// Reads pages for one job, holding at most one host at a time. Dropped without [`Visit::end`], it gives its host back as
+/// well as it can: at worst the hold runs out.
+#[derive(Debug)]
+pub struct Visit {
+    shared: Arc<Shared>,
+    who: VisitContext,
+    began: Duration,
+    held: Option<Held>,
+    /// Hosts taken so far.
+    takes: u64,
+    budgets: HashMap<String, SiteBudget>,
+    stats: VisitStats,
+}
+
+/// What a turn on a host led to.
+enum Admission {
+    /// A request may be sent now.
+    Go,
+    /// Another job fetched the page while we waited for its host.
+    Known(Box<Kept>),
+}
+
+impl Visit {
+    /// Reads a page, following redirects and meta refreshes; each hop is judged like the first URL.
+    ///
+    /// # Errors
+    /// [`VisitError`]; after [`VisitError::Wait`] the pages read so far are in the session's cache.
+    pub async fn page(&mut self, url: &Url) -> Result<FetchedPage, VisitError> {
+        let mut at = url.clone();
+        at.set_fragment(None);
+        let mut seen = HashSet::new();
+        for _ in 0..=self.shared.settings.limits.redirects {
+            if !seen.insert(at.clone()) {
+                break;
+            }
+            match self.hop(&at).await? {
+                Kept::Page(page) => return Ok(FetchedPage { requested: url.clone(), ..page }),
+                Kept::Moved { mut to } => {
+                    to.set_fragment(None);
+                    at = to;
+                }
+                Kept::Gone { status } => return Err(FetchError::Gone { url: shown(&at), status }.into()),
+                Kept::WrongType { content_type } => return Err(FetchError::WrongType { url: shown(&at), content_type }.into()),
+            }
+        }
+        Err(FetchError::OverLimit { url: shown(url), limit: Limit::Redirects }.into())
+    }
+
+    /// What the visit cost so far.
+    pub fn stats(&self) -> VisitStats {
+        self.stats
+    }
+
+    /// Ends the visit and gives its host back.
+    ///
+    /// # Errors
+    /// [`VisitError::Store`] if that failed; the hold runs out by itself then.
+    pub async fn end(mut self) -> Result<(), VisitError> {
+        self.release().await
+    }
+
+    /// One URL: its answer from the cache or from the network.
+    async fn hop(&mut self, url: &Url) -> Result<Kept, VisitError> {
+        self.judge(url).await?;
+        let looked_at = self.takes;
+        if let Some(kept) = self.cached(url).await? {
+            return Ok(kept);
+        }
+        let rules = self.rules_of(url).await?;
+        // The file itself was a request: the Crawl-delay it asks for counts from it on.
+        self.space(url, rules.crawl_delay());
+        if let RobotsVerdict::Disallowed { rule } = rules.verdict(url) {
+            return Err(VisitError::RefusedByRobots { rule });
+        }
+        let elapsed = self.shared.clock.monotonic().saturating_sub(self.began);
+        let budget = self.budgets.entry(host_key(url)).or_default();
+        budget.admit(&self.shared.settings.site, url, 0, elapsed).map_err(|stop| VisitError::OverBudget { url: shown(url), stop })?;
+        if let Admission::Known(kept) = self.admit(url, rules.crawl_delay(), Some(looked_at)).await? {
+            return Ok(*kept);
+        }
+        let answer = self.shared.fetch.fetch(url).await;
+        self.after(answer.as_ref().err()).await?;
+        let kept = match answer {
+            Ok(Hop::Redirect { to, .. }) => Kept::Moved { to },
+            Ok(Hop::Page(page)) => {
+                self.count_bytes(url, page.wire_bytes);
+                match meta_refresh(&page.text, url, self.shared.settings.limits.refresh()) {
+                    Some(to) => Kept::Moved { to },
+                    None => Kept::Page(page),
+                }
+            }
+            Err(FetchError::Gone { status, .. }) => Kept::Gone { status },
+            Err(FetchError::WrongType { content_type, .. }) => Kept::WrongType { content_type },
+            Err(error) => return Err(error.into()),
+        };
+        // The page is worth more than its copy: without the copy it may be fetched once more.
+        if let Err(error) = self.shared.pages.put(&self.who.session, url, &kept).await {
+            tracing::warn!(session.id = %self.who.session, "a fetched page was not kept: {error}");
+        }
+        Ok(kept)
+    }
+
+    /// Denylist, then guard.
+    async fn judge(&self, url: &Url) -> Result<(), VisitError> {
+        if self.shared.deny.is_denied(url).await? {
+            return Err(VisitError::Denied);
+        }
+        if url.as_str().len() > self.shared.settings.site.url_bytes {
+            return Err(FetchError::OverLimit { url: shown(url), limit: Limit::Url }.into());
+        }
+        Ok(self.shared.settings.guard.check_url(url)?)
+    }
+
+    async fn cached(&mut self, url: &Url) -> Result<Option<Kept>, VisitError> {
+        let kept = self.shared.pages.get(&self.who.session, url, self.who.fresh_after).await?;
+        self.stats.cached += u32::from(kept.is_some());
+        Ok(kept)
+    }
+
+    /// The robots rules of a URL's origin, fetched if they are not known.
+    async fn rules_of(&mut self, url: &Url) -> Result<Arc<RobotsRules>, VisitError> {
+        let shared = Arc::clone(&self.shared);
+        let origin = origin(url);
+        if let Some(rules) = shared.robots.fresh(&origin).await? {
+            return Ok(rules);
+        }
+        match self.fetch_rules(url).await {
+            Ok((status, text)) => Ok(shared.robots.keep(RobotsFile { origin, fetched_at: shared.clock.now(), status, text }).await),
+            // Unreachable: what it said before holds, else nothing is read and the job tries again.
+            Err(VisitError::Fetch(error)) => match shared.robots.stale(&origin).await? {
+                Some(rules) => Ok(rules),
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fetches the robots.txt of a URL's origin: its status and text. More redirects than allowed, or one to where the guard
+    /// or the denylist does not let us go, is the same as no file (RFC 9309, section 2.3.1.2).
+    async fn fetch_rules(&mut self, url: &Url) -> Result<(u16, String), VisitError> {
+        const NO_FILE: (u16, String) = (404, String::new());
+        let Ok(mut at) = url.join("/robots.txt") else { return Ok(NO_FILE) };
+        for hop in 0..=self.shared.settings.limits.redirects {
+            match self.judge(&at).await {
+                Ok(()) => {}
+                Err(VisitError::Denied | VisitError::Fetch(_)) if hop > 0 => return Ok(NO_FILE),
+                Err(error) => return Err(error),
+            }
+            self.admit(&at, None, None).await?;
+            let answer = self.shared.fetch.fetch_text(&at).await;
+            self.after(answer.as_ref().err()).await?;
+            match answer? {
+                TextHop::Text { status, text, wire_bytes } => {
+                    self.count_bytes(&at, wire_bytes);
+                    return Ok((status, text));
+                }
+                TextHop::Redirect { mut to, .. } => {
+                    to.set_fragment(None);
+                    at = to;
+                }
+            }
+        }
+        Ok(NO_FILE)
+    }
+
+    /// Takes the URL's host, if it is not held, and waits for the request's turn. `looked_at` is the number of takes when the
+    /// cache was last looked at: whoever held the host since may have fetched just this page.
+    async fn admit(&mut self, url: &Url, crawl_delay: Option<Duration>, mut looked_at: Option<u64>) -> Result<Admission, VisitError> {
+        let shared = Arc::clone(&self.shared);
+        let host = host_key(url);
+        let addresses = shared.fetch.addresses(url).await?;
+        if self.held.as_ref().is_some_and(|held| held.host() != host) {
+            self.release().await?;
+        }
+        loop {
+            if self.held.is_none() {
+                let taken = shared.politeness.take(&host, &self.who.owner).await?;
+                self.held = Some(taken.map_err(|until| VisitError::Wait { until, why: WaitFor::Host })?);
+                self.takes += 1;
+            }
+            if looked_at.is_some_and(|takes| takes != self.takes) {
+                looked_at = Some(self.takes);
+                if let Some(kept) = self.cached(url).await? {
+                    return Ok(Admission::Known(Box::new(kept)));
+                }
+            }
+            self.space(url, crawl_delay);
+            let Some(held) = &mut self.held else { continue };
+            match shared.politeness.turn(held, &addresses).await {
+                Turn::Go => {
+                    self.stats.requests += 1;
+                    return Ok(Admission::Go);
+                }
+                Turn::Spent => self.release().await?,
+                Turn::TooLate(until) => {
+                    self.release().await?;
+                    return Err(VisitError::Wait { until, why: WaitFor::Host });
+                }
+            }
+        }
+    }
+
+    /// Sets how far the requests to the URL's host are apart, if it is held.
+    fn space(&mut self, url: &Url, crawl_delay: Option<Duration>) {
+        let host = host_key(url);
+        if let Some(held) = self.held.as_mut().filter(|held| held.host() == host) {
+            let mapped = self.shared.settings.guard.mapped(url).map(MappedHost::spacing);
+            held.space_by(self.shared.politeness.spacing(&host, crawl_delay, mapped));
+        }
+    }
+
+    /// Settles a request with its host: spacing, and what a 429 or 503 asks for.
+    async fn after(&mut self, error: Option<&FetchError>) -> Result<(), VisitError> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let politeness = &self.shared.politeness;
+        politeness.ended(held);
+        match error {
+            Some(FetchError::SlowDown { retry_after, .. }) => {
+                let until = politeness.slow_down(held, *retry_after).await?;
+                self.release().await?;
+                Err(VisitError::Wait { until, why: WaitFor::RateLimit })
+            }
+            None | Some(FetchError::Gone { .. }) => {
+                politeness.succeeded(held.host());
+                Ok(())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn count_bytes(&mut self, url: &Url, wire_bytes: u64) {
+        self.stats.wire_bytes = self.stats.wire_bytes.saturating_add(wire_bytes);
+        self.budgets.entry(host_key(url)).or_default().spend(wire_bytes);
+    }
+
+    async fn release(&mut self) -> Result<(), VisitError> {
+        match self.held.take() {
+            Some(held) => Ok(self.shared.politeness.give_back(&held).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        let politeness = Arc::clone(&self.shared.politeness);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = politeness.give_back(&held).await {
+                    tracing::debug!(site.host = %held.host(), "a host was not given back, its hold runs out: {error}");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a visit is given, what it costs, and why it brings no page.
+
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::SessionId;
+use crate::domain::outcome::WaitFor;
+use crate::objects::ObjectsError;
+use crate::scrape::FetchError;
+use crate::scrape::guard::Guard;
+use crate::scrape::limits::{BudgetStop, FetchLimits, SiteLimits};
+use crate::scrape::politeness::PolitenessSettings;
+use crate::store::StoreError;
+use async_trait::async_trait;
+use std::sync::Arc;
+use url::Url;
+
+/// Whether a person asked that a URL is never read again (rule 15).
+#[async_trait]
+pub trait UrlDenial: std::fmt::Debug + Send + Sync {
+    /// Whether the denylist holds `url`.
+    async fn is_denied(&self, url: &Url) -> Result<bool, StoreError>;
+}
+
+/// How pages are visited.
+#[derive(Debug, Clone)]
+pub struct VisitSettings {
+    /// Holds and spacing.
+    pub politeness: PolitenessSettings,
+    /// Limits on one response.
+    pub limits: FetchLimits,
+    /// Limits on one site in one visit.
+    pub site: SiteLimits,
+    /// The name robots.txt and pages address us by, as `Inkdex`.
+    pub product_token: String,
+    /// The guard, the same that the fetcher has.
+    pub guard: Arc<Guard>,
+}
+
+/// For whom pages are read.
+#[derive(Debug, Clone)]
+pub struct VisitContext {
+    /// The session, whose page cache is used.
+    pub session: SessionId,
+    /// Who holds hosts: the job's id.
+    pub owner: String,
+    /// Pages fetched before are not used: set for a job that was requeued.
+    pub fresh_after: Option<Timestamp>,
+}
+
+/// What a visit cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VisitStats {
+    /// Requests sent, robots.txt and redirects included.
+    pub requests: u32,
+    /// Bytes of bodies on the wire.
+    pub wire_bytes: u64,
+    /// Answers that came from the page cache.
+    pub cached: u32,
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum VisitError {
+    /// Not now, through no fault of the job (not counted).
+    #[error("not before {until}: the host is busy or asked for it")]
+    Wait {
+        /// Not before this moment.
+        until: Timestamp,
+        /// For what.
+        why: WaitFor,
+    },
+    /// robots.txt refuses the page.
+    #[error("refused by robots.txt: {rule}")]
+    RefusedByRobots {
+        /// The rule that says so.
+        rule: String,
+    },
+    /// The denylist holds the URL.
+    #[error("on the denylist")]
+    Denied,
+    /// The visit has taken enough of the site.
+    #[error("{url}: {stop}")]
+    OverBudget {
+        /// What was asked for.
+        url: String,
+        /// Which limit.
+        stop: BudgetStop,
+    },
+    /// It was not fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The store failed: an outage of our own.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The object store failed: an outage of our own.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+}
