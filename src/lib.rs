@@ -13,6 +13,7 @@ pub mod extract;
 pub mod faults;
 pub mod feed;
 pub mod jobs;
+pub mod metrics;
 pub mod objects;
 pub mod queue;
 pub mod scrape;

@@ -169,7 +169,8 @@ fn job_alert(ports: &Ports, job: &Job) -> Alert {
             ("dead_letter", Severity::Warning, text)
         }
         None => {
-            let text = format!("{} job {id} was started {} times without an outcome; does it kill the process?", job.kind().as_str(), job.orphans);
+            let text =
+                format!("{} job {id} was started {} times without an outcome; does it kill the process?", job.kind().as_str(), job.orphans);
             ("orphaned_job", Severity::Critical, text)
         }
     };
@@ -179,9 +180,10 @@ fn job_alert(ports: &Ports, job: &Job) -> Alert {
 fn session_alert(ports: &Ports, session: &Session) -> Alert {
     let id = &session.id;
     let (kind, text) = match session.state {
-        SessionState::Failed => {
-            ("session_failed", format!("session {id} failed: {}. Look at `inkdex sessions show {id}`", session.failure.as_deref().unwrap_or("unknown")))
-        }
+        SessionState::Failed => (
+            "session_failed",
+            format!("session {id} failed: {}. Look at `inkdex sessions show {id}`", session.failure.as_deref().unwrap_or("unknown")),
+        ),
         _ => ("session", format!("session {id} is {} and needs a look", session.state.as_str())),
     };
     Alert { kind: kind.to_owned(), severity: Severity::Critical, text, subject: id.to_string(), at: ports.clock.now() }

@@ -146,7 +146,12 @@ async fn receive(context: &Context) -> Round {
     round
 }
 
-async fn take_in(context: &Context, delivery: Delivery, permits: &mut Vec<OwnedSemaphorePermit>, round: &mut Round) -> Result<(), PortError> {
+async fn take_in(
+    context: &Context,
+    delivery: Delivery,
+    permits: &mut Vec<OwnedSemaphorePermit>,
+    round: &mut Round,
+) -> Result<(), PortError> {
     let ports = &context.ports;
     let message = match JobMessage::from_bytes(&delivery.body) {
         Ok(message) => message,

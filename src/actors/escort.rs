@@ -5,8 +5,9 @@ use crate::actors::Context;
 use crate::actors::desk::ActorDesk;
 use crate::actors::messages::{JobEnded, RunJob};
 use crate::domain::outcome::{Category, Failure, Outcome, WaitFor};
-use crate::jobs::{self, Progress, Running, courier};
+use crate::jobs::{self, Ended, Progress, Running, courier};
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing::{error, warn};
 
 /// How long the Dispatcher may take to record one outcome before it is asked again.
@@ -29,13 +30,18 @@ async fn escort(context: Context, run: RunJob) {
     let mut giving_up = context.pool.giving_up();
     let mut seen = (progress.steps(), started);
     let ended = loop {
-        tokio::select! {
-            joined = &mut body => break joined.map_or_else(|error| panicked(error).into(), |ended| ended),
-            _ = giving_up.wait_for(|now| *now) => {
+        let due = tokio::select! {
+            joined = &mut body => Due::Joined(Box::new(joined.map_or_else(|error| panicked(error).into(), |ended| ended))),
+            () = told(&mut giving_up) => Due::GiveUp,
+            () = tokio::time::sleep(context.settings.extend_lease) => Due::Lease,
+        };
+        match due {
+            Due::Joined(ended) => break *ended,
+            Due::GiveUp => {
                 body.abort();
                 break Outcome::Wait { until: context.ports.clock.now(), why: WaitFor::Stop }.into();
             }
-            () = tokio::time::sleep(context.settings.extend_lease) => {
+            Due::Lease => {
                 let now = context.ports.clock.monotonic();
                 if progress.steps() != seen.0 {
                     seen = (progress.steps(), now);
@@ -63,6 +69,23 @@ async fn escort(context: Context, run: RunJob) {
     let message = JobEnded { attempt, ended, receipt, ran_ms: u64::try_from(ran.as_millis()).unwrap_or(u64::MAX) };
     hand_over(&context, message).await;
     drop(permit);
+}
+
+/// What the escort has to do next.
+enum Due {
+    /// The body ended.
+    Joined(Box<Ended>),
+    /// The process stops and will not wait longer.
+    GiveUp,
+    /// The lease is to be extended.
+    Lease,
+}
+
+/// Waits until the flag is set; never, if nobody can set it any more.
+async fn told(flag: &mut watch::Receiver<bool>) {
+    if flag.wait_for(|set| *set).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Hands the outcome to the Dispatcher until it answers that it stands, or the lease is lost.
@@ -96,4 +119,3 @@ fn panicked(error: tokio::task::JoinError) -> Outcome {
     error!("a job panicked: {text}");
     Outcome::Retry { after: None, reason: Failure::new(Category::Bug, "panic", "run", text) }
 }
-

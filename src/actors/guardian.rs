@@ -3,10 +3,11 @@
 //!
 //! Actix's own `Supervisor` is not used: it does not restart an actor that panicked, and it drops what an actor spawned.
 
-use crate::actors::messages::{Beat, ChildState, ObservableState, Survey, TakeSurvey};
+use crate::actors::messages::{Beat, ObservableState, TakeSurvey};
 use crate::actors::registry::{Death, Incarnation};
 use crate::actors::{CHILDREN, ChildSpec, Context};
 use crate::domain::clock::Timestamp;
+use crate::jobs::control::{ChildState, Survey};
 use actix::{Actor, Arbiter, AsyncContext, Handler, Message, Recipient, ResponseActFuture, StreamHandler, WrapFuture};
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -67,7 +67,14 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.set_mailbox_capacity(mailbox);
         life.begin(&ctx.address());
         ctx.notify(Begin);
-        IndexSync { context: inner, nudged: Arc::new(Notify::new()), state: SyncState::default(), pause: OUTAGE.0, purged_at: None, _life: life }
+        IndexSync {
+            context: inner,
+            nudged: Arc::new(Notify::new()),
+            state: SyncState::default(),
+            pause: OUTAGE.0,
+            purged_at: None,
+            _life: life,
+        }
     });
     context.registry.index_sync.set(addr);
 }

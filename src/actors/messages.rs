@@ -3,6 +3,7 @@
 use crate::alert::Alert;
 use crate::domain::ids::SessionId;
 use crate::domain::job::{Attempt, Job};
+use crate::jobs::control::Survey;
 use crate::jobs::write_artist::{WriteArtist, WriteError, Written};
 use crate::jobs::{Ended, PortError};
 use crate::queue::Receipt;
@@ -97,34 +98,3 @@ pub struct StartSession;
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Survey")]
 pub struct TakeSurvey;
-
-/// The state of every child.
-#[derive(Debug, Clone, Default, Serialize, actix::MessageResponse, utoipa::ToSchema)]
-pub struct Survey {
-    /// In the order of the table.
-    pub children: Vec<ChildState>,
-}
-
-/// The state of one child.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct ChildState {
-    /// Its name.
-    pub name: String,
-    /// Whether it answers.
-    pub alive: bool,
-    /// Lives so far.
-    pub starts: u64,
-    /// Lives that ended by a panic.
-    pub panics: u64,
-    /// Times it was replaced because it did not answer.
-    pub freezes: u64,
-    /// Heartbeats missed in a row.
-    pub missed_beats: u32,
-    /// Its mailbox's size.
-    pub mailbox: usize,
-    /// When it last answered, RFC 3339.
-    pub last_beat: Option<String>,
-    /// Its own state.
-    #[schema(value_type = Object)]
-    pub state: serde_json::Value,
-}

@@ -20,7 +20,7 @@ use crate::alert::Sink;
 use crate::jobs::Ports;
 use crate::jobs::sessions::Pipeline;
 use crate::jobs::sync_index::SyncSettings;
-use crate::web::metrics::Metrics;
+use crate::metrics::Metrics;
 use pool::Pool;
 use registry::{Incarnation, Registry};
 use std::sync::Arc;

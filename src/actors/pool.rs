@@ -52,7 +52,8 @@ impl Pool {
         let old = self.size.swap(size, Ordering::SeqCst);
         if size > old {
             let mut grow = size - old;
-            let forgiven = self.owed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |owed| Some(owed - owed.min(grow))).unwrap_or(0).min(grow);
+            let forgiven =
+                self.owed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |owed| Some(owed - owed.min(grow))).unwrap_or(0).min(grow);
             grow -= forgiven;
             self.permits.add_permits(grow);
         } else {

@@ -133,7 +133,14 @@ async fn tick(context: &Context, started: Timestamp) -> Result<Ticked, PortError
     Ok(ticked)
 }
 
-async fn fire(ports: &Ports, pipeline: &Pipeline, schedule: &Schedule, catch_up: bool, started: Timestamp, ticked: &mut Ticked) -> Result<(), PortError> {
+async fn fire(
+    ports: &Ports,
+    pipeline: &Pipeline,
+    schedule: &Schedule,
+    catch_up: bool,
+    started: Timestamp,
+    ticked: &mut Ticked,
+) -> Result<(), PortError> {
     let key = handled_key(&pipeline.name);
     let stored = ports.store.meta(&key).await?;
     let now = ports.clock.now();

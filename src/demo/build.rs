@@ -25,9 +25,7 @@ impl Studio {
     }
 
     pub(super) fn residents(&self) -> impl Iterator<Item = &Person> {
-        self.people
-            .iter()
-            .filter(|person| person.role == Role::Resident)
+        self.people.iter().filter(|person| person.role == Role::Resident)
     }
 
     pub(super) fn with_role(&self, role: Role) -> impl Iterator<Item = &Person> {
@@ -39,25 +37,14 @@ impl Studio {
 pub(super) fn web(plans: Vec<Plan>, seed: u64, roaster: bool) -> DemoWeb {
     let mut dice = Dice::new(seed);
     let mut register = Register::default();
-    let studios = plans
-        .into_iter()
-        .map(|plan| staffed(plan, &mut register, &mut dice))
-        .collect();
-    let roasters = if roaster {
-        (0..3)
-            .map(|_| register.draw(&mut dice, Lang::English, Role::Guest))
-            .collect()
-    } else {
-        Vec::new()
-    };
+    let studios = plans.into_iter().map(|plan| staffed(plan, &mut register, &mut dice)).collect();
+    let roasters = if roaster { (0..3).map(|_| register.draw(&mut dice, Lang::English, Role::Guest)).collect() } else { Vec::new() };
     assemble(seed, studios, roasters, DemoChanges::default())
 }
 
 fn staffed(plan: Plan, register: &mut Register, dice: &mut Dice) -> Studio {
     let lang = plan.place.lang;
-    let mut people: Vec<Person> = (0..plan.residents)
-        .map(|_| register.draw(dice, lang, Role::Resident))
-        .collect();
+    let mut people: Vec<Person> = (0..plan.residents).map(|_| register.draw(dice, lang, Role::Resident)).collect();
     if plan.layout == Layout::OwnSites {
         for person in &mut people {
             person.own_host = Some(format!("{}.example", person.slug));
@@ -89,42 +76,17 @@ fn staffed(plan: Plan, register: &mut Register, dice: &mut Dice) -> Studio {
         register.ensure_handle(dice, &mut person);
         person
     }));
-    Studio {
-        plan,
-        handle,
-        people,
-    }
+    Studio { plan, handle, people }
 }
 
-fn assemble(
-    seed: u64,
-    studios: Vec<Studio>,
-    roasters: Vec<Person>,
-    changes: DemoChanges,
-) -> DemoWeb {
-    let mut sites: Vec<_> = studios
-        .iter()
-        .enumerate()
-        .flat_map(|(index, studio)| site::sites_of(index, studio))
-        .collect();
+fn assemble(seed: u64, studios: Vec<Studio>, roasters: Vec<Person>, changes: DemoChanges) -> DemoWeb {
+    let mut sites: Vec<_> = studios.iter().enumerate().flat_map(|(index, studio)| site::sites_of(index, studio)).collect();
     if !roasters.is_empty() {
         sites.push(site::roaster(cast::ROASTER_HOST, cast::ROASTER_NAME));
     }
-    let by_host: HashMap<String, usize> = sites
-        .iter()
-        .enumerate()
-        .map(|(index, site)| (site.host.clone(), index))
-        .collect();
+    let by_host: HashMap<String, usize> = sites.iter().enumerate().map(|(index, site)| (site.host.clone(), index)).collect();
     let artists = studios.iter().flat_map(artists_of).collect();
-    DemoWeb {
-        seed,
-        studios,
-        roasters,
-        sites,
-        by_host,
-        artists,
-        changes,
-    }
+    DemoWeb { seed, studios, roasters, sites, by_host, artists, changes }
 }
 
 fn artists_of(studio: &Studio) -> Vec<DemoArtist> {
@@ -137,11 +99,7 @@ fn artists_of(studio: &Studio) -> Vec<DemoArtist> {
             instagram: person.handle.clone(),
             city: studio.plan.place.city.to_owned(),
             country: studio.plan.place.country.to_owned(),
-            styles: person
-                .styles
-                .iter()
-                .map(|style| style.canonical.to_owned())
-                .collect(),
+            styles: person.styles.iter().map(|style| style.canonical.to_owned()).collect(),
             bio: person.bio.clone(),
             page: page_of(studio, person),
             fate: person.fate,
@@ -199,20 +157,13 @@ pub(super) fn changed(web: &DemoWeb, day: u32) -> DemoWeb {
 }
 
 fn first_with(studios: &mut [Studio], layout: Layout) -> Option<&mut Studio> {
-    studios
-        .iter_mut()
-        .find(|studio| studio.plan.layout == layout)
+    studios.iter_mut().find(|studio| studio.plan.layout == layout)
 }
 
 /// Somebody whose name and handle nobody in the web has.
 fn newcomer(web: &DemoWeb, lang: Lang) -> Person {
     let mut register = Register::default();
-    for person in web
-        .studios
-        .iter()
-        .flat_map(|studio| &studio.people)
-        .chain(&web.roasters)
-    {
+    for person in web.studios.iter().flat_map(|studio| &studio.people).chain(&web.roasters) {
         register.take(person);
     }
     let mut dice = Dice::new(web.seed ^ 0x6a6f_696e_6564);
@@ -227,26 +178,17 @@ pub(super) fn studio_file(web: &DemoWeb) -> String {
     let mut file = String::from("# Studios of the made-up web.\n");
     let mut entry = |name: &str, host: &str, place: &str, extra: &str| {
         // Writing into a String cannot fail.
-        let _ = write!(
-            file,
-            "- name: \"{name}\"\n  website: http://{host}/\n  place: \"{place}\"\n{extra}"
-        );
+        let _ = write!(file, "- name: \"{name}\"\n  website: http://{host}/\n  place: \"{place}\"\n{extra}");
     };
     for (index, studio) in web.studios.iter().enumerate() {
         let plan = &studio.plan;
         let place = format!("{}, {}", plan.place.city, plan.place.country_written);
         // Not every source knows coordinates or a place id, so every third studio has neither.
         let extra = match index % 3 {
-            0 => format!(
-                "  lat: {:.4}\n  lon: {:.4}\n  place_id: demo-place-{:04}\n",
-                plan.place.latitude,
-                plan.place.longitude,
-                index + 1
-            ),
-            1 => format!(
-                "  lat: {:.4}\n  lon: {:.4}\n",
-                plan.place.latitude, plan.place.longitude
-            ),
+            0 => {
+                format!("  lat: {:.4}\n  lon: {:.4}\n  place_id: demo-place-{:04}\n", plan.place.latitude, plan.place.longitude, index + 1)
+            }
+            1 => format!("  lat: {:.4}\n  lon: {:.4}\n", plan.place.latitude, plan.place.longitude),
             _ => String::new(),
         };
         entry(&plan.name, &plan.host, &place, &extra);

@@ -52,10 +52,7 @@ mod tests {
         assert_ne!(throws(7), throws(8));
         for face in 0..6 {
             let count = throws(7).iter().filter(|throw| **throw == face).count();
-            assert!(
-                (60..=140).contains(&count),
-                "face {face} came {count} times of 600"
-            );
+            assert!((60..=140).contains(&count), "face {face} came {count} times of 600");
         }
     }
 }

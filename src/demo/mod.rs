@@ -133,11 +133,7 @@ impl DemoWeb {
     /// the roaster's staff.
     pub fn decoys(&self) -> Vec<String> {
         let staff = self.studios.iter().flat_map(|studio| &studio.people);
-        staff
-            .filter(|person| person.role != people::Role::Resident)
-            .chain(&self.roasters)
-            .map(|person| person.name.clone())
-            .collect()
+        staff.filter(|person| person.role != people::Role::Resident).chain(&self.roasters).map(|person| person.name.clone()).collect()
     }
 
     /// Links of the web that lead nowhere on purpose, as (host, path).

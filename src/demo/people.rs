@@ -126,10 +126,7 @@ impl Register {
 /// A name in ASCII, lower case, with hyphens.
 pub(super) fn slug_of(name: &str) -> String {
     let ascii = deunicode::deunicode(name).to_lowercase();
-    let parts: Vec<&str> = ascii
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts: Vec<&str> = ascii.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     parts.join("-")
 }
 
@@ -158,18 +155,9 @@ fn write_bio(dice: &mut Dice, lang: Lang, first: &str, styles: &[&Style]) -> Str
     let year = (2008 + dice.below(14)).to_string();
     let wordings: Vec<&str> = styles.iter().map(|style| style.wording(lang)).collect();
     let texts = texts(lang);
-    let sentences = [
-        dice.pick(&texts.starts),
-        dice.pick(&texts.styles),
-        dice.pick(&texts.ends),
-    ];
+    let sentences = [dice.pick(&texts.starts), dice.pick(&texts.styles), dice.pick(&texts.ends)];
     sentences
-        .map(|sentence| {
-            sentence
-                .replace("{first}", first)
-                .replace("{year}", &year)
-                .replace("{styles}", &listed(&wordings, lang))
-        })
+        .map(|sentence| sentence.replace("{first}", first).replace("{year}", &year).replace("{styles}", &listed(&wordings, lang)))
         .join(" ")
 }
 
@@ -207,11 +195,7 @@ fn texts(lang: Lang) -> &'static Texts {
                 "{first} aprendió el oficio en {year} en un local de dos sillas.",
                 "Con la máquina en la mano desde {year}, {first} acepta pocos proyectos al mes.",
             ],
-            styles: [
-                "Trabaja sobre todo {styles}.",
-                "Sus estilos son {styles}.",
-                "Quien busca {styles} suele acabar en su silla.",
-            ],
+            styles: ["Trabaja sobre todo {styles}.", "Sus estilos son {styles}.", "Quien busca {styles} suele acabar en su silla."],
             ends: [
                 "En sus días libres arregla bicicletas viejas.",
                 "El café y la paciencia van incluidos en cada sesión.",
@@ -226,11 +210,7 @@ fn texts(lang: Lang) -> &'static Texts {
                 "{first} hat das Handwerk ab {year} in einem kleinen Laden am Kanal gelernt.",
                 "Seit {year} an der Maschine, nimmt {first} nur wenige große Projekte im Monat an.",
             ],
-            styles: [
-                "Bekannt für {styles}.",
-                "Die meisten Wochen gehören {styles}.",
-                "Schwerpunkte sind {styles}.",
-            ],
+            styles: ["Bekannt für {styles}.", "Die meisten Wochen gehören {styles}.", "Schwerpunkte sind {styles}."],
             ends: [
                 "An freien Tagen werden alte Fahrräder repariert.",
                 "Kaffee und Geduld gehören zu jeder Sitzung.",
@@ -245,11 +225,7 @@ fn texts(lang: Lang) -> &'static Texts {
                 "{first} aprendeu o ofício em {year}, num estúdio de duas cadeiras.",
                 "Na máquina desde {year}, {first} aceita poucos projetos por mês.",
             ],
-            styles: [
-                "Trabalha principalmente com {styles}.",
-                "Seus estilos são {styles}.",
-                "Quem procura {styles} costuma chegar aqui.",
-            ],
+            styles: ["Trabalha principalmente com {styles}.", "Seus estilos são {styles}.", "Quem procura {styles} costuma chegar aqui."],
             ends: [
                 "Nos dias livres conserta bicicletas antigas.",
                 "Café e paciência fazem parte de cada sessão.",
@@ -265,9 +241,8 @@ fn names(lang: Lang) -> (&'static [&'static str], &'static [&'static str]) {
     match lang {
         Lang::English => (
             &[
-                "Mara", "Rowan", "Tess", "Callum", "Imogen", "Jago", "Priya", "Soren", "Wren",
-                "Dexter", "Niamh", "Ottilie", "Hari", "Blythe", "Corin", "Maeve", "Idris",
-                "Linnea", "Tobias", "Anwen", "Zadie", "Lorcan", "Freya", "Bram", "Saoirse",
+                "Mara", "Rowan", "Tess", "Callum", "Imogen", "Jago", "Priya", "Soren", "Wren", "Dexter", "Niamh", "Ottilie", "Hari",
+                "Blythe", "Corin", "Maeve", "Idris", "Linnea", "Tobias", "Anwen", "Zadie", "Lorcan", "Freya", "Bram", "Saoirse",
                 "Dashiell", "Meriel", "Osric", "Yuki", "Ravi", "Thea", "Gideon", "Nell", "Casper",
             ],
             &[
@@ -295,8 +270,8 @@ fn names(lang: Lang) -> (&'static [&'static str], &'static [&'static str]) {
         ),
         Lang::Spanish => (
             &[
-                "Lucía", "Íñigo", "Nerea", "Joaquín", "Aitana", "Rubén", "Xiomara", "Álvaro",
-                "Candela", "Leandro", "Marisol", "Gael", "Noelia", "Ibai", "Ximena", "Tomás",
+                "Lucía", "Íñigo", "Nerea", "Joaquín", "Aitana", "Rubén", "Xiomara", "Álvaro", "Candela", "Leandro", "Marisol", "Gael",
+                "Noelia", "Ibai", "Ximena", "Tomás",
             ],
             &[
                 "Saldaña",
@@ -317,8 +292,8 @@ fn names(lang: Lang) -> (&'static [&'static str], &'static [&'static str]) {
         ),
         Lang::German => (
             &[
-                "Jörg", "Frieda", "Henrik", "Wiebke", "Lennart", "Annegret", "Björn", "Käthe",
-                "Malte", "Svenja", "Ruprecht", "Imke", "Till", "Dörte", "Arvid", "Liesel",
+                "Jörg", "Frieda", "Henrik", "Wiebke", "Lennart", "Annegret", "Björn", "Käthe", "Malte", "Svenja", "Ruprecht", "Imke",
+                "Till", "Dörte", "Arvid", "Liesel",
             ],
             &[
                 "Brandstetter",
@@ -384,21 +359,12 @@ mod tests {
     fn four_thousand_people_have_names_and_handles_of_their_own() {
         let mut register = Register::default();
         let mut dice = Dice::new(3);
-        let people: Vec<Person> = (0..4_000)
-            .map(|_| register.draw(&mut dice, Lang::German, Role::Resident))
-            .collect();
+        let people: Vec<Person> = (0..4_000).map(|_| register.draw(&mut dice, Lang::German, Role::Resident)).collect();
         let names: HashSet<_> = people.iter().map(|person| &person.name).collect();
-        let handles: Vec<_> = people
-            .iter()
-            .filter_map(|person| person.handle.as_ref())
-            .collect();
+        let handles: Vec<_> = people.iter().filter_map(|person| person.handle.as_ref()).collect();
         assert_eq!(names.len(), 4_000);
         assert_eq!(handles.iter().collect::<HashSet<_>>().len(), handles.len());
-        assert!(
-            handles
-                .iter()
-                .all(|handle| handle.len() <= 30 && handle.contains("inkdemo"))
-        );
+        assert!(handles.iter().all(|handle| handle.len() <= 30 && handle.contains("inkdemo")));
         assert!(handles.len() < 4_000, "nobody is without Instagram");
         assert!(people.iter().all(|person| !person.bio.contains('{')));
     }

@@ -21,16 +21,8 @@ pub(super) struct Prose {
     pub paragraphs: &'static [&'static str],
 }
 
-const fn prose(
-    title: &'static str,
-    path: &'static str,
-    paragraphs: &'static [&'static str],
-) -> Prose {
-    Prose {
-        title,
-        path,
-        paragraphs,
-    }
+const fn prose(title: &'static str, path: &'static str, paragraphs: &'static [&'static str]) -> Prose {
+    Prose { title, path, paragraphs }
 }
 
 impl Topic {
@@ -119,21 +111,10 @@ static SPANISH: [Prose; 5] = [
     prose(
         "Preguntas",
         "preguntas",
-        &[
-            "¿Duele? Sí, casi siempre menos de lo que se espera.",
-            "¿Cuánto cuesta? El mínimo es 70; una jornada completa se acuerda antes.",
-        ],
+        &["¿Duele? Sí, casi siempre menos de lo que se espera.", "¿Cuánto cuesta? El mínimo es 70; una jornada completa se acuerda antes."],
     ),
-    prose(
-        "Tienda",
-        "tienda",
-        &["Láminas, parches y bonos regalo. Enviamos los viernes."],
-    ),
-    prose(
-        "Diario",
-        "diario",
-        &["Hemos pintado la sala del fondo y las plantas han sobrevivido."],
-    ),
+    prose("Tienda", "tienda", &["Láminas, parches y bonos regalo. Enviamos los viernes."]),
+    prose("Diario", "diario", &["Hemos pintado la sala del fondo y las plantas han sobrevivido."]),
 ];
 
 static GERMAN: [Prose; 5] = [
@@ -158,21 +139,10 @@ static GERMAN: [Prose; 5] = [
     prose(
         "Fragen",
         "fragen",
-        &[
-            "Tut es weh? Ja, aber meistens weniger als gedacht.",
-            "Was kostet es? Mindestens 80; ein ganzer Tag wird vorher vereinbart.",
-        ],
+        &["Tut es weh? Ja, aber meistens weniger als gedacht.", "Was kostet es? Mindestens 80; ein ganzer Tag wird vorher vereinbart."],
     ),
-    prose(
-        "Laden",
-        "laden",
-        &["Drucke, Aufnäher und Gutscheine. Versand immer freitags."],
-    ),
-    prose(
-        "Neuigkeiten",
-        "neuigkeiten",
-        &["Das Hinterzimmer ist frisch gestrichen, die Pflanzen haben es überlebt."],
-    ),
+    prose("Laden", "laden", &["Drucke, Aufnäher und Gutscheine. Versand immer freitags."]),
+    prose("Neuigkeiten", "neuigkeiten", &["Das Hinterzimmer ist frisch gestrichen, die Pflanzen haben es überlebt."]),
 ];
 
 static PORTUGUESE: [Prose; 5] = [
@@ -197,19 +167,8 @@ static PORTUGUESE: [Prose; 5] = [
     prose(
         "Perguntas",
         "perguntas",
-        &[
-            "Dói? Sim, quase sempre menos do que se imagina.",
-            "Quanto custa? O mínimo é 300; um dia inteiro é combinado antes.",
-        ],
+        &["Dói? Sim, quase sempre menos do que se imagina.", "Quanto custa? O mínimo é 300; um dia inteiro é combinado antes."],
     ),
-    prose(
-        "Loja",
-        "loja",
-        &["Pôsteres, adesivos e vales-presente. Enviamos às sextas."],
-    ),
-    prose(
-        "Diário",
-        "diario",
-        &["Pintamos a sala dos fundos e as plantas sobreviveram."],
-    ),
+    prose("Loja", "loja", &["Pôsteres, adesivos e vales-presente. Enviamos às sextas."]),
+    prose("Diário", "diario", &["Pintamos a sala dos fundos e as plantas sobreviveram."]),
 ];

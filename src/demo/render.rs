@@ -128,12 +128,7 @@ layouts! {
 }
 
 /// The HTML of one page of a site.
-pub(super) fn page(
-    web: &DemoWeb,
-    site: &DemoSite,
-    content: Content,
-    path: &str,
-) -> askama::Result<String> {
+pub(super) fn page(web: &DemoWeb, site: &DemoSite, content: Content, path: &str) -> askama::Result<String> {
     let view = match site.studio.map(|index| &web.studios[index]) {
         Some(studio) => studio_page(site, studio, content, path),
         None => roaster_page(web, site, content, path),
@@ -141,12 +136,7 @@ pub(super) fn page(
     fill(site.layout, &view)
 }
 
-fn studio_page<'a>(
-    site: &'a DemoSite,
-    studio: &'a Studio,
-    content: Content,
-    path: &str,
-) -> Page<'a> {
+fn studio_page<'a>(site: &'a DemoSite, studio: &'a Studio, content: Content, path: &str) -> Page<'a> {
     let words = studio.words();
     let shown = match content {
         Content::Person(at) => Some(at),
@@ -156,16 +146,8 @@ fn studio_page<'a>(
         Some(at) => vec![&studio.people[at]],
         None => studio.residents().collect(),
     };
-    let cards: Vec<Card<'_>> = residents
-        .into_iter()
-        .map(|person| card(studio, person))
-        .collect();
-    let others = |role| {
-        studio
-            .with_role(role)
-            .map(|person| card(studio, person))
-            .collect()
-    };
+    let cards: Vec<Card<'_>> = residents.into_iter().map(|person| card(studio, person)).collect();
+    let others = |role| studio.with_role(role).map(|person| card(studio, person)).collect();
     let plan = &studio.plan;
     let mut page = Page {
         t: words,
@@ -199,8 +181,7 @@ fn studio_page<'a>(
     if let Content::Person(at) = content
         && studio.people[at].fate == Fate::DeadLetter
     {
-        page.wrappers_open =
-            "<div class=\"pb-row\"><div class=\"pb-col\">\n".repeat(OVERSIZED_WRAPPERS);
+        page.wrappers_open = "<div class=\"pb-row\"><div class=\"pb-col\">\n".repeat(OVERSIZED_WRAPPERS);
         page.wrappers_close = "</div></div>\n".repeat(OVERSIZED_WRAPPERS);
     }
     if site.layout == Layout::JsonLd {
@@ -209,12 +190,7 @@ fn studio_page<'a>(
     page
 }
 
-fn roaster_page<'a>(
-    web: &'a DemoWeb,
-    site: &'a DemoSite,
-    content: Content,
-    path: &str,
-) -> Page<'a> {
+fn roaster_page<'a>(web: &'a DemoWeb, site: &'a DemoSite, content: Content, path: &str) -> Page<'a> {
     let people = web.roasters.iter().map(|person| Card {
         name: &person.name,
         first: first_name(&person.name),
@@ -261,11 +237,7 @@ fn first_name(name: &str) -> &str {
 
 fn card<'a>(studio: &'a Studio, person: &'a Person) -> Card<'a> {
     let lang = studio.plan.place.lang;
-    let styles: Vec<&'static str> = person
-        .styles
-        .iter()
-        .map(|style| style.wording(lang))
-        .collect();
+    let styles: Vec<&'static str> = person.styles.iter().map(|style| style.wording(lang)).collect();
     let href = match &person.own_host {
         Some(host) => format!("http://{host}/"),
         None => site::person_path(studio, person).unwrap_or_default(),
@@ -280,9 +252,7 @@ fn card<'a>(studio: &'a Studio, person: &'a Person) -> Card<'a> {
         bio: &person.bio,
         href,
         portrait: format!("/img/team/{}.jpg", person.slug),
-        pictures: (1..=person.pictures)
-            .map(|at| format!("/img/{}/{at:02}.jpg", person.slug))
-            .collect(),
+        pictures: (1..=person.pictures).map(|at| format!("/img/{}/{at:02}.jpg", person.slug)).collect(),
     }
 }
 
@@ -296,23 +266,11 @@ fn nav(site: &DemoSite, words: &'static Words, lang: Lang) -> Vec<Link> {
         Content::Prose(topic) => Some(topic.prose(lang).title),
         Content::Person(_) => None,
     };
-    site.pages
-        .iter()
-        .filter_map(|page| {
-            Some(Link {
-                href: page.path.clone(),
-                label: label(page.content)?,
-            })
-        })
-        .collect()
+    site.pages.iter().filter_map(|page| Some(Link { href: page.path.clone(), label: label(page.content)? })).collect()
 }
 
 fn form_styles(lang: Lang) -> Vec<&'static str> {
-    super::styles::STYLES
-        .iter()
-        .step_by(3)
-        .map(|style| style.wording(lang))
-        .collect()
+    super::styles::STYLES.iter().step_by(3).map(|style| style.wording(lang)).collect()
 }
 
 fn json_ld(studio: &Studio, page: &Page<'_>) -> String {
@@ -338,18 +296,10 @@ fn json_ld(studio: &Studio, page: &Page<'_>) -> String {
     });
     let mut graph = vec![shop];
     if page.team() || page.person() {
-        graph.extend(
-            page.cards
-                .iter()
-                .map(|card| person_ld(page, card, page.t.tattooer)),
-        );
+        graph.extend(page.cards.iter().map(|card| person_ld(page, card, page.t.tattooer)));
     }
     if page.team() {
-        graph.extend(
-            page.piercers
-                .iter()
-                .map(|card| person_ld(page, card, page.t.piercer)),
-        );
+        graph.extend(page.piercers.iter().map(|card| person_ld(page, card, page.t.piercer)));
     }
     let text = json!({"@context": "https://schema.org", "@graph": graph}).to_string();
     // `</script>` inside a string would end the element.

@@ -54,11 +54,7 @@ fn on_site(web: &DemoWeb, site: &DemoSite, path: &str) -> DemoResponse {
     if let Some(page) = site.pages.iter().find(|page| page.path == path) {
         return match render::page(web, site, page.content, path) {
             Ok(html) => html_answer(site, 200, &html),
-            Err(error) => answer(
-                500,
-                "text/plain; charset=utf-8",
-                &format!("template failed: {error}\n"),
-            ),
+            Err(error) => answer(500, "text/plain; charset=utf-8", &format!("template failed: {error}\n")),
         };
     }
     let with_slash = format!("{path}/");
@@ -67,21 +63,13 @@ fn on_site(web: &DemoWeb, site: &DemoSite, path: &str) -> DemoResponse {
         response.headers.push(("location", with_slash));
         return response;
     }
-    html_answer(
-        site,
-        404,
-        "<!doctype html><title>404</title><h1>404</h1><p>Nothing here. <a href=\"/\">Home</a></p>",
-    )
+    html_answer(site, 404, "<!doctype html><title>404</title><h1>404</h1><p>Nothing here. <a href=\"/\">Home</a></p>")
 }
 
 fn robots(site: &DemoSite) -> String {
     let mut lines = vec!["User-agent: *".to_owned()];
     // A checkout is what most shops forbid; it does not exist here, as it mostly does not there.
-    let forbidden = site
-        .disallowed
-        .iter()
-        .map(String::as_str)
-        .chain(["/checkout/"]);
+    let forbidden = site.disallowed.iter().map(String::as_str).chain(["/checkout/"]);
     lines.extend(forbidden.map(|prefix| format!("Disallow: {prefix}")));
     lines.push(String::new());
     lines.join("\n")
@@ -98,10 +86,5 @@ fn html_answer(site: &DemoSite, status: u16, html: &str) -> DemoResponse {
 }
 
 fn answer(status: u16, content_type: &str, body: &str) -> DemoResponse {
-    DemoResponse {
-        status,
-        headers: vec![("content-type", content_type.to_owned())],
-        body: body.as_bytes().to_vec(),
-        delay: Duration::ZERO,
-    }
+    DemoResponse { status, headers: vec![("content-type", content_type.to_owned())], body: body.as_bytes().to_vec(), delay: Duration::ZERO }
 }

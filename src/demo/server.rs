@@ -35,12 +35,7 @@ pub struct DemoServerOptions {
 impl DemoServerOptions {
     /// A free port, delays as they are, a log of 100,000 requests.
     pub fn new(now_ms: NowMs) -> Self {
-        Self {
-            port: 0,
-            delay_scale: 1.0,
-            log_capacity: 100_000,
-            now_ms,
-        }
+        Self { port: 0, delay_scale: 1.0, log_capacity: 100_000, now_ms }
     }
 }
 
@@ -90,44 +85,26 @@ impl DemoServer {
     pub async fn start(web: Arc<DemoWeb>, options: DemoServerOptions) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let addr = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            web: RwLock::new(web),
-            limited: Mutex::default(),
-            log: Mutex::default(),
-            options,
-        });
+        let shared = Arc::new(Shared { web: RwLock::new(web), limited: Mutex::default(), log: Mutex::default(), options });
         let (started, handle) = tokio::sync::oneshot::channel();
         let data = web::Data::from(Arc::clone(&shared));
-        let thread = std::thread::Builder::new()
-            .name("demo-web".to_owned())
-            .spawn(move || {
-                actix_web::rt::System::new().block_on(async move {
-                    let server = HttpServer::new(move || {
-                        App::new()
-                            .app_data(data.clone())
-                            .wrap(Compress::default())
-                            .default_service(web::to(answer))
-                    })
-                    .workers(1)
-                    .disable_signals()
-                    .shutdown_timeout(1)
-                    .listen(listener)?
-                    .run();
-                    // The receiver is gone only if the caller gave up on starting.
-                    let _ = started.send(server.handle());
-                    server.await
-                })
-            })?;
+        let thread = std::thread::Builder::new().name("demo-web".to_owned()).spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server =
+                    HttpServer::new(move || App::new().app_data(data.clone()).wrap(Compress::default()).default_service(web::to(answer)))
+                        .workers(1)
+                        .disable_signals()
+                        .shutdown_timeout(1)
+                        .listen(listener)?
+                        .run();
+                // The receiver is gone only if the caller gave up on starting.
+                let _ = started.send(server.handle());
+                server.await
+            })
+        })?;
         match handle.await {
-            Ok(handle) => Ok(Self {
-                addr,
-                shared,
-                handle,
-                thread: Some(thread),
-            }),
-            Err(_) => Err(io::Error::other(
-                "the made-up web's server ended before it served",
-            )),
+            Ok(handle) => Ok(Self { addr, shared, handle, thread: Some(thread) }),
+            Err(_) => Err(io::Error::other("the made-up web's server ended before it served")),
         }
     }
 
@@ -138,11 +115,7 @@ impl DemoServer {
 
     /// Serves another state of the web from the next request on; see [`DemoWeb::with_changes`].
     pub fn replace(&self, web: Arc<DemoWeb>) {
-        *self
-            .shared
-            .web
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = web;
+        *self.shared.web.write().unwrap_or_else(PoisonError::into_inner) = web;
     }
 
     /// Stops, after at most a second for answers under way, and frees the port.
@@ -169,38 +142,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return HttpResponse::MethodNotAllowed()
-            .insert_header((header::ALLOW, "GET, HEAD"))
-            .finish();
+        return HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish();
     }
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok());
-    let host = host
-        .unwrap_or_default()
-        .split(':')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = host.unwrap_or_default().split(':').next().unwrap_or_default().to_ascii_lowercase();
     let path = request.path().to_owned();
     let arrived_ms = (shared.options.now_ms)();
-    let made_up = shared
-        .web
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let made_up = shared.web.read().unwrap_or_else(PoisonError::into_inner).clone();
     let response = choose(&shared, &made_up, &host, &path);
-    let entry = RequestLog {
-        host,
-        path,
-        status: response.status,
-        at_ms: arrived_ms,
-    };
+    let entry = RequestLog { host, path, status: response.status, at_ms: arrived_ms };
     record(&shared, entry);
-    let delay = response
-        .delay
-        .mul_f64(shared.options.delay_scale.clamp(0.0, 100.0));
+    let delay = response.delay.mul_f64(shared.options.delay_scale.clamp(0.0, 100.0));
     if !delay.is_zero() {
         actix_web::rt::time::sleep(delay).await;
     }
@@ -252,22 +204,13 @@ mod tests {
     /// Status, head and body of one GET over a connection of its own.
     async fn get(addr: SocketAddr, host: &str, path: &str, extra: &str) -> (u16, String, Vec<u8>) {
         let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{extra}\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{extra}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
-        tokio::time::timeout(Duration::from_secs(20), read)
-            .await
-            .unwrap()
-            .unwrap();
-        let end = answer
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .unwrap();
-        let head = String::from_utf8(answer[..end].to_vec())
-            .unwrap()
-            .to_lowercase();
+        tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, head, answer[end + 4..].to_vec())
     }
@@ -276,10 +219,7 @@ mod tests {
     #[tokio::test]
     async fn the_server_chooses_by_host_limits_once_and_logs() {
         let web = Arc::new(DemoWeb::generate(1));
-        let options = DemoServerOptions {
-            delay_scale: 0.0,
-            ..DemoServerOptions::new(ticking())
-        };
+        let options = DemoServerOptions { delay_scale: 0.0, ..DemoServerOptions::new(ticking()) };
         let server = DemoServer::start(Arc::clone(&web), options).await.unwrap();
         let at = server.addr;
         let status = async |host: &str, path: &str| get(at, host, path, "").await.0;
@@ -302,37 +242,23 @@ mod tests {
         server.replace(later);
         assert_eq!(status(gone.host_str().unwrap(), gone.path()).await, 404);
 
-        let (_, head, _) = get(
-            at,
-            "black-harbour.example",
-            "/",
-            "accept-encoding: gzip\r\n",
-        )
-        .await;
+        let (_, head, _) = get(at, "black-harbour.example", "/", "accept-encoding: gzip\r\n").await;
         assert!(head.contains("content-encoding: gzip"), "{head}");
 
         let log = server.requests();
         assert_eq!(log.len(), 3 + web.sites().len() + 2 + 1);
         assert_eq!(log[1].status, 429);
-        assert_eq!(
-            (log[1].host.as_str(), log[1].path.as_str()),
-            ("tinta-alameda.example", "/")
-        );
+        assert_eq!((log[1].host.as_str(), log[1].path.as_str()), ("tinta-alameda.example", "/"));
         assert!(log.windows(2).all(|pair| pair[0].at_ms < pair[1].at_ms));
 
         server.stop().await;
-        assert!(
-            tokio::net::TcpStream::connect(at).await.is_err(),
-            "the port is still served"
-        );
+        assert!(tokio::net::TcpStream::connect(at).await.is_err(), "the port is still served");
     }
 
     #[tokio::test]
     async fn dropping_the_server_frees_its_port() {
         let web = Arc::new(DemoWeb::generate(1));
-        let server = DemoServer::start(web, DemoServerOptions::new(ticking()))
-            .await
-            .unwrap();
+        let server = DemoServer::start(web, DemoServerOptions::new(ticking())).await.unwrap();
         let addr = server.addr;
         drop(server);
         let closed = async {
@@ -340,8 +266,6 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), closed)
-            .await
-            .expect("still served after 10 s");
+        tokio::time::timeout(Duration::from_secs(10), closed).await.expect("still served after 10 s");
     }
 }

@@ -113,38 +113,14 @@ impl Layout {
         use Content::{Contact, Guests, Home, Prose, Team, Works};
         use Topic::{Aftercare, Booking, Journal, Questions, Shop};
         match self {
-            Layout::JsonLd => &[
-                Home,
-                Team,
-                Prose(Booking),
-                Prose(Aftercare),
-                Prose(Questions),
-                Prose(Journal),
-                Contact,
-            ],
+            Layout::JsonLd => &[Home, Team, Prose(Booking), Prose(Aftercare), Prose(Questions), Prose(Journal), Contact],
             Layout::Cards => &[Home, Team, Prose(Aftercare), Prose(Booking), Contact],
-            Layout::Pages => &[
-                Home,
-                Team,
-                Guests,
-                Prose(Shop),
-                Prose(Journal),
-                Prose(Aftercare),
-                Prose(Booking),
-                Contact,
-            ],
+            Layout::Pages => &[Home, Team, Guests, Prose(Shop), Prose(Journal), Prose(Aftercare), Prose(Booking), Contact],
             Layout::Solo => &[Home, Works, Prose(Booking), Prose(Aftercare), Contact],
             Layout::OwnSites => &[Home, Team, Prose(Aftercare), Prose(Booking), Contact],
             Layout::Table => &[Home, Team, Prose(Aftercare), Prose(Booking), Contact],
             Layout::OnePage => &[Home, Prose(Aftercare), Prose(Questions)],
-            Layout::Microdata => &[
-                Home,
-                Team,
-                Prose(Questions),
-                Prose(Shop),
-                Prose(Booking),
-                Contact,
-            ],
+            Layout::Microdata => &[Home, Team, Prose(Questions), Prose(Shop), Prose(Booking), Contact],
             Layout::Portfolio | Layout::Roaster => &[Home, Works, Contact],
         }
     }
@@ -164,9 +140,7 @@ pub(super) fn person_path(studio: &Studio, person: &Person) -> Option<String> {
     let list = studio.words().artists_path;
     match studio.plan.layout {
         Layout::JsonLd => Some(format!("/{list}/{slug}/")),
-        Layout::Pages if person.fate == Fate::RefusedByRobots => {
-            Some(format!("{PRIVATE_PREFIX}{slug}/"))
-        }
+        Layout::Pages if person.fate == Fate::RefusedByRobots => Some(format!("{PRIVATE_PREFIX}{slug}/")),
         Layout::Pages => Some(format!("/artist/{slug}/")),
         Layout::Microdata => Some(format!("/{list}/{slug}")),
         _ => None,
@@ -194,10 +168,7 @@ pub(super) fn sites_of(index: usize, studio: &Studio) -> Vec<DemoSite> {
         .layout
         .contents()
         .iter()
-        .map(|content| PageAt {
-            path: plain_path(plan.layout, studio, *content),
-            content: *content,
-        })
+        .map(|content| PageAt { path: plain_path(plan.layout, studio, *content), content: *content })
         .collect();
     if plan.layout.has_person_pages() {
         for (at, person) in studio.people.iter().enumerate() {
@@ -205,10 +176,7 @@ pub(super) fn sites_of(index: usize, studio: &Studio) -> Vec<DemoSite> {
                 && !person.page_gone
                 && let Some(path) = person_path(studio, person)
             {
-                pages.push(PageAt {
-                    path,
-                    content: Content::Person(at),
-                });
+                pages.push(PageAt { path, content: Content::Person(at) });
             }
         }
     }
@@ -237,10 +205,10 @@ pub(super) fn sites_of(index: usize, studio: &Studio) -> Vec<DemoSite> {
 }
 
 fn portfolio(index: usize, studio: &Studio, at: usize, person: &Person, host: &str) -> DemoSite {
-    let pages = Layout::Portfolio.contents().iter().map(|content| PageAt {
-        path: plain_path(Layout::Portfolio, studio, *content),
-        content: *content,
-    });
+    let pages = Layout::Portfolio
+        .contents()
+        .iter()
+        .map(|content| PageAt { path: plain_path(Layout::Portfolio, studio, *content), content: *content });
     DemoSite {
         host: host.to_owned(),
         name: person.name.clone(),
@@ -257,10 +225,7 @@ fn portfolio(index: usize, studio: &Studio, at: usize, person: &Person, host: &s
 
 /// The coffee roaster's site.
 pub(super) fn roaster(host: &str, name: &str) -> DemoSite {
-    let page = |path: &str, content| PageAt {
-        path: path.to_owned(),
-        content,
-    };
+    let page = |path: &str, content| PageAt { path: path.to_owned(), content };
     DemoSite {
         host: host.to_owned(),
         name: name.to_owned(),

@@ -16,26 +16,16 @@ type At = (String, String);
 fn html(web: &DemoWeb, host: &str, path: &str) -> String {
     let response = web.respond(host, path);
     assert_eq!(response.status, 200, "{host}{path}");
-    let declared = response
-        .headers
-        .iter()
-        .find(|(name, _)| *name == "content-type");
+    let declared = response.headers.iter().find(|(name, _)| *name == "content-type");
     match declared.map(|(_, value)| value.as_str()) {
         Some("text/html; charset=utf-8") => String::from_utf8(response.body).unwrap(),
-        Some("text/html") => encoding_rs::WINDOWS_1252
-            .decode(&response.body)
-            .0
-            .into_owned(),
+        Some("text/html") => encoding_rs::WINDOWS_1252.decode(&response.body).0.into_owned(),
         other => panic!("{host}{path} is {other:?}"),
     }
 }
 
 fn text(html: &str) -> String {
-    Html::parse_document(html)
-        .root_element()
-        .text()
-        .collect::<Vec<_>>()
-        .join(" ")
+    Html::parse_document(html).root_element().text().collect::<Vec<_>>().join(" ")
 }
 
 /// The visible text with white space folded, so that a phrase is found across line ends.
@@ -47,12 +37,8 @@ fn folded(html: &str) -> String {
 fn crawl(web: &DemoWeb) -> (BTreeSet<At>, BTreeSet<At>) {
     let links = Selector::parse("a[href], link[href], img[src], img[data-src]").unwrap();
     let hosts: HashSet<String> = web.hosts().into_iter().collect();
-    let mut queue: VecDeque<Url> = web
-        .sites()
-        .iter()
-        .filter(|site| site.kind != SiteKind::Portfolio)
-        .map(|site| Url::parse(&site.entry()).unwrap())
-        .collect();
+    let mut queue: VecDeque<Url> =
+        web.sites().iter().filter(|site| site.kind != SiteKind::Portfolio).map(|site| Url::parse(&site.entry()).unwrap()).collect();
     let mut seen: HashSet<At> = HashSet::new();
     let (mut pages, mut dead) = (BTreeSet::new(), BTreeSet::new());
     while let Some(url) = queue.pop_front() {
@@ -86,11 +72,7 @@ fn crawl(web: &DemoWeb) -> (BTreeSet<At>, BTreeSet<At>) {
 }
 
 fn all_pages(web: &DemoWeb) -> BTreeSet<At> {
-    let pages = web.sites().iter().flat_map(|site| {
-        site.paths()
-            .into_iter()
-            .map(|path| (site.host.clone(), path.to_owned()))
-    });
+    let pages = web.sites().iter().flat_map(|site| site.paths().into_iter().map(|path| (site.host.clone(), path.to_owned())));
     pages.collect()
 }
 
@@ -100,52 +82,23 @@ fn the_demo_has_the_promised_counts_and_fates() {
     let studios: HashSet<_> = web.artists().iter().map(|artist| &artist.studio).collect();
     assert_eq!(studios.len(), 8);
     assert_eq!(web.artists().len(), 33);
-    let count = |fate| {
-        web.artists()
-            .iter()
-            .filter(|artist| artist.fate == fate)
-            .count()
-    };
+    let count = |fate| web.artists().iter().filter(|artist| artist.fate == fate).count();
     assert_eq!(count(Fate::Searchable), 31);
     assert_eq!(count(Fate::RefusedByRobots), 1);
     assert_eq!(count(Fate::DeadLetter), 1);
     let names: HashSet<_> = web.artists().iter().map(|artist| &artist.name).collect();
     assert_eq!(names.len(), 33, "two artists have one name");
-    assert!(
-        web.artists()
-            .iter()
-            .any(|artist| artist.city == "São Paulo" && artist.country == "BR")
-    );
-    assert!(
-        web.artists()
-            .iter()
-            .any(|artist| artist.city == "London" && artist.country == "GB")
-    );
-    assert_eq!(
-        web.sites()
-            .iter()
-            .filter(|site| site.kind == SiteKind::NotTattoo)
-            .count(),
-        1
-    );
-    assert_eq!(
-        web.sites()
-            .iter()
-            .filter(|site| site.kind == SiteKind::Portfolio)
-            .count(),
-        4
-    );
+    assert!(web.artists().iter().any(|artist| artist.city == "São Paulo" && artist.country == "BR"));
+    assert!(web.artists().iter().any(|artist| artist.city == "London" && artist.country == "GB"));
+    assert_eq!(web.sites().iter().filter(|site| site.kind == SiteKind::NotTattoo).count(), 1);
+    assert_eq!(web.sites().iter().filter(|site| site.kind == SiteKind::Portfolio).count(), 4);
     assert!(web.hosts().iter().all(|host| host.ends_with(".example")));
 }
 
 #[test]
 fn links_reach_every_page_and_none_is_dead_but_the_planned() {
     let first = DemoWeb::generate(1);
-    for web in [
-        first.with_changes(1),
-        first,
-        DemoWeb::generate_sized(5, 14, 3),
-    ] {
+    for web in [first.with_changes(1), first, DemoWeb::generate_sized(5, 14, 3)] {
         let (reached, dead) = crawl(&web);
         assert_eq!(reached, all_pages(&web));
         assert_eq!(dead, web.planned_dead_links().into_iter().collect());
@@ -161,25 +114,14 @@ fn listed_artists_stand_on_their_pages_with_what_is_said_of_them() {
             let page = html(&web, url.host_str().unwrap(), url.path());
             let visible = folded(&page);
             for wanted in [&artist.name, &artist.bio] {
-                assert!(
-                    visible.contains(wanted.as_str()),
-                    "{wanted} is not on {url}"
-                );
+                assert!(visible.contains(wanted.as_str()), "{wanted} is not on {url}");
             }
             if let Some(handle) = &artist.instagram {
-                let named = page.contains(&format!("instagram.com/{handle}"))
-                    || visible.contains(&format!("@{handle}"));
+                let named = page.contains(&format!("instagram.com/{handle}")) || visible.contains(&format!("@{handle}"));
                 assert!(named, "{handle} is not on {url}");
             }
-            let site = web
-                .sites()
-                .iter()
-                .find(|site| site.name == artist.studio)
-                .unwrap();
-            let printed = site
-                .paths()
-                .iter()
-                .any(|path| folded(&html(&web, &site.host, path)).contains(&artist.city));
+            let site = web.sites().iter().find(|site| site.name == artist.studio).unwrap();
+            let printed = site.paths().iter().any(|path| folded(&html(&web, &site.host, path)).contains(&artist.city));
             assert!(printed, "{} is nowhere on {}", artist.city, site.host);
         }
     }
@@ -191,11 +133,7 @@ fn styles_stand_on_the_page_in_the_words_of_its_language() {
     let mut shown = 0;
     for studio in &web.studios {
         for person in studio.residents() {
-            let artist = web
-                .artists()
-                .iter()
-                .find(|artist| artist.name == person.name)
-                .unwrap();
+            let artist = web.artists().iter().find(|artist| artist.name == person.name).unwrap();
             let url = Url::parse(&artist.page).unwrap();
             let visible = folded(&html(&web, url.host_str().unwrap(), url.path()));
             for style in &person.styles {
@@ -211,17 +149,11 @@ fn styles_stand_on_the_page_in_the_words_of_its_language() {
 #[test]
 fn decoys_stand_on_pages_and_are_not_listed() {
     let web = DemoWeb::generate(1);
-    let everything: String = all_pages(&web)
-        .iter()
-        .map(|(host, path)| folded(&html(&web, host, path)))
-        .collect();
+    let everything: String = all_pages(&web).iter().map(|(host, path)| folded(&html(&web, host, path))).collect();
     let decoys = web.decoys();
     assert_eq!(decoys.len(), 8, "{decoys:?}");
     for decoy in &decoys {
-        assert!(
-            everything.contains(decoy.as_str()),
-            "{decoy} stands on no page"
-        );
+        assert!(everything.contains(decoy.as_str()), "{decoy} stands on no page");
         assert!(web.artists().iter().all(|artist| artist.name != *decoy));
     }
 }
@@ -242,26 +174,16 @@ fn measure(html: &str) -> (usize, usize) {
 #[test]
 fn only_the_dead_letters_page_is_beyond_the_parse_budget() {
     let web = DemoWeb::generate(1);
-    let doomed: Vec<_> = web
-        .artists()
-        .iter()
-        .filter(|artist| artist.fate == Fate::DeadLetter)
-        .collect();
+    let doomed: Vec<_> = web.artists().iter().filter(|artist| artist.fate == Fate::DeadLetter).collect();
     assert_eq!(doomed.len(), 1);
     for (host, path) in all_pages(&web) {
         let page = html(&web, &host, &path);
-        assert!(
-            page.len() < 2_000_000,
-            "{host}{path} would be too large before it is too deep"
-        );
+        assert!(page.len() < 2_000_000, "{host}{path} would be too large before it is too deep");
         let (depth, nodes) = measure(&page);
         if doomed[0].page == format!("http://{host}{path}") {
             assert!(depth > 2_000, "depth {depth}");
         } else {
-            assert!(
-                depth < 60 && nodes < 2_000,
-                "{host}{path}: depth {depth}, {nodes} nodes"
-            );
+            assert!(depth < 60 && nodes < 2_000, "{host}{path}: depth {depth}, {nodes} nodes");
         }
     }
 }
@@ -279,12 +201,8 @@ fn robots_forbids_the_refused_artists_page_and_nothing_else_that_is_linked() {
             forbidden.push(url);
         }
     }
-    let refused: Vec<_> = web
-        .artists()
-        .iter()
-        .filter(|artist| artist.fate == Fate::RefusedByRobots)
-        .map(|artist| artist.page.clone())
-        .collect();
+    let refused: Vec<_> =
+        web.artists().iter().filter(|artist| artist.fate == Fate::RefusedByRobots).map(|artist| artist.page.clone()).collect();
     assert_eq!(forbidden, refused);
 }
 
@@ -303,11 +221,7 @@ fn the_studio_file_names_every_studio_and_the_roaster() {
     let web = DemoWeb::generate(1);
     let rows: Vec<Row> = serde_norway::from_str(&web.studio_file()).unwrap();
     assert_eq!(rows.len(), 9);
-    let by_host: HashMap<_, _> = web
-        .sites()
-        .iter()
-        .map(|site| (site.host.as_str(), site))
-        .collect();
+    let by_host: HashMap<_, _> = web.sites().iter().map(|site| (site.host.as_str(), site)).collect();
     for row in &rows {
         let site = by_host[row.website.host_str().unwrap()];
         assert_eq!(site.name, row.name);
@@ -316,9 +230,7 @@ fn the_studio_file_names_every_studio_and_the_roaster() {
     }
     assert_eq!(rows[0].place, "London, UK");
     assert_eq!(rows[4].place, "São Paulo, Brazil");
-    assert!(
-        rows.iter().any(|row| row.place_id.is_some()) && rows.iter().any(|row| row.lat.is_none())
-    );
+    assert!(rows.iter().any(|row| row.place_id.is_some()) && rows.iter().any(|row| row.lat.is_none()));
 }
 
 #[test]
@@ -328,61 +240,23 @@ fn later_days_differ_in_the_four_documented_ways() {
     assert_eq!(first.with_changes(0).artists(), first.artists());
     let later = first.with_changes(1);
     let changes = later.changes().clone();
-    let names = |web: &DemoWeb| {
-        web.artists()
-            .iter()
-            .map(|artist| artist.name.clone())
-            .collect::<BTreeSet<_>>()
-    };
+    let names = |web: &DemoWeb| web.artists().iter().map(|artist| artist.name.clone()).collect::<BTreeSet<_>>();
     let left = changes.left.clone().unwrap();
     let (gone, gone_page) = changes.page_gone.clone().unwrap();
     let joined = changes.joined.clone().unwrap();
-    let expected: BTreeSet<_> = names(&first)
-        .into_iter()
-        .filter(|name| *name != left && *name != gone)
-        .chain([joined.clone()])
-        .collect();
+    let expected: BTreeSet<_> = names(&first).into_iter().filter(|name| *name != left && *name != gone).chain([joined.clone()]).collect();
     assert_eq!(names(&later), expected);
-    let everything: String = all_pages(&later)
-        .iter()
-        .map(|(host, path)| folded(&html(&later, host, path)))
-        .collect();
-    assert!(
-        !everything.contains(&left) && everything.contains(&joined) && everything.contains(&gone)
-    );
+    let everything: String = all_pages(&later).iter().map(|(host, path)| folded(&html(&later, host, path))).collect();
+    assert!(!everything.contains(&left) && everything.contains(&joined) && everything.contains(&gone));
     let url = Url::parse(&gone_page).unwrap();
-    assert_eq!(
-        first.respond(url.host_str().unwrap(), url.path()).status,
-        200
-    );
-    assert_eq!(
-        later.respond(url.host_str().unwrap(), url.path()).status,
-        404
-    );
+    assert_eq!(first.respond(url.host_str().unwrap(), url.path()).status, 200);
+    assert_eq!(later.respond(url.host_str().unwrap(), url.path()).status, 404);
     let (name, sentence) = changes.bio_changed.unwrap();
-    let bio = |web: &DemoWeb| {
-        web.artists()
-            .iter()
-            .find(|artist| artist.name == name)
-            .map(|artist| artist.bio.clone())
-    };
-    assert_eq!(
-        bio(&later),
-        bio(&first).map(|bio| format!("{bio} {sentence}"))
-    );
-    let unchanged = later
-        .artists()
-        .iter()
-        .filter(|artist| first.artists().contains(artist))
-        .count();
-    assert_eq!(
-        unchanged, 30,
-        "besides bio, leaver, gone page and newcomer nothing differs"
-    );
-    assert!(
-        names(&first.with_changes(10)).contains(&left),
-        "who left is back on day 10"
-    );
+    let bio = |web: &DemoWeb| web.artists().iter().find(|artist| artist.name == name).map(|artist| artist.bio.clone());
+    assert_eq!(bio(&later), bio(&first).map(|bio| format!("{bio} {sentence}")));
+    let unchanged = later.artists().iter().filter(|artist| first.artists().contains(artist)).count();
+    assert_eq!(unchanged, 30, "besides bio, leaver, gone page and newcomer nothing differs");
+    assert!(names(&first.with_changes(10)).contains(&left), "who left is back on day 10");
     assert_eq!(first.with_changes(3).artists(), later.artists());
 }
 
@@ -391,16 +265,8 @@ fn a_generated_web_has_exactly_the_artists_asked_for_and_no_oddities() {
     for (studios, each) in [(1, 1), (5, 1), (7, 4), (30, 2)] {
         let web = DemoWeb::generate_sized(2, studios, each);
         assert_eq!(web.artists().len(), studios * each);
-        assert!(
-            web.artists()
-                .iter()
-                .all(|artist| artist.fate == Fate::Searchable)
-        );
-        assert!(
-            web.sites()
-                .iter()
-                .all(|site| site.delay.is_zero() && !site.rate_limits_once)
-        );
+        assert!(web.artists().iter().all(|artist| artist.fate == Fate::Searchable));
+        assert!(web.sites().iter().all(|site| site.delay.is_zero() && !site.rate_limits_once));
         let hosts: HashSet<_> = web.hosts().into_iter().collect();
         assert_eq!(hosts.len(), web.sites().len());
     }
@@ -411,11 +277,7 @@ fn paths_without_their_slash_move_and_others_are_not_found() {
     let web = DemoWeb::generate(1);
     let moved = web.respond("BLACK-HARBOUR.example:8080", "/artists?page=2");
     assert_eq!(moved.status, 301);
-    assert!(
-        moved
-            .headers
-            .contains(&("location", "/artists/".to_owned()))
-    );
+    assert!(moved.headers.contains(&("location", "/artists/".to_owned())));
     assert_eq!(web.respond("black-harbour.example", "/nowhere").status, 404);
     assert_eq!(web.respond("example.com", "/").status, 421);
 }
@@ -446,16 +308,9 @@ proptest! {
 #[test]
 fn the_slow_site_takes_its_time() {
     let web = DemoWeb::generate(1);
-    let slow: Vec<_> = web
-        .sites()
-        .iter()
-        .filter(|site| !site.delay.is_zero())
-        .collect();
+    let slow: Vec<_> = web.sites().iter().filter(|site| !site.delay.is_zero()).collect();
     assert_eq!(slow.len(), 1);
     for path in slow[0].paths() {
-        assert_eq!(
-            web.respond(&slow[0].host, path).delay,
-            Duration::from_millis(400)
-        );
+        assert_eq!(web.respond(&slow[0].host, path).delay, Duration::from_millis(400));
     }
 }

@@ -39,7 +39,9 @@ impl StudioSource for StudioFile {
     async fn studios(&self) -> Result<Discovered, SourceError> {
         let refuse = |why: String| SourceError::Refused { source_name: self.name.clone(), why };
         let shown = self.path.display();
-        let metadata = tokio::fs::metadata(&self.path).await.map_err(|error| refuse(format!("{shown} cannot be read: {error}; check discovery.studio_files")))?;
+        let metadata = tokio::fs::metadata(&self.path)
+            .await
+            .map_err(|error| refuse(format!("{shown} cannot be read: {error}; check discovery.studio_files")))?;
         if metadata.len() > FILE_MAX_BYTES {
             return Err(refuse(format!("{shown} has {} bytes, at most {FILE_MAX_BYTES} are read; split it", metadata.len())));
         }
@@ -91,9 +93,10 @@ fn studio(entry: Entry, source: &str) -> Result<FoundStudio, String> {
     let website = entry.website.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| website(&name, text)).transpose()?;
     let coordinates = match (entry.lat, entry.lon) {
         (None, None) => None,
-        (Some(lat), Some(lon)) => {
-            Some(Coordinates::new(lat, lon).ok_or_else(|| format!("{name}: {lat}, {lon} is no point on the earth; lat is -90 to 90, lon -180 to 180"))?)
-        }
+        (Some(lat), Some(lon)) => Some(
+            Coordinates::new(lat, lon)
+                .ok_or_else(|| format!("{name}: {lat}, {lon} is no point on the earth; lat is -90 to 90, lon -180 to 180"))?,
+        ),
         _ => return Err(format!("{name}: lat and lon belong together; give both or neither")),
     };
     let place_text = entry.place.map(|text| clean_line(&text, 200)).filter(|text| !text.is_empty());
@@ -115,7 +118,7 @@ fn website(name: &str, text: &str) -> Result<Url, String> {
 /// Reads `London, UK` or `Leeds, West Yorkshire, GB`: the last part is a country if it is a code or an English name of one.
 fn read_place(text: &str) -> Place {
     let mut parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-    let country = parts.last().and_then(|last| crate::search::request::country_of(last).or_else(|| country_code(last)));
+    let country = parts.last().and_then(|last| crate::domain::country::find(last).or_else(|| country_code(last)));
     if country.is_some() {
         parts.pop();
     }
@@ -128,7 +131,8 @@ fn yaml_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, Strin
     let values: Vec<serde_norway::Value> = serde_norway::from_str(text).map_err(|error| format!("not a YAML list of studios: {error}"))?;
     // A list's items begin at the lines that start with a dash at the list's own indentation.
     let dash = text.lines().find(|line| line.trim_start().starts_with('-')).map(|line| line.len() - line.trim_start().len()).unwrap_or(0);
-    let is_item = |line: &&str| line.len() - line.trim_start().len() == dash && (line.trim_start() == "-" || line.trim_start().starts_with("- "));
+    let is_item =
+        |line: &&str| line.len() - line.trim_start().len() == dash && (line.trim_start() == "-" || line.trim_start().starts_with("- "));
     let lines: Vec<usize> = text.lines().enumerate().filter(|(_, line)| is_item(line)).map(|(index, _)| index + 1).collect();
     let entry = |value: serde_norway::Value| serde_norway::from_value::<Entry>(value).map_err(|error| error.to_string());
     Ok(values.into_iter().enumerate().map(|(index, value)| (lines.get(index).copied().unwrap_or(index + 1), entry(value))).collect())
@@ -149,7 +153,8 @@ fn json_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, Strin
         }
         let line = 1 + text[..at].matches('\n').count();
         let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<serde_json::Value>();
-        let value = values.next().ok_or_else(|| broken("it ends without `]`"))?.map_err(|error| broken(&format!("line {line}: {error}")))?;
+        let value =
+            values.next().ok_or_else(|| broken("it ends without `]`"))?.map_err(|error| broken(&format!("line {line}: {error}")))?;
         at += values.byte_offset();
         entries.push((line, serde_json::from_value::<Entry>(value).map_err(|error| error.to_string())));
     }
@@ -159,7 +164,9 @@ fn csv_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, String
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(false).from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| format!("not a CSV file of studios: {error}"))?.clone();
     if !headers.iter().any(|header| header == "name") {
-        return Err("the CSV file has no `name` column; its first line must name the columns: name,website,place,lat,lon,place_id".to_owned());
+        return Err(
+            "the CSV file has no `name` column; its first line must name the columns: name,website,place,lat,lon,place_id".to_owned()
+        );
     }
     let mut entries = Vec::new();
     let mut record = csv::StringRecord::new();
@@ -200,7 +207,10 @@ mod tests {
         let place = read_place("London, UK");
         assert_eq!((place.city.as_deref(), place.country.as_deref()), (Some("London"), Some("GB")));
         let place = read_place("Portland, Oregon, US");
-        assert_eq!((place.city.as_deref(), place.region.as_deref(), place.country.as_deref()), (Some("Portland"), Some("Oregon"), Some("US")));
+        assert_eq!(
+            (place.city.as_deref(), place.region.as_deref(), place.country.as_deref()),
+            (Some("Portland"), Some("Oregon"), Some("US"))
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod chance;
 pub mod change;
 pub mod clock;
+pub mod country;
 pub mod cron;
 pub mod facts;
 pub mod identity;

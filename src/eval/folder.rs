@@ -102,7 +102,8 @@ fn read_json(path: &Path) -> Result<Value, TruthError> {
 /// The labels of all sites under a folder, in the order of their folders' names.
 pub fn read_truth(folder: &Path) -> Result<Vec<Truth>, TruthError> {
     let list = std::fs::read_dir(folder).map_err(|source| TruthError::Read { path: folder.to_owned(), source })?;
-    let mut paths: Vec<PathBuf> = list.filter_map(Result::ok).map(|entry| entry.path().join("truth.json")).filter(|path| path.is_file()).collect();
+    let mut paths: Vec<PathBuf> =
+        list.filter_map(Result::ok).map(|entry| entry.path().join("truth.json")).filter(|path| path.is_file()).collect();
     paths.sort();
     if paths.is_empty() {
         return Err(TruthError::Empty(folder.to_owned()));
@@ -132,7 +133,8 @@ fn file_of(root: &Path, url: &Url) -> Option<PathBuf> {
     }
     let with_ending = path.with_file_name(format!("{}.html", path.file_name().unwrap_or_default().to_string_lossy()));
     let found = [path.clone(), path.join("index.html"), with_ending].into_iter().find(|path| path.is_file())?;
-    let page = found.extension().is_some_and(|ending| ["html", "htm", "xhtml", "php"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
+    let page =
+        found.extension().is_some_and(|ending| ["html", "htm", "xhtml", "php"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
     (page && found.file_name().is_some_and(|name| name != "truth.json")).then_some(found)
 }
 
@@ -147,7 +149,12 @@ fn decode(bytes: &[u8]) -> String {
         return text.trim_start_matches('\u{feff}').to_owned();
     }
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(2_048)]).to_lowercase();
-    let label = head.split("charset=").nth(1).map(|rest| rest.trim_start_matches(['"', '\'']).chars().take_while(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_')).collect::<String>());
+    let label = head.split("charset=").nth(1).map(|rest| {
+        rest.trim_start_matches(['"', '\''])
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_'))
+            .collect::<String>()
+    });
     let encoding = label.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())).unwrap_or(encoding_rs::WINDOWS_1252);
     encoding.decode(bytes).0.into_owned()
 }

@@ -32,11 +32,14 @@ mod dev {
             predictions.insert(row.id().to_owned(), serde_json::to_value(&facts).expect("facts"));
         }
         if let Some(path) = std::env::var_os("INKDEX_PREDICTIONS") {
-            let lines: Vec<String> = predictions.iter().map(|(id, facts)| {
-                let mut facts = facts.clone();
-                facts["id"] = id.clone().into();
-                facts.to_string()
-            }).collect();
+            let lines: Vec<String> = predictions
+                .iter()
+                .map(|(id, facts)| {
+                    let mut facts = facts.clone();
+                    facts["id"] = id.clone().into();
+                    facts.to_string()
+                })
+                .collect();
             std::fs::write(path, lines.join("\n")).expect("predictions");
         }
         let report = score(&rows, &predictions, false);

@@ -130,12 +130,21 @@ pub fn table(report: &Report) -> String {
     ];
     for (name, scores) in report.fields() {
         let accuracy = scores.accuracy.map_or_else(|| " ".repeat(10), |accuracy| format!("{accuracy:10.3}"));
-        lines.push(format!("{name:18}{:5}{:11.3}{:8.3}{:8.3}{accuracy}{:12}", scores.n, scores.precision, scores.recall, scores.f1, scores.inventions));
+        lines.push(format!(
+            "{name:18}{:5}{:11.3}{:8.3}{:8.3}{accuracy}{:12}",
+            scores.n, scores.precision, scores.recall, scores.f1, scores.inventions
+        ));
     }
     let (kind, images, bio) = (&report.kind, &report.images, &report.bio);
     lines.push(String::new());
-    lines.push(format!("kind       accuracy {:.3} of {}; {} of {} negatives entered", kind.accuracy, kind.n, kind.negatives_entered, kind.negatives));
-    lines.push(format!("images     minimum met {:.3} of {}; {} found, {} look like logos or icons", images.met, images.n, images.found, images.logos));
+    lines.push(format!(
+        "kind       accuracy {:.3} of {}; {} of {} negatives entered",
+        kind.accuracy, kind.n, kind.negatives_entered, kind.negatives
+    ));
+    lines.push(format!(
+        "images     minimum met {:.3} of {}; {} found, {} look like logos or icons",
+        images.met, images.n, images.found, images.logos
+    ));
     lines.push(format!("bio        phrase held {:.3} of {}", bio.has, bio.n));
     lines.push(format!("inventions {}", report.inventions));
     lines.push(format!("macro      {:.3}", report.macro_score));

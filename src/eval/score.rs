@@ -56,7 +56,13 @@ impl Tally {
         }
     }
 
-    fn add_set(&mut self, truth: &BTreeSet<String>, given: &BTreeSet<String>, accept: &BTreeSet<String>, also_right: &BTreeSet<String>) -> Vec<String> {
+    fn add_set(
+        &mut self,
+        truth: &BTreeSet<String>,
+        given: &BTreeSet<String>,
+        accept: &BTreeSet<String>,
+        also_right: &BTreeSet<String>,
+    ) -> Vec<String> {
         let given: BTreeSet<String> = given.iter().filter(|value| truth.contains(*value) || !accept.contains(*value)).cloned().collect();
         let wrong: Vec<&String> = given.iter().filter(|value| !truth.contains(*value) && !also_right.contains(*value)).collect();
         self.n += truth.len() as u64;
@@ -110,7 +116,9 @@ fn pair<'a>(truth: &'a [Value], given: &[&'a Value]) -> (Vec<(&'a Value, &'a Val
 fn looks_like_logo(link: &str) -> bool {
     let link = link.to_lowercase();
     ["logo", "icon", "sprite"].iter().any(|mark| link.contains(mark))
-        || [".svg", ".ico"].iter().any(|ending| link.match_indices(ending).any(|(at, _)| matches!(link[at + ending.len()..].chars().next(), None | Some('?' | '#' | '\n'))))
+        || [".svg", ".ico"].iter().any(|ending| {
+            link.match_indices(ending).any(|(at, _)| matches!(link[at + ending.len()..].chars().next(), None | Some('?' | '#' | '\n')))
+        })
 }
 
 #[derive(Default)]
@@ -150,7 +158,9 @@ impl Scoring {
             let mut own = keys("name", row.truth("name"));
             own.extend(keys("name", row.accept("name")));
             let handles = keys("instagram", row.truth("instagram"));
-            given.retain(|member| keys("name", member.get("name")).is_disjoint(&own) && handle_of(member).is_none_or(|handle| !handles.contains(&handle)));
+            given.retain(|member| {
+                keys("name", member.get("name")).is_disjoint(&own) && handle_of(member).is_none_or(|handle| !handles.contains(&handle))
+            });
         }
         let (pairs, missed, extra) = pair(&truth, &given);
         let tally = self.tally("members");
@@ -261,7 +271,12 @@ pub fn score(rows: &[Truth], predictions: &BTreeMap<String, Value>, static_only:
         sites: rows.len() as u64,
         predicted: rows.iter().filter(|row| predictions.contains_key(row.id())).count() as u64,
         static_only,
-        kind: KindScores { n: counts.kind_n, accuracy: share(counts.kind_right, counts.kind_n), negatives: counts.negatives, negatives_entered: counts.negatives_entered },
+        kind: KindScores {
+            n: counts.kind_n,
+            accuracy: share(counts.kind_right, counts.kind_n),
+            negatives: counts.negatives,
+            negatives_entered: counts.negatives_entered,
+        },
         name: take("name", true),
         studio: take("studio", true),
         city: take("city", true),
@@ -275,13 +290,23 @@ pub fn score(rows: &[Truth], predictions: &BTreeMap<String, Value>, static_only:
         members: take("members", false),
         members_instagram: take("members_instagram", true),
         members_styles: take("members_styles", false),
-        images: ImageScores { n: counts.images_n, met: share(counts.images_met, counts.images_n), found: counts.images_found, logos: counts.images_logos },
+        images: ImageScores {
+            n: counts.images_n,
+            met: share(counts.images_met, counts.images_n),
+            found: counts.images_found,
+            logos: counts.images_logos,
+        },
         bio: ShareScores { n: counts.bio_n, has: share(counts.bio_has, counts.bio_n) },
         inventions: 0,
         macro_score: 0.0,
         faults: scoring.faults,
     };
-    report.inventions = report.fields().iter().filter(|(name, _)| !matches!(*name, "socials" | "members_styles")).map(|(_, scores)| scores.inventions).sum();
+    report.inventions = report
+        .fields()
+        .iter()
+        .filter(|(name, _)| !matches!(*name, "socials" | "members_styles"))
+        .map(|(_, scores)| scores.inventions)
+        .sum();
     let accuracy = |scores: &FieldScores| (scores.n, scores.accuracy.unwrap_or_default());
     let f1 = |scores: &FieldScores| (scores.n, scores.f1);
     let parts = [

@@ -153,9 +153,9 @@ impl Outline {
     }
 
     pub fn meta(&self, names: &[&str]) -> Option<&str> {
-        names.iter().find_map(|name| {
-            self.metas.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
-        })
+        names
+            .iter()
+            .find_map(|name| self.metas.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str()))
     }
 }
 
@@ -237,9 +237,8 @@ pub(crate) fn outline(html: &Html, page: &Url, budget: &ParseBudget<'_>) -> Resu
             Node::Element(element) => {
                 depth += 1;
                 budget.check_depth(depth)?;
-                let content = matches!(element.name(), "script" | "style").then(|| {
-                    node.children().filter_map(|child| child.value().as_text().map(|text| &**text)).collect::<String>()
-                });
+                let content = matches!(element.name(), "script" | "style")
+                    .then(|| node.children().filter_map(|child| child.value().as_text().map(|text| &**text)).collect::<String>());
                 builder.open(element, content);
             }
             Node::Text(text) => builder.text(text),
@@ -275,11 +274,59 @@ pub(crate) fn outline(html: &Html, page: &Url, budget: &ParseBudget<'_>) -> Resu
 fn is_block(tag: &str) -> bool {
     matches!(
         tag,
-        "html" | "body" | "address" | "article" | "aside" | "blockquote" | "button" | "caption" | "center" | "dd"
-            | "details" | "dialog" | "div" | "dl" | "dt" | "fieldset" | "figcaption" | "figure" | "footer" | "form"
-            | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "header" | "hr" | "iframe" | "label" | "legend" | "li" | "main"
-            | "menu" | "nav" | "ol" | "optgroup" | "option" | "p" | "pre" | "section" | "select" | "summary" | "table"
-            | "tbody" | "td" | "textarea" | "tfoot" | "th" | "thead" | "tr" | "ul" | "video"
+        "html"
+            | "body"
+            | "address"
+            | "article"
+            | "aside"
+            | "blockquote"
+            | "button"
+            | "caption"
+            | "center"
+            | "dd"
+            | "details"
+            | "dialog"
+            | "div"
+            | "dl"
+            | "dt"
+            | "fieldset"
+            | "figcaption"
+            | "figure"
+            | "footer"
+            | "form"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "header"
+            | "hr"
+            | "iframe"
+            | "label"
+            | "legend"
+            | "li"
+            | "main"
+            | "menu"
+            | "nav"
+            | "ol"
+            | "optgroup"
+            | "option"
+            | "p"
+            | "pre"
+            | "section"
+            | "select"
+            | "summary"
+            | "table"
+            | "tbody"
+            | "td"
+            | "textarea"
+            | "tfoot"
+            | "th"
+            | "thead"
+            | "tr"
+            | "ul"
+            | "video"
     )
 }
 
@@ -365,15 +412,8 @@ impl Builder<'_> {
             images: self.out.images.len() as u32..0,
         });
         let silent = matches!(tag, "script" | "style" | "svg" | "template" | "noscript" | "head" | "object" | "math");
-        let mut open = Open {
-            element: index,
-            headings: self.headings.len(),
-            block,
-            silent,
-            heading: 0,
-            link: self.link,
-            title: tag == "title",
-        };
+        let mut open =
+            Open { element: index, headings: self.headings.len(), block, silent, heading: 0, link: self.link, title: tag == "title" };
         if silent {
             self.silent += 1;
         }
@@ -541,8 +581,7 @@ impl Builder<'_> {
         }
         let single = current.split(SEAM).all(|piece| piece.trim().chars().count() <= 1) && current.matches(SEAM).count() > 1;
         let joined = current.replace(SEAM, if single { "" } else { " " });
-        let lines: Vec<String> =
-            joined.split('\n').map(|line| clean(line, MAX_BLOCK)).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<String> = joined.split('\n').map(|line| clean(line, MAX_BLOCK)).filter(|line| !line.is_empty()).collect();
         let text = lines.join("\n");
         if text.is_empty() {
             return;
@@ -621,9 +660,7 @@ mod tests {
 
     #[test]
     fn blocks_follow_the_reading_order_with_their_headings() {
-        let page = read(
-            "<header><a href=/>Ink</a></header><section><h2>About</h2><div><p>One<br>two</p></div></section><p>Loose</p>",
-        );
+        let page = read("<header><a href=/>Ink</a></header><section><h2>About</h2><div><p>One<br>two</p></div></section><p>Loose</p>");
         let blocks: Vec<_> = page.blocks.iter().map(|block| (block.text.as_str(), block.level)).collect();
         assert_eq!(blocks, [("Ink", 0), ("About", 2), ("One\ntwo", 0), ("Loose", 0)]);
         assert_eq!(page.heading_text(page.blocks[2].heading), "About");

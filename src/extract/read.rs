@@ -25,7 +25,13 @@ pub fn read_page(url: &Url, text: &str, vocabulary: &Styles, budget: &ParseBudge
     let mut cards: Vec<Card> = spans.iter().enumerate().map(|(index, span)| card(&view, span, index as u16, &findings)).collect();
     cards.extend(people);
     cards.truncate(MAX_CARDS);
-    let robots = page.metas.iter().filter(|(name, _)| matches!(name.as_str(), "robots" | "googlebot" | "inkdex")).map(|(_, value)| value.to_lowercase()).collect::<Vec<_>>().join(",");
+    let robots = page
+        .metas
+        .iter()
+        .filter(|(name, _)| matches!(name.as_str(), "robots" | "googlebot" | "inkdex"))
+        .map(|(_, value)| value.to_lowercase())
+        .collect::<Vec<_>>()
+        .join(",");
     let asks = |words: &[&str]| robots.split([',', ' ', ';']).any(|word| words.contains(&word));
     let nofollow = asks(&["nofollow", "none"]);
     let mut findings = findings;
@@ -53,7 +59,12 @@ fn canonical(page: &Outline, url: &Url) -> Option<Url> {
 
 /// What a page is for: its title without the name of the site, else its first heading.
 fn role_of_page(page: &Outline, heading: &str) -> PageRole {
-    let by_title = page.title.split(['|', '–', '—', '·', ':', '•']).flat_map(|part| part.split(" - ")).map(lexicon::role_exact).find(|role| *role != PageRole::Other);
+    let by_title = page
+        .title
+        .split(['|', '–', '—', '·', ':', '•'])
+        .flat_map(|part| part.split(" - "))
+        .map(lexicon::role_exact)
+        .find(|role| *role != PageRole::Other);
     let by_heading = lexicon::role_of(heading);
     match (by_title, by_heading) {
         (Some(title), PageRole::Other) => title,
@@ -78,7 +89,14 @@ fn links(view: &PageView<'_>, nofollow: bool) -> Vec<PageLink> {
             }
             continue;
         }
-        out.push(PageLink { url, text: cut(&link.text, 120).to_owned(), nofollow: nofollow || link.rel.contains("nofollow"), place: link.place, role, card });
+        out.push(PageLink {
+            url,
+            text: cut(&link.text, 120).to_owned(),
+            nofollow: nofollow || link.rel.contains("nofollow"),
+            place: link.place,
+            role,
+            card,
+        });
     }
     out
 }
@@ -86,7 +104,9 @@ fn links(view: &PageView<'_>, nofollow: bool) -> Vec<PageLink> {
 fn card(view: &PageView<'_>, span: &cards::Span, index: u16, findings: &[Finding]) -> Card {
     let of = |field: Field, least: f32| {
         let mut out: Vec<String> = Vec::new();
-        for finding in findings.iter().filter(|finding| finding.card == Some(index) && finding.field == field && finding.confidence >= least && finding.place != Place::Credit) {
+        for finding in findings.iter().filter(|finding| {
+            finding.card == Some(index) && finding.field == field && finding.confidence >= least && finding.place != Place::Credit
+        }) {
             if let Some(text) = finding.value.text() {
                 if !out.iter().any(|known| fold(known) == fold(text)) {
                     out.push(text.to_owned());
@@ -97,14 +117,25 @@ fn card(view: &PageView<'_>, span: &cards::Span, index: u16, findings: &[Finding
         out
     };
     let page = view.outline;
-    let own_site = page.links.get(span.links.start as usize..span.links.end as usize).into_iter().flatten().filter_map(|link| link.url.as_ref().map(|url| (link, url))).find(|(link, url)| {
-        matches!(url.scheme(), "http" | "https")
-            && extractors::handles::profile_of(url).is_none()
-            && !super::site::reader::same_site(url, view.url)
-            && lexicon::role_of(&link.text) != PageRole::Booking
-            && !is_service(url)
-    });
-    let bio = findings.iter().filter(|finding| finding.card == Some(index) && finding.field == Field::Bio).filter_map(|finding| finding.value.text()).collect::<Vec<_>>().join(" ");
+    let own_site = page
+        .links
+        .get(span.links.start as usize..span.links.end as usize)
+        .into_iter()
+        .flatten()
+        .filter_map(|link| link.url.as_ref().map(|url| (link, url)))
+        .find(|(link, url)| {
+            matches!(url.scheme(), "http" | "https")
+                && extractors::handles::profile_of(url).is_none()
+                && !super::site::reader::same_site(url, view.url)
+                && lexicon::role_of(&link.text) != PageRole::Booking
+                && !is_service(url)
+        });
+    let bio = findings
+        .iter()
+        .filter(|finding| finding.card == Some(index) && finding.field == Field::Bio)
+        .filter_map(|finding| finding.value.text())
+        .collect::<Vec<_>>()
+        .join(" ");
     Card {
         name: span.name.clone(),
         role: span.role.clone(),
@@ -128,8 +159,43 @@ fn card(view: &PageView<'_>, span: &cards::Span, index: u16, findings: &[Finding
 fn is_service(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     [
-        "google.", "goo.gl", "calendly.com", "as.me", "acuityscheduling.com", "square.site", "squareup.com", "booksy.com", "fresha.com", "vagaro.com", "setmore.com", "paypal.", "stripe.com", "typeform.com", "forms.gle", "jotform.com", "tattoodo.com", "inkde.sk", "apple.com", "venmo.com",
-        "cash.app", "youtu.be", "spotify.com", "etsy.com", "eventbrite.", "tripadvisor.", "yelp.", "trustpilot.", "airtable.com", "notion.site", "simplybook.", "treatwell.", "salonized.com", "planity.com", "github.com", "waze.com", "openstreetmap.org",
+        "google.",
+        "goo.gl",
+        "calendly.com",
+        "as.me",
+        "acuityscheduling.com",
+        "square.site",
+        "squareup.com",
+        "booksy.com",
+        "fresha.com",
+        "vagaro.com",
+        "setmore.com",
+        "paypal.",
+        "stripe.com",
+        "typeform.com",
+        "forms.gle",
+        "jotform.com",
+        "tattoodo.com",
+        "inkde.sk",
+        "apple.com",
+        "venmo.com",
+        "cash.app",
+        "youtu.be",
+        "spotify.com",
+        "etsy.com",
+        "eventbrite.",
+        "tripadvisor.",
+        "yelp.",
+        "trustpilot.",
+        "airtable.com",
+        "notion.site",
+        "simplybook.",
+        "treatwell.",
+        "salonized.com",
+        "planity.com",
+        "github.com",
+        "waze.com",
+        "openstreetmap.org",
     ]
     .iter()
     .any(|mark| host.contains(mark))

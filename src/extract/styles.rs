@@ -129,13 +129,8 @@ impl Styles {
     /// Reads a vocabulary from TOML text.
     pub fn from_toml(text: &str) -> Result<Self, VocabularyError> {
         let file: File = toml::from_str(text).map_err(|error| VocabularyError::Syntax(error.to_string()))?;
-        let mut out = Self {
-            styles: Vec::new(),
-            patterns: Vec::new(),
-            by_first: HashMap::new(),
-            open_first: Vec::new(),
-            by_name: HashMap::new(),
-        };
+        let mut out =
+            Self { styles: Vec::new(), patterns: Vec::new(), by_first: HashMap::new(), open_first: Vec::new(), by_name: HashMap::new() };
         for entry in &file.style {
             let name = entry.name.trim().to_lowercase();
             let slug = tokens(&name).join("-");
@@ -155,7 +150,13 @@ impl Styles {
             out.add(&mut seen, name, &[index], false, whole.clone(), index)?;
             for (weak, lists) in [(false, &entry.wordings), (true, &entry.weak)] {
                 for (language, wordings) in lists {
-                    let kind = if language == "not" { "not" } else if weak { "weak" } else { "wordings" };
+                    let kind = if language == "not" {
+                        "not"
+                    } else if weak {
+                        "weak"
+                    } else {
+                        "wordings"
+                    };
                     let place = format!("style `{name}`, {kind}.{language}");
                     for wording in wordings {
                         let styles: &[usize] = if language == "not" { &[] } else { &[index] };
@@ -280,11 +281,7 @@ impl Styles {
             let len = pattern.words.len();
             let fits = words.len() >= at + len
                 && pattern.words.iter().zip(&words[at..at + len]).all(|((word, open), given)| {
-                    if *open {
-                        given.strip_prefix(word.as_str()).is_some_and(|rest| rest.chars().count() <= 5)
-                    } else {
-                        word == given
-                    }
+                    if *open { given.strip_prefix(word.as_str()).is_some_and(|rest| rest.chars().count() <= 5) } else { word == given }
                 });
             if fits && best.is_none_or(|(_, other)| len > other) {
                 best = Some((pattern, len));
@@ -292,7 +289,8 @@ impl Styles {
         }
         if best.is_none() {
             // Hashtags glue the trade to the style: #blackworktattoo, #finelinetattoos.
-            let index = bare.and_then(|bare| self.by_first.get(bare).into_iter().flatten().find(|index| self.patterns[**index].words.len() == 1));
+            let index =
+                bare.and_then(|bare| self.by_first.get(bare).into_iter().flatten().find(|index| self.patterns[**index].words.len() == 1));
             best = index.map(|index| (&self.patterns[*index], 1));
         }
         best
@@ -315,10 +313,24 @@ impl Styles {
 }
 
 fn bare_tag(word: &str) -> Option<&str> {
-    ["tattoos", "tattooing", "tattooer", "tattooartist", "tattoo", "tattooart", "tattoostyle", "tatuaje", "tatuajes", "tatuagem", "tatouage", "tattoist", "ink"]
-        .iter()
-        .filter_map(|ending| word.strip_suffix(ending))
-        .find(|rest| rest.chars().count() >= 5)
+    [
+        "tattoos",
+        "tattooing",
+        "tattooer",
+        "tattooartist",
+        "tattoo",
+        "tattooart",
+        "tattoostyle",
+        "tatuaje",
+        "tatuajes",
+        "tatuagem",
+        "tatouage",
+        "tattoist",
+        "ink",
+    ]
+    .iter()
+    .filter_map(|ending| word.strip_suffix(ending))
+    .find(|rest| rest.chars().count() >= 5)
 }
 
 #[cfg(test)]

@@ -116,7 +116,8 @@ pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError>
             }
             Begin::Start(started) => {
                 let orphaned = job.state == JobState::Running;
-                let unfinished = if job.attempts > 0 { ledger::unfinished_writes(&ports.store.attempts(job.id()).await?) } else { Vec::new() };
+                let unfinished =
+                    if job.attempts > 0 { ledger::unfinished_writes(&ports.store.attempts(job.id()).await?) } else { Vec::new() };
                 if ports.store.put_job(&job, &started.job, Some(&started.attempt)).await? == JobPut::Committed {
                     if orphaned {
                         info!(job.id = %job.id(), "job was started before without an outcome, it runs as a suspect");

@@ -1,10 +1,10 @@
 //! Job `discover_studios`: asks every source for studios and queues a `find_artists` job for each (002-R3).
 
+use crate::discover::SourceError;
 use crate::domain::job::{JobKind, NewJob, Task};
 use crate::domain::outcome::{Category, Done, Failure, Outcome};
 use crate::domain::studio::{FoundStudio, Studio, StudioKind};
 use crate::jobs::{PortError, Ports, Running, courier, store_outcome, wait_for_dependency};
-use crate::discover::SourceError;
 use tracing::{error, info, warn};
 
 /// Runs the job.

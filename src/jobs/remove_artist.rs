@@ -120,4 +120,3 @@ async fn forget_pages(ports: &Ports, record: &Artist) -> Result<(), crate::store
     }
     Ok(())
 }
-

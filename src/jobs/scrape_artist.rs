@@ -82,7 +82,7 @@ async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Re
     let mut sources = Vec::new();
     let mut usage = Usage::default();
     let now = ports.clock.now();
-    let hint = MemberHint { name: task.name.clone(), instagram: task.instagram.clone(), page: task.listed_on.clone() };
+    let hint = MemberHint { name: Some(task.name.clone()), instagram: task.instagram.clone(), page: task.listed_on.clone() };
     if task.own_site {
         let site = site_visit::read_site(ports, running, &task.entry).await?;
         usage = added(usage, site.usage);
@@ -138,7 +138,14 @@ fn was_read(reader: &crate::extract::SiteReader, url: &Url) -> bool {
     reader.pages().iter().any(|page| canonical_site(&page.url) == wanted)
 }
 
-fn push_member(ports: &Ports, sources: &mut Vec<SourceReading>, task: &ScrapeTask, studio_id: &crate::domain::ids::StudioId, facts: &ArtistFacts, now: Timestamp) {
+fn push_member(
+    ports: &Ports,
+    sources: &mut Vec<SourceReading>,
+    task: &ScrapeTask,
+    studio_id: &crate::domain::ids::StudioId,
+    facts: &ArtistFacts,
+    now: Timestamp,
+) {
     let Some(listed_on) = &task.listed_on else { return };
     let mut facts = facts.clone();
     facts.name = facts.name.or_else(|| Some(task.name.clone()));
@@ -176,7 +183,8 @@ fn as_source_facts(found: &ArtistFacts, page: &Url, styles: &Styles, now: Timest
         let cleaned = clean_line(value, max);
         (!cleaned.is_empty()).then(|| Fact { evidence: evidence(field, value, Basis::Printed), value: cleaned })
     };
-    let list = |field: &str, values: &[String]| -> Vec<Fact<String>> { values.iter().filter_map(|value| text(field, value, 200)).collect() };
+    let list =
+        |field: &str, values: &[String]| -> Vec<Fact<String>> { values.iter().filter_map(|value| text(field, value, 200)).collect() };
     let url_fact = |field: &str, value: &str| {
         let url = Url::parse(value).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
         Some(Fact { evidence: evidence(field, value, Basis::Printed), value: url })

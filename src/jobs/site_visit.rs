@@ -1,14 +1,18 @@
 //! Reads one site politely: a [`SiteReader`] says which page is next, a [`Visit`] fetches it, the [`PageReader`] reads it.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::ledger::is_suspect;
 use crate::domain::job::Usage;
+use crate::domain::ledger::is_suspect;
 use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::extract::{Miss, PageFindings, SiteReader};
-use crate::jobs::{Ports, Running, store_outcome};
+use crate::jobs::{Ports, Running, store_outcome, wait_for_dependency};
 use crate::scrape::FetchError;
+use crate::scrape::signals::page_refuses;
 use crate::scrape::visit::{Visit, VisitContext, VisitError};
 use url::Url;
+
+/// The name by which robots.txt and pages address us.
+pub const PRODUCT_TOKEN: &str = "Inkdex";
 
 /// A site as read.
 #[derive(Debug)]
@@ -89,7 +93,7 @@ pub async fn read_pages(ports: &Ports, running: &Running, urls: &[Url]) -> Resul
 
 pub(crate) fn usage_of(visit: &Visit) -> Usage {
     let stats = visit.stats();
-    Usage { requests: stats.requests, wire_bytes: stats.wire_bytes, cached_pages: stats.cached }
+    Usage { requests: u64::from(stats.requests), wire_bytes: stats.wire_bytes, cached_pages: u64::from(stats.cached) }
 }
 
 pub(crate) async fn end(visit: Visit) {
@@ -118,7 +122,7 @@ impl PageStop {
         match self {
             Self::Visit(VisitError::RefusedByRobots { .. }) | Self::NoIndex => Some(Miss::Forbidden),
             Self::Visit(VisitError::Fetch(FetchError::Gone { .. })) => Some(Miss::Gone),
-            Self::Visit(VisitError::Fetch(_)) => Some(Miss::Failed),
+            Self::Visit(VisitError::Fetch(_) | VisitError::OverBudget { .. }) => Some(Miss::Failed),
             // Only a page over the budget is a property of the page; a death or a panic is met again and counted.
             Self::Read(super::reading::ReadError::Stopped(_)) => Some(Miss::Failed),
             Self::Visit(_) | Self::Read(_) => None,
@@ -134,6 +138,10 @@ impl PageStop {
             Self::Visit(VisitError::Denied) => Outcome::Cancelled { why: Cancelled::Removed },
             Self::Visit(VisitError::Wait { until, why }) => Outcome::Wait { until: (*until).max(Timestamp(0)), why: *why },
             Self::Visit(VisitError::Fetch(error)) => fetch_outcome(error),
+            Self::Visit(error @ VisitError::OverBudget { .. }) => {
+                Outcome::Dead { reason: Failure::new(Category::Data, "site_over_budget", "fetch", error.to_string()) }
+            }
+            Self::Visit(VisitError::Objects(_)) => wait_for_dependency(ports),
             Self::Visit(VisitError::Store(error)) => store_outcome(ports, error, "fetch"),
         }
     }
@@ -155,6 +163,6 @@ pub(crate) async fn one_page(ports: &Ports, running: &Running, visit: &mut Visit
     let page = visit.page(url).await.map_err(PageStop::Visit)?;
     running.progress.step();
     let findings = ports.reader.read(&page.url, page.text, is_suspect(&running.job)).await.map_err(PageStop::Read)?;
-    let refused = findings.noindex || crate::scrape::robots::tags_refuse(&page.robots_tags);
-    if refused { Err(PageStop::NoIndex) } else { Ok(findings) }
+    let signals = page_refuses(&page.robots_tags, std::iter::empty(), PRODUCT_TOKEN);
+    if findings.noindex || signals.refuses_record() { Err(PageStop::NoIndex) } else { Ok(findings) }
 }

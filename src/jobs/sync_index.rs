@@ -152,7 +152,10 @@ async fn settle_stale(ports: &Ports, desk: &dyn Desk, id: &ArtistId, held: i64) 
         stale: crate::domain::keys::ArtistKeys::default(),
     };
     ports.store.put_artist(&put).await?;
-    let text = format!("the index held version {held} of artist {id}, above the row's {}; the row was raised. Was the store restored from a backup?", row.version);
+    let text = format!(
+        "the index held version {held} of artist {id}, above the row's {}; the row was raised. Was the store restored from a backup?",
+        row.version
+    );
     warn!(artist.id = %id, "{text}");
     desk.alert(alert(ports, "index_ahead", Severity::Warning, text, id.as_str())).await;
     Ok(())

@@ -84,7 +84,11 @@ fn invalid(code: &str, message: impl AsRef<str>) -> WriteError {
 /// # Errors
 /// [`WriteError`].
 pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Written, WriteError> {
-    let name = request.sources.iter().find_map(|reading| reading.facts.name.as_ref()).ok_or_else(|| invalid("no_name", Incomplete::Name.to_string()))?;
+    let name = request
+        .sources
+        .iter()
+        .find_map(|reading| reading.facts.name.as_ref())
+        .ok_or_else(|| invalid("no_name", Incomplete::Name.to_string()))?;
     crate::faults::hit(crate::faults::Point::WriteArtist, &name.value);
     let keys = identity_keys(request, &name.value);
     if is_denied(ports, &keys).await? {
@@ -154,7 +158,10 @@ async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys
             readings.push(read_key(ports, key).await?);
         }
         let Some(decision) = decide_identity(name, &readings) else {
-            return Err(invalid("no_identity", format!("{name} has no key of their own: every handle and site is shared with somebody else")));
+            return Err(invalid(
+                "no_identity",
+                format!("{name} has no key of their own: every handle and site is shared with somebody else"),
+            ));
         };
         if apply_identity(ports, request, &decision).await? {
             return Ok(decision.id);

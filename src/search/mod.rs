@@ -10,7 +10,7 @@
 //! - What matches and how it ranks is said once, in [`plan`]: each engine computes the same whole number.
 
 pub mod batch;
-pub mod country;
+
 pub mod document;
 pub mod plan;
 pub mod request;

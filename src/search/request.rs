@@ -1,11 +1,12 @@
 //! From what a person types to a [`SearchQuery`]: every parameter is checked and all problems are told at once.
 
+use crate::domain::country;
 use crate::domain::identity::normal_handle;
 use crate::domain::place::{Coordinates, key_part};
 use crate::domain::text::{folded_name, tokens};
 use crate::search::plan::LIMIT_MAX;
 use crate::search::token::PageTokens;
-use crate::search::{Near, SearchQuery, country};
+use crate::search::{Near, SearchQuery};
 use serde::Serialize;
 use std::fmt;
 use strsim::jaro_winkler;

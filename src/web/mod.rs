@@ -1,3 +1,1 @@
 //! HTTP: route table, auth, errors, one file a resource, pages.
-
-pub mod metrics;

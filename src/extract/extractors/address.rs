@@ -15,13 +15,21 @@ fn expression(pattern: &str) -> Regex {
 /// A place name: capitalised words joined by spaces, hyphens and small particles.
 const NAME: &str = r"\p{Lu}[\p{L}'’.]*(?:[ -](?:\p{Lu}[\p{L}'’.]*|am|an|der|den|de|del|della|di|da|do|dos|la|las|le|les|los|lès|sur|sous|en|op|aan|bei|im|in|upon|on|y|d'\p{L}+|l'\p{L}+)){0,4}";
 
-static NORTH_AMERICA: LazyLock<Regex> = LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•–—-]\s*|\s)({NAME}),?\s+([A-Z]{{2}})\.?,?\s+(\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z]\s?\d[A-Z]\d)\b")));
-static AUSTRALIA: LazyLock<Regex> = LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*|\s)({NAME}),?\s+(NSW|VIC|QLD|WA|SA|TAS|ACT|NT),?\s+(\d{{4}})\b")));
-static BRITAIN: LazyLock<Regex> = LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*|\s)({NAME})[,.\s]+((?:[A-Z]{{1,2}}\d[A-Z\d]?)\s*\d[A-Z]{{2}})\b")));
-static POSTCODE_CITY: LazyLock<Regex> = LazyLock::new(|| {
-    expression(&format!(r"(?:^|[\s,(·|•-])(?:([A-Z]{{1,2}})[- ])?(\d{{4}}\s?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}|\d{{5}}-?\d{{0,3}}|\d{{4}}-\d{{3}}|\d{{4}})[,\s]\s*({NAME})(?:\s*\(?\b([A-Z]{{2}})\b\)?)?"))
+static NORTH_AMERICA: LazyLock<Regex> = LazyLock::new(|| {
+    expression(&format!(r"(?:^|[,\n·|•–—-]\s*|\s)({NAME}),?\s+([A-Z]{{2}})\.?,?\s+(\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z]\s?\d[A-Z]\d)\b"))
 });
-static CITY_POSTCODE: LazyLock<Regex> = LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*)({NAME})[,\s]\s*(?:CEP\s*)?(\d{{5}}-\d{{3}}|\d{{6}}|\d{{5}}|\d{{3}}-\d{{4}})\b")));
+static AUSTRALIA: LazyLock<Regex> =
+    LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*|\s)({NAME}),?\s+(NSW|VIC|QLD|WA|SA|TAS|ACT|NT),?\s+(\d{{4}})\b")));
+static BRITAIN: LazyLock<Regex> =
+    LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*|\s)({NAME})[,.\s]+((?:[A-Z]{{1,2}}\d[A-Z\d]?)\s*\d[A-Z]{{2}})\b")));
+static POSTCODE_CITY: LazyLock<Regex> = LazyLock::new(|| {
+    expression(&format!(
+        r"(?:^|[\s,(·|•-])(?:([A-Z]{{1,2}})[- ])?(\d{{4}}\s?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}|\d{{5}}-?\d{{0,3}}|\d{{4}}-\d{{3}}|\d{{4}})[,\s]\s*({NAME})(?:\s*\(?\b([A-Z]{{2}})\b\)?)?"
+    ))
+});
+static CITY_POSTCODE: LazyLock<Regex> = LazyLock::new(|| {
+    expression(&format!(r"(?:^|[,\n·|•]\s*)({NAME})[,\s]\s*(?:CEP\s*)?(\d{{5}}-\d{{3}}|\d{{6}}|\d{{5}}|\d{{3}}-\d{{4}})\b"))
+});
 static MAP_QUERY: LazyLock<Regex> = LazyLock::new(|| expression(r"[?&](?:q|query|daddr|destination|address)=([^&#]+)"));
 static MAP_NAME: LazyLock<Regex> = LazyLock::new(|| expression(r"!2s([^!]+)"));
 static BASED: LazyLock<Regex> = LazyLock::new(|| {
@@ -39,18 +47,33 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         }
         let card = view.card_of_block(index as u32);
         let heading = page.heading_text(block.heading);
-        let tagged = page.lineage(block.element).take(2).any(|element| element.is("address") || element.hints(&["address", "adres", "adresse", "direccion", "indirizzo", "endereco", "location", "ubicacion"]));
+        let tagged = page.lineage(block.element).take(2).any(|element| {
+            element.is("address")
+                || element.hints(&["address", "adres", "adresse", "direccion", "indirizzo", "endereco", "location", "ubicacion"])
+        });
         let label = index.checked_sub(1).map(|at| cut(&page.blocks[at].text, 60).to_owned()).unwrap_or_default();
         let labelled = tagged || is_label(&label) || is_label(cut(&block.text, 30)) || is_label(&heading);
         let context = format!("{} | {}", cut(&label, 60), cut(&heading, 60));
         let text = block.text.replace('\n', ", ");
         if let Some(address) = printed(&text) {
-            let confidence = if labelled { 0.85 } else if matches!(block.place, Place::Form) { 0.3 } else { 0.75 };
+            let confidence = if labelled {
+                0.85
+            } else if matches!(block.place, Place::Form) {
+                0.3
+            } else {
+                0.75
+            };
             sink.address(address, At::new(block.place, confidence).card(card).context(&context));
             continue;
         }
         // Lines of one address are often blocks of their own.
-        if let Some(next) = page.blocks.get(index + 1).filter(|next| next.level == 0 && next.element != block.element && text.chars().count() < 80 && next.text.chars().count() < 80 && text.chars().any(|letter| letter.is_ascii_digit())) {
+        if let Some(next) = page.blocks.get(index + 1).filter(|next| {
+            next.level == 0
+                && next.element != block.element
+                && text.chars().count() < 80
+                && next.text.chars().count() < 80
+                && text.chars().any(|letter| letter.is_ascii_digit())
+        }) {
             if printed(&next.text).is_none() && next.text.chars().any(char::is_alphabetic) && labelled {
                 if let Some(address) = printed(&format!("{text}, {}", next.text.replace('\n', ", "))) {
                     sink.address(address, At::new(block.place, 0.7).card(card).context(&context));
@@ -60,7 +83,13 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         }
         if text.chars().count() < 160 {
             if let Some(address) = pair(&text, labelled) {
-                let confidence = if labelled { 0.7 } else if block.place == Place::Footer || block.level > 0 { 0.55 } else { 0.5 };
+                let confidence = if labelled {
+                    0.7
+                } else if block.place == Place::Footer || block.level > 0 {
+                    0.55
+                } else {
+                    0.5
+                };
                 sink.address(address, At::new(block.place, confidence).card(card).context(&context));
                 continue;
             }
@@ -87,7 +116,11 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
 
 fn is_map(link: &str) -> bool {
     let head: String = link.chars().take(60).collect::<String>().to_lowercase();
-    (head.contains("google.") && head.contains("/maps")) || head.contains("maps.google") || head.contains("maps.apple.com") || head.contains("openstreetmap") || head.contains("yandex") && head.contains("maps")
+    (head.contains("google.") && head.contains("/maps"))
+        || head.contains("maps.google")
+        || head.contains("maps.apple.com")
+        || head.contains("openstreetmap")
+        || head.contains("yandex") && head.contains("maps")
 }
 
 fn map(link: &str, view: &PageView<'_>, sink: &mut Sink<'_>) {
@@ -102,7 +135,11 @@ fn map(link: &str, view: &PageView<'_>, sink: &mut Sink<'_>) {
             sink.address(address, At::new(Place::Main, 0.45).context("map"));
         }
     }
-    if let Some(found) = MAP_NAME.captures_iter(link).map(|found| clean(&percent_decoded(&found[1]), 120)).find(|name| name.chars().any(char::is_alphabetic) && !name.starts_with("0x") && name.chars().count() > 3) {
+    if let Some(found) = MAP_NAME
+        .captures_iter(link)
+        .map(|found| clean(&percent_decoded(&found[1]), 120))
+        .find(|name| name.chars().any(char::is_alphabetic) && !name.starts_with("0x") && name.chars().count() > 3)
+    {
         if let Some(address) = printed(&found) {
             sink.address(address, at());
         } else if fold(&found).contains("tattoo") || fold(&found).contains("tatu") {
@@ -114,10 +151,46 @@ fn map(link: &str, view: &PageView<'_>, sink: &mut Sink<'_>) {
 
 fn is_label(text: &str) -> bool {
     let words = tokens(text);
-    super::super::lexicon::holds_any(&words, &[
-        "address", "location", "find us", "visit us", "visit", "where", "studio", "direccion", "ubicacion", "endereco", "localizacao", "adresse", "anschrift", "standort", "indirizzo", "dove siamo", "sede", "adres",
-        "locatie", "vestiging", "adresa", "адрес", "адреса", "как добраться", "based in", "shop", "lugar", "ciudad", "city", "lieu", "stadt", "住所", "所在地", "gdzie jestesmy", "kde nas najdete",
-    ])
+    super::super::lexicon::holds_any(
+        &words,
+        &[
+            "address",
+            "location",
+            "find us",
+            "visit us",
+            "visit",
+            "where",
+            "studio",
+            "direccion",
+            "ubicacion",
+            "endereco",
+            "localizacao",
+            "adresse",
+            "anschrift",
+            "standort",
+            "indirizzo",
+            "dove siamo",
+            "sede",
+            "adres",
+            "locatie",
+            "vestiging",
+            "adresa",
+            "адрес",
+            "адреса",
+            "как добраться",
+            "based in",
+            "shop",
+            "lugar",
+            "ciudad",
+            "city",
+            "lieu",
+            "stadt",
+            "住所",
+            "所在地",
+            "gdzie jestesmy",
+            "kde nas najdete",
+        ],
+    )
 }
 
 /// The address in one line of text, if it holds a postal code with a city.
@@ -127,14 +200,38 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
     if let Some(found) = NORTH_AMERICA.captures(text) {
         let digits = found[3].chars().filter(char::is_ascii_digit).count();
         if let Some(country) = places::country_of_region_code(&found[2], if digits == 3 { 0 } else { digits }) {
-            return finish(text, found.get(1)?.start(), city_after_street(&found[1]), Some(found[2].to_owned()), Some(found[3].to_owned()), Some(country), found.get(0)?.end());
+            return finish(
+                text,
+                found.get(1)?.start(),
+                city_after_street(&found[1]),
+                Some(found[2].to_owned()),
+                Some(found[3].to_owned()),
+                Some(country),
+                found.get(0)?.end(),
+            );
         }
     }
     if let Some(found) = AUSTRALIA.captures(text) {
-        return finish(text, found.get(1)?.start(), city_after_street(&found[1]), Some(found[2].to_owned()), Some(found[3].to_owned()), Some("AU"), found.get(0)?.end());
+        return finish(
+            text,
+            found.get(1)?.start(),
+            city_after_street(&found[1]),
+            Some(found[2].to_owned()),
+            Some(found[3].to_owned()),
+            Some("AU"),
+            found.get(0)?.end(),
+        );
     }
     if let Some(found) = BRITAIN.captures(text).filter(|found| british(&found[2])) {
-        return finish(text, found.get(1)?.start(), city_after_street(&found[1]), None, Some(found[2].to_owned()), Some("GB"), found.get(0)?.end());
+        return finish(
+            text,
+            found.get(1)?.start(),
+            city_after_street(&found[1]),
+            None,
+            Some(found[2].to_owned()),
+            Some("GB"),
+            found.get(0)?.end(),
+        );
     }
     for found in POSTCODE_CITY.captures_iter(text).take(6) {
         let (code, city) = (found[2].to_owned(), found[3].to_owned());
@@ -165,8 +262,12 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
         } else {
             None
         };
-        let region = found.get(4).map(|code| code.as_str().to_owned()).filter(|code| named.is_some() || places::country_by_code(code).is_none() || code.len() == 2);
-        let mut address = finish(text, found.get(2)?.start(), city, region, Some(code), named.or(prefixed).or(shaped), found.get(3)?.end())?;
+        let region = found
+            .get(4)
+            .map(|code| code.as_str().to_owned())
+            .filter(|code| named.is_some() || places::country_by_code(code).is_none() || code.len() == 2);
+        let mut address =
+            finish(text, found.get(2)?.start(), city, region, Some(code), named.or(prefixed).or(shaped), found.get(3)?.end())?;
         address.country_inferred = named.is_none();
         return Some(address);
     }
@@ -174,9 +275,16 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
         let rest = &text[found.get(0)?.end()..];
         let named = rest.split([',', '·', '|', '-']).map(str::trim).find_map(places::country_by_name);
         let code = found[2].to_owned();
-        let shaped = if code.len() == 9 { Some("BR") } else if code.len() == 8 && code.contains('-') { Some("JP") } else { None };
+        let shaped = if code.len() == 9 {
+            Some("BR")
+        } else if code.len() == 8 && code.contains('-') {
+            Some("JP")
+        } else {
+            None
+        };
         if named.is_some() || shaped.is_some() || has_street_word(&text[..found.get(1)?.start()]) {
-            let mut address = finish(text, found.get(1)?.start(), found[1].to_owned(), None, Some(code), named.or(shaped), found.get(0)?.end())?;
+            let mut address =
+                finish(text, found.get(1)?.start(), found[1].to_owned(), None, Some(code), named.or(shaped), found.get(0)?.end())?;
             address.country_inferred = named.is_none();
             return Some(address);
         }
@@ -193,8 +301,48 @@ fn british(code: &str) -> bool {
 fn city_after_street(run: &str) -> String {
     let words: Vec<&str> = run.split(' ').collect();
     let street = words.iter().rposition(|word| {
-        ["st", "street", "ave", "avenue", "rd", "road", "blvd", "boulevard", "dr", "drive", "ln", "lane", "way", "hwy", "highway", "pkwy", "parkway", "ct", "court", "pl", "place", "sq", "square", "suite", "ste", "unit", "floor", "cres", "crescent", "terrace", "parade", "n", "s", "e", "w", "ne", "nw", "se", "sw"]
-            .contains(&word.to_lowercase().trim_end_matches('.').trim_end_matches(','))
+        [
+            "st",
+            "street",
+            "ave",
+            "avenue",
+            "rd",
+            "road",
+            "blvd",
+            "boulevard",
+            "dr",
+            "drive",
+            "ln",
+            "lane",
+            "way",
+            "hwy",
+            "highway",
+            "pkwy",
+            "parkway",
+            "ct",
+            "court",
+            "pl",
+            "place",
+            "sq",
+            "square",
+            "suite",
+            "ste",
+            "unit",
+            "floor",
+            "cres",
+            "crescent",
+            "terrace",
+            "parade",
+            "n",
+            "s",
+            "e",
+            "w",
+            "ne",
+            "nw",
+            "se",
+            "sw",
+        ]
+        .contains(&word.to_lowercase().trim_end_matches('.').trim_end_matches(','))
     });
     // "St. Louis" begins with the word and is a city.
     match street {
@@ -205,20 +353,175 @@ fn city_after_street(run: &str) -> String {
 
 fn has_street_word(text: &str) -> bool {
     let words = tokens(text);
-    super::super::lexicon::holds_any(&words, &[
-        "street", "st", "road", "rd", "avenue", "ave", "lane", "calle", "carrera", "avenida", "av", "rua", "travessa", "rue", "boulevard", "place", "quai", "via", "viale", "piazza", "corso", "piazzetta", "plaza", "passeig", "carrer", "ul", "ulica", "al", "ulice", "namesti",
-        "ул", "улица", "пр", "проспект", "вул", "вулиця", "strasse", "str", "platz", "weg", "allee", "gasse", "straat", "laan", "plein", "kade", "gracht",
-    ]) || words.iter().any(|word| word.len() > 6 && ["strasse", "straat", "weg", "platz", "gasse", "allee", "laan", "plein", "steenweg", "gatan", "vagen", "veien"].iter().any(|end| word.ends_with(end)))
+    super::super::lexicon::holds_any(
+        &words,
+        &[
+            "street",
+            "st",
+            "road",
+            "rd",
+            "avenue",
+            "ave",
+            "lane",
+            "calle",
+            "carrera",
+            "avenida",
+            "av",
+            "rua",
+            "travessa",
+            "rue",
+            "boulevard",
+            "place",
+            "quai",
+            "via",
+            "viale",
+            "piazza",
+            "corso",
+            "piazzetta",
+            "plaza",
+            "passeig",
+            "carrer",
+            "ul",
+            "ulica",
+            "al",
+            "ulice",
+            "namesti",
+            "ул",
+            "улица",
+            "пр",
+            "проспект",
+            "вул",
+            "вулиця",
+            "strasse",
+            "str",
+            "platz",
+            "weg",
+            "allee",
+            "gasse",
+            "straat",
+            "laan",
+            "plein",
+            "kade",
+            "gracht",
+        ],
+    ) || words.iter().any(|word| {
+        word.len() > 6
+            && ["strasse", "straat", "weg", "platz", "gasse", "allee", "laan", "plein", "steenweg", "gatan", "vagen", "veien"]
+                .iter()
+                .any(|end| word.ends_with(end))
+    })
 }
 
 fn is_no_city(text: &str) -> bool {
     let words = tokens(text);
     words.iter().any(|word| {
         [
-            "tattoo", "tattoos", "tatuajes", "tatuaje", "kunden", "clients", "euro", "eur", "usd", "uhr", "years", "jahre", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-            "december", "januar", "februar", "marz", "mai", "juni", "juli", "oktober", "dezember", "enero", "febrero", "marzo", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre", "janvier", "fevrier",
-            "mars", "avril", "juin", "juillet", "aout", "septembre", "octobre", "novembre", "decembre", "all", "copyright", "monday", "sunday", "instagram", "tel", "telefon", "phone", "email", "studio", "ink", "art", "de", "cup", "rub", "by", "from",
-            "facebook", "whatsapp", "book", "contact", "home", "portfolio", "gallery", "about", "rights", "reserved", "open", "closed", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "lun", "mar", "mer", "jeu", "ven", "sam", "dim", "mo", "di", "mi", "do", "fr", "sa", "so", "lic", "iva",
+            "tattoo",
+            "tattoos",
+            "tatuajes",
+            "tatuaje",
+            "kunden",
+            "clients",
+            "euro",
+            "eur",
+            "usd",
+            "uhr",
+            "years",
+            "jahre",
+            "january",
+            "february",
+            "march",
+            "april",
+            "may",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
+            "januar",
+            "februar",
+            "marz",
+            "mai",
+            "juni",
+            "juli",
+            "oktober",
+            "dezember",
+            "enero",
+            "febrero",
+            "marzo",
+            "mayo",
+            "junio",
+            "julio",
+            "agosto",
+            "septiembre",
+            "octubre",
+            "noviembre",
+            "diciembre",
+            "janvier",
+            "fevrier",
+            "mars",
+            "avril",
+            "juin",
+            "juillet",
+            "aout",
+            "septembre",
+            "octobre",
+            "novembre",
+            "decembre",
+            "all",
+            "copyright",
+            "monday",
+            "sunday",
+            "instagram",
+            "tel",
+            "telefon",
+            "phone",
+            "email",
+            "studio",
+            "ink",
+            "art",
+            "de",
+            "cup",
+            "rub",
+            "by",
+            "from",
+            "facebook",
+            "whatsapp",
+            "book",
+            "contact",
+            "home",
+            "portfolio",
+            "gallery",
+            "about",
+            "rights",
+            "reserved",
+            "open",
+            "closed",
+            "mon",
+            "tue",
+            "wed",
+            "thu",
+            "fri",
+            "sat",
+            "sun",
+            "lun",
+            "mar",
+            "mer",
+            "jeu",
+            "ven",
+            "sam",
+            "dim",
+            "mo",
+            "di",
+            "mi",
+            "do",
+            "fr",
+            "sa",
+            "so",
+            "lic",
+            "iva",
         ]
         .contains(&word.as_str())
             && words.len() < 3
@@ -227,23 +530,38 @@ fn is_no_city(text: &str) -> bool {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn finish(text: &str, start: usize, city: String, region: Option<String>, postcode: Option<String>, country: Option<&str>, end: usize) -> Option<PostalAddress> {
+fn finish(
+    text: &str,
+    start: usize,
+    city: String,
+    region: Option<String>,
+    postcode: Option<String>,
+    country: Option<&str>,
+    end: usize,
+) -> Option<PostalAddress> {
     let named = text[end..].split([',', '·', '|', '(', ')']).map(str::trim).find_map(places::country_by_name);
     let street = text[..start].trim().trim_end_matches([',', '·', '|', '-', '–']).trim();
     let street = street.rsplit(['|', '•', '·']).next().unwrap_or_default().trim();
     let street = street.rsplit_once(':').map_or(street, |(_, after)| after.trim());
-    let venue = street.split_once(',').filter(|(name, rest)| !name.chars().any(|letter| letter.is_ascii_digit()) && rest.chars().any(|letter| letter.is_ascii_digit())).map(|(name, _)| name.trim().to_owned());
+    let venue = street
+        .split_once(',')
+        .filter(|(name, rest)| !name.chars().any(|letter| letter.is_ascii_digit()) && rest.chars().any(|letter| letter.is_ascii_digit()))
+        .map(|(name, _)| name.trim().to_owned());
     let street = venue.as_ref().and_then(|name| street.strip_prefix(name.as_str())).unwrap_or(street).trim_start_matches([',', ' ']);
     let city = tidy_city(&city);
-    (!city.is_empty() && city.chars().count() <= 60 && !places::is_wide(&city) || places::country_of_city(&city).is_some() || city == "Victoria").then(|| PostalAddress {
-        street: (!street.is_empty() && street.chars().count() <= 100 && street.chars().any(|letter| letter.is_ascii_digit())).then(|| street.to_owned()),
-        postcode,
-        city: Some(city),
-        region,
-        country: named.or(country).map(str::to_owned),
-        country_inferred: named.is_none(),
-        venue: venue.filter(|name| (3..=60).contains(&name.chars().count())),
-    })
+    (!city.is_empty() && city.chars().count() <= 60 && !places::is_wide(&city)
+        || places::country_of_city(&city).is_some()
+        || city == "Victoria")
+        .then(|| PostalAddress {
+            street: (!street.is_empty() && street.chars().count() <= 100 && street.chars().any(|letter| letter.is_ascii_digit()))
+                .then(|| street.to_owned()),
+            postcode,
+            city: Some(city),
+            region,
+            country: named.or(country).map(str::to_owned),
+            country_inferred: named.is_none(),
+            venue: venue.filter(|name| (3..=60).contains(&name.chars().count())),
+        })
 }
 
 /// Capitals throughout become a name again; trailing signs go.
@@ -254,7 +572,11 @@ fn tidy_city(city: &str) -> String {
         let mut out = String::new();
         let mut first = true;
         for letter in city.chars() {
-            if first { out.push(letter) } else { out.extend(letter.to_lowercase()) }
+            if first {
+                out.push(letter)
+            } else {
+                out.extend(letter.to_lowercase())
+            }
             first = !letter.is_alphabetic() && letter != '\'';
         }
         return out;
@@ -272,7 +594,12 @@ pub(crate) fn pair(text: &str, labelled: bool) -> Option<PostalAddress> {
         let (city, wide) = (tidy_city(first.as_str()), second.as_str());
         let after = &text[second.end()..];
         let before = &text[..first.start()];
-        let third = after.trim_start_matches([',', ' ', '(', '-', '–', '·', '|']).split([',', '.', '|', '·', ')', ';']).next().unwrap_or_default().trim();
+        let third = after
+            .trim_start_matches([',', ' ', '(', '-', '–', '·', '|'])
+            .split([',', '.', '|', '·', ')', ';'])
+            .next()
+            .unwrap_or_default()
+            .trim();
         let code = places::north_american_code(wide).filter(|_| wide.len() == 2);
         let region = places::country_of_region(wide);
         let country = if wide.len() == 2 { (wide == "UK").then_some("GB") } else { places::country_by_name(wide) };
@@ -292,13 +619,29 @@ pub(crate) fn pair(text: &str, labelled: bool) -> Option<PostalAddress> {
             if named.is_some_and(|named| named != state) {
                 continue;
             }
-            return Some(PostalAddress { city: Some(city), region: Some(wide.to_owned()), country: Some(state.to_owned()), country_inferred: named.is_none(), ..PostalAddress::default() });
+            return Some(PostalAddress {
+                city: Some(city),
+                region: Some(wide.to_owned()),
+                country: Some(state.to_owned()),
+                country_inferred: named.is_none(),
+                ..PostalAddress::default()
+            });
         }
         if let Some(named) = (third.chars().count() > 2).then(|| places::country_by_name(third)).flatten() {
-            return Some(PostalAddress { city: Some(city), region: Some(wide.to_owned()), country: Some(named.to_owned()), ..PostalAddress::default() });
+            return Some(PostalAddress {
+                city: Some(city),
+                region: Some(wide.to_owned()),
+                country: Some(named.to_owned()),
+                ..PostalAddress::default()
+            });
         }
         if labelled && known.is_some() {
-            return Some(PostalAddress { city: Some(city), country: known.map(str::to_owned), country_inferred: true, ..PostalAddress::default() });
+            return Some(PostalAddress {
+                city: Some(city),
+                country: known.map(str::to_owned),
+                country_inferred: true,
+                ..PostalAddress::default()
+            });
         }
     }
     None
@@ -309,7 +652,32 @@ fn strip_lead(city: &str, _before: &str) -> String {
     let mut words: Vec<&str> = city.split(' ').collect();
     while let Some(first) = words.first() {
         let folded = fold(first);
-        if ["in", "based", "located", "tattoo", "tattoos", "studio", "shop", "en", "de", "from", "at", "the", "visit", "location", "ubicacion", "adresse", "address", "est", "find", "my", "our"].contains(&folded.as_str()) && words.len() > 1 {
+        if [
+            "in",
+            "based",
+            "located",
+            "tattoo",
+            "tattoos",
+            "studio",
+            "shop",
+            "en",
+            "de",
+            "from",
+            "at",
+            "the",
+            "visit",
+            "location",
+            "ubicacion",
+            "adresse",
+            "address",
+            "est",
+            "find",
+            "my",
+            "our",
+        ]
+        .contains(&folded.as_str())
+            && words.len() > 1
+        {
             words.remove(0);
         } else {
             break;
@@ -330,7 +698,12 @@ fn lone_city(text: &str) -> Option<PostalAddress> {
 
 /// The printed form of folded words inside a text.
 fn original(text: &str, words: &[String]) -> Option<String> {
-    let pieces: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | '.' | '|' | '·' | '(' | ')' | ';' | ':' | '/' | '—' | '–' | '•' | '!')).filter(|piece| !piece.is_empty()).collect();
+    let pieces: Vec<&str> = text
+        .split(|letter: char| {
+            letter.is_whitespace() || matches!(letter, ',' | '.' | '|' | '·' | '(' | ')' | ';' | ':' | '/' | '—' | '–' | '•' | '!')
+        })
+        .filter(|piece| !piece.is_empty())
+        .collect();
     let wanted = words.join(" ");
     for len in 1..=3 {
         for window in pieces.windows(len) {
@@ -359,7 +732,12 @@ fn read_sentences(text: &str, place: Place, confidence: f32, card: Option<u16>, 
             let name = tidy_city(&found[1]);
             let name = name.split([',', '.']).next().unwrap_or_default().trim().to_owned();
             if let Some(country) = places::country_of_city(&name) {
-                let address = PostalAddress { city: Some(name), country: Some(country.to_owned()), country_inferred: true, ..PostalAddress::default() };
+                let address = PostalAddress {
+                    city: Some(name),
+                    country: Some(country.to_owned()),
+                    country_inferred: true,
+                    ..PostalAddress::default()
+                };
                 sink.address(address, At::new(place, confidence).card(card).context(sentence));
                 continue;
             }
@@ -371,8 +749,15 @@ fn read_sentences(text: &str, place: Place, confidence: f32, card: Option<u16>, 
         }
         if matches!(place, Place::Title | Place::Meta | Place::Heading | Place::Footer | Place::Header) || words.len() <= 12 {
             if let Some((at, len, country)) = places::city_in(&words) {
-                if let Some(city) = original(sentence, &words[at..at + len]).filter(|city| city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii())) {
-                    let address = PostalAddress { city: Some(city), country: Some(country.to_owned()), country_inferred: true, ..PostalAddress::default() };
+                if let Some(city) = original(sentence, &words[at..at + len])
+                    .filter(|city| city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii()))
+                {
+                    let address = PostalAddress {
+                        city: Some(city),
+                        country: Some(country.to_owned()),
+                        country_inferred: true,
+                        ..PostalAddress::default()
+                    };
                     sink.address(address, At::new(place, confidence * 0.8).card(card).context(sentence));
                 }
             }

@@ -5,9 +5,52 @@ use super::super::lexicon::{self, PLURAL, SINGULAR, holds_any};
 use super::super::text::{cut, fold, is_filler, tokens};
 use super::{At, PageView, Sink, contact_links};
 
-const ABOUT_HINTS: &[&str] = &["about", "bio", "biography", "sobre", "intro", "introduction", "uber", "apropos", "chi", "over", "story", "artist", "studio", "welcome", "nosotros", "me"];
+const ABOUT_HINTS: &[&str] = &[
+    "about",
+    "bio",
+    "biography",
+    "sobre",
+    "intro",
+    "introduction",
+    "uber",
+    "apropos",
+    "chi",
+    "over",
+    "story",
+    "artist",
+    "studio",
+    "welcome",
+    "nosotros",
+    "me",
+];
 const NOT_BIO: &[&str] = &[
-    "cookie", "cookies", "privacy", "deposit", "deposito", "anzahlung", "appointment", "aftercare", "refund", "cancellation", "cancel", "terms", "copyright", "javascript", "browser", "click", "faq", "price", "prices", "precio", "book now", "newsletter", "subscribe", "lightbox", "healing", "infection", "wash",
+    "cookie",
+    "cookies",
+    "privacy",
+    "deposit",
+    "deposito",
+    "anzahlung",
+    "appointment",
+    "aftercare",
+    "refund",
+    "cancellation",
+    "cancel",
+    "terms",
+    "copyright",
+    "javascript",
+    "browser",
+    "click",
+    "faq",
+    "price",
+    "prices",
+    "precio",
+    "book now",
+    "newsletter",
+    "subscribe",
+    "lightbox",
+    "healing",
+    "infection",
+    "wash",
 ];
 
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
@@ -16,38 +59,85 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     for (index, block) in page.blocks.iter().enumerate() {
         let text = block.line();
         let length = text.chars().count();
-        if length < 40 || matches!(block.place, Place::Form | Place::Quote | Place::Nav | Place::Credit) || is_filler(&text) || kept >= 60 || contact_links::is_credit(&text) {
+        if length < 40
+            || matches!(block.place, Place::Form | Place::Quote | Place::Nav | Place::Credit)
+            || is_filler(&text)
+            || kept >= 60
+            || contact_links::is_credit(&text)
+        {
             continue;
         }
         kept += 1;
         let heading = page.heading_text(block.heading);
-        let eyebrow = block.heading.and_then(|at| at.checked_sub(1)).and_then(|at| page.blocks.get(at as usize)).filter(|above| above.level == 0).map(|above| cut(&above.text, 40).to_owned()).unwrap_or_default();
-        let about = lexicon::role_of(&heading) == PageRole::About || lexicon::role_of(&eyebrow) == PageRole::About || begins_about(&heading);
+        let eyebrow = block
+            .heading
+            .and_then(|at| at.checked_sub(1))
+            .and_then(|at| page.blocks.get(at as usize))
+            .filter(|above| above.level == 0)
+            .map(|above| cut(&above.text, 40).to_owned())
+            .unwrap_or_default();
+        let about =
+            lexicon::role_of(&heading) == PageRole::About || lexicon::role_of(&eyebrow) == PageRole::About || begins_about(&heading);
         let hinted = page.lineage(block.element).take(6).any(|element| element.hints(ABOUT_HINTS) && element.blocks.len() < 40);
         let words = tokens(cut(&text, 1_200));
         let person = words.iter().filter(|word| SINGULAR.contains(&word.as_str()) || PLURAL.contains(&word.as_str())).count() as f32;
         let trade = fold(&text);
-        let trade = ["tattoo", "tatua", "tatou", "tatow", "tatoe", "tetov", "тату", "ink", "タトゥー"].iter().any(|word| trade.contains(word));
+        let trade =
+            ["tattoo", "tatua", "tatou", "tatow", "tatoe", "tetov", "тату", "ink", "タトゥー"].iter().any(|word| trade.contains(word));
         let advice = holds_any(&words, NOT_BIO);
         let question = heading.trim_end().ends_with('?') || text.trim_end().ends_with('?');
         let mut weight: f32 = 0.2;
         weight += if about { 0.35 } else { 0.0 } + if hinted { 0.12 } else { 0.0 };
         weight += match view.role {
             PageRole::About => 0.2,
-            PageRole::Blog | PageRole::Legal | PageRole::Shop | PageRole::Aftercare | PageRole::Faq | PageRole::Booking | PageRole::Imprint => -0.25,
+            PageRole::Blog
+            | PageRole::Legal
+            | PageRole::Shop
+            | PageRole::Aftercare
+            | PageRole::Faq
+            | PageRole::Booking
+            | PageRole::Imprint => -0.25,
             _ => 0.0,
         };
         weight += (person * 0.03).min(0.12) + if trade { 0.1 } else { 0.0 } + if length > 140 { 0.08 } else { 0.0 };
-        weight -= if advice { 0.15 } else { 0.0 } + if question { 0.2 } else { 0.0 } + if block.place == Place::Footer { 0.12 } else { 0.0 };
+        weight -=
+            if advice { 0.15 } else { 0.0 } + if question { 0.2 } else { 0.0 } + if block.place == Place::Footer { 0.12 } else { 0.0 };
         if block.level > 2 && length < 80 {
             weight -= 0.1;
         }
-        sink.text(Field::Bio, &text, At::new(block.place, weight.clamp(0.01, 0.99)).card(view.card_of_block(index as u32)).context(&format!("{heading} | {eyebrow} #{index}")));
+        sink.text(
+            Field::Bio,
+            &text,
+            At::new(block.place, weight.clamp(0.01, 0.99))
+                .card(view.card_of_block(index as u32))
+                .context(&format!("{heading} | {eyebrow} #{index}")),
+        );
     }
 }
 
 /// "About Mila", "Über Mila", "Sobre Mila".
 fn begins_about(heading: &str) -> bool {
     let words = tokens(cut(heading, 60));
-    words.len() <= 4 && words.first().is_some_and(|word| ["about", "sobre", "uber", "acerca", "meet", "conoce", "hi", "hello", "hola", "привет", "over", "welcome", "bienvenidos", "willkommen", "benvenuti", "bienvenue"].contains(&word.as_str()))
+    words.len() <= 4
+        && words.first().is_some_and(|word| {
+            [
+                "about",
+                "sobre",
+                "uber",
+                "acerca",
+                "meet",
+                "conoce",
+                "hi",
+                "hello",
+                "hola",
+                "привет",
+                "over",
+                "welcome",
+                "bienvenidos",
+                "willkommen",
+                "benvenuti",
+                "bienvenue",
+            ]
+            .contains(&word.as_str())
+        })
 }

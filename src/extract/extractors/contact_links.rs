@@ -9,12 +9,81 @@ use super::{At, PageView, Sink};
 
 /// Words of the line that names who built a site.
 const CREDIT: &[&str] = &[
-    "design by", "designed by", "designed and", "developed by", "development by", "website by", "web by", "site by", "built by", "created by", "made by", "powered by", "made with", "web design",
-    "webdesign", "web designer", "web developer", "crafted by", "coded by", "disenado por", "desarrollado por", "diseno web", "diseno y desarrollo", "creado por", "hecho por", "pagina web por", "desenvolvido por",
-    "criado por", "feito por", "site criado", "realise par", "realisation", "conception", "cree par", "developpe par", "site web par", "erstellt von", "umsetzung", "gestaltet von", "webseite von",
-    "website von", "sito web", "realizzato da", "sviluppato da", "creato da", "sito realizzato", "ontwikkeld door", "gemaakt door", "ontworpen door", "website door", "projekt i wykonanie", "wykonanie",
-    "realizacja", "strona wykonana", "stworzone przez", "vytvoril", "tvorba webu", "разработка сайта", "создание сайта", "сделано", "разработано", "дизайн сайта", "розробка сайту", "template by", "theme by", "photo by", "photos by",
-    "photography by", "fotos de", "fotografia", "hosted by", "dev by", "by developer", "desarrollo y diseno", "development",
+    "design by",
+    "designed by",
+    "designed and",
+    "developed by",
+    "development by",
+    "website by",
+    "web by",
+    "site by",
+    "built by",
+    "created by",
+    "made by",
+    "powered by",
+    "made with",
+    "web design",
+    "webdesign",
+    "web designer",
+    "web developer",
+    "crafted by",
+    "coded by",
+    "disenado por",
+    "desarrollado por",
+    "diseno web",
+    "diseno y desarrollo",
+    "creado por",
+    "hecho por",
+    "pagina web por",
+    "desenvolvido por",
+    "criado por",
+    "feito por",
+    "site criado",
+    "realise par",
+    "realisation",
+    "conception",
+    "cree par",
+    "developpe par",
+    "site web par",
+    "erstellt von",
+    "umsetzung",
+    "gestaltet von",
+    "webseite von",
+    "website von",
+    "sito web",
+    "realizzato da",
+    "sviluppato da",
+    "creato da",
+    "sito realizzato",
+    "ontwikkeld door",
+    "gemaakt door",
+    "ontworpen door",
+    "website door",
+    "projekt i wykonanie",
+    "wykonanie",
+    "realizacja",
+    "strona wykonana",
+    "stworzone przez",
+    "vytvoril",
+    "tvorba webu",
+    "разработка сайта",
+    "создание сайта",
+    "сделано",
+    "разработано",
+    "дизайн сайта",
+    "розробка сайту",
+    "template by",
+    "theme by",
+    "photo by",
+    "photos by",
+    "photography by",
+    "fotos de",
+    "fotografia",
+    "hosted by",
+    "dev by",
+    "by developer",
+    "desarrollo y diseno",
+    "development",
 ];
 
 /// Does a short line tell who built the site, rather than whose it is?
@@ -28,9 +97,15 @@ pub(crate) fn surroundings(view: &PageView<'_>, link: &Link) -> String {
     let page = view.outline;
     let line = page.blocks.get(link.block as usize).filter(|_| {
         let element = page.element(link.element);
-        element.blocks.contains(&link.block) || page.lineage(link.element).take(4).any(|above| above.blocks.contains(&link.block) && above.blocks.len() <= 2)
+        element.blocks.contains(&link.block)
+            || page.lineage(link.element).take(4).any(|above| above.blocks.contains(&link.block) && above.blocks.len() <= 2)
     });
-    let before = link.block.checked_sub(1).and_then(|at| page.blocks.get(at as usize)).map(|block| cut(&block.text, 60).to_owned()).unwrap_or_default();
+    let before = link
+        .block
+        .checked_sub(1)
+        .and_then(|at| page.blocks.get(at as usize))
+        .map(|block| cut(&block.text, 60).to_owned())
+        .unwrap_or_default();
     let line = line.map(|block| cut(&block.text, 120).to_owned()).unwrap_or_default();
     format!("{} | {} | {} | {}", cut(&link.text, 60), line, before, cut(&page.heading_text(link.heading), 60)).replace('\n', " ")
 }
@@ -40,7 +115,9 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     for (index, link) in page.links.iter().enumerate() {
         let card = view.card_of_link(index as u32);
         let block = page.blocks.get(link.block as usize);
-        let credited = matches!(link.place, Place::Footer | Place::Main | Place::Aside) && block.is_some_and(|block| is_credit(&block.text) && block.text.contains(link.text.as_str()) && block.level == 0 && link.visible);
+        let credited = matches!(link.place, Place::Footer | Place::Main | Place::Aside)
+            && block
+                .is_some_and(|block| is_credit(&block.text) && block.text.contains(link.text.as_str()) && block.level == 0 && link.visible);
         let place = if credited || is_credit(&link.text) { Place::Credit } else { link.place };
         let at = || At::new(place, if place == Place::Credit { 0.05 } else { 0.9 }).card(card).context(&surroundings(view, link));
         let lower = link.href.to_lowercase();
@@ -71,7 +148,8 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             Some(Profile::Instagram(handle)) => sink.text(Field::Instagram, &handle, at()),
             Some(Profile::Social(social)) => sink.text(Field::Social, &social, at()),
             Some(Profile::Phone(number)) => {
-                let printed = if link.visible && is_phone(&link.text) && same_tail(&link.text, &number) { link.text.clone() } else { number };
+                let printed =
+                    if link.visible && is_phone(&link.text) && same_tail(&link.text, &number) { link.text.clone() } else { number };
                 sink.text(Field::Phone, &printed, at());
             }
             Some(Profile::Nothing) | None => {}
@@ -93,7 +171,10 @@ fn same_tail(left: &str, right: &str) -> bool {
 /// Cloudflare's e-mail protection: the first byte is the key of the others.
 fn unprotect(code: &str) -> Option<String> {
     let code = code.as_bytes().get(..code.len().min(400))?;
-    let bytes: Vec<u8> = code.chunks(2).map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = code
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .collect::<Option<_>>()?;
     let (key, rest) = bytes.split_first()?;
     normal_email(&String::from_utf8(rest.iter().map(|byte| byte ^ key).collect()).ok()?)
 }
@@ -105,7 +186,8 @@ mod tests {
     #[test]
     fn protected_addresses_are_read() {
         let key = 0x42_u8;
-        let code: String = std::iter::once(key).chain("mila@ink.example".bytes().map(|byte| byte ^ key)).map(|byte| format!("{byte:02x}")).collect();
+        let code: String =
+            std::iter::once(key).chain("mila@ink.example".bytes().map(|byte| byte ^ key)).map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(unprotect(&code), Some("mila@ink.example".to_owned()));
         assert_eq!(unprotect("zz"), None);
     }

@@ -18,7 +18,9 @@ fn expression(pattern: &str) -> Regex {
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| expression(r"(?i)[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9][a-z0-9.-]{0,190}\.[a-z]{2,24}\b"));
 static SPOKEN_EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-    expression(r"(?i)\b([a-z0-9][a-z0-9._-]{1,40})\s*[\[\(\{]\s*(?:at|@|arroba|chiocciola)\s*[\]\)\}]\s*([a-z0-9-]{2,40})\s*(?:[\[\(\{]\s*(?:dot|punto|punkt|point|\.)\s*[\]\)\}]|\.)\s*([a-z]{2,10}(?:\.[a-z]{2})?)\b")
+    expression(
+        r"(?i)\b([a-z0-9][a-z0-9._-]{1,40})\s*[\[\(\{]\s*(?:at|@|arroba|chiocciola)\s*[\]\)\}]\s*([a-z0-9-]{2,40})\s*(?:[\[\(\{]\s*(?:dot|punto|punkt|point|\.)\s*[\]\)\}]|\.)\s*([a-z]{2,10}(?:\.[a-z]{2})?)\b",
+    )
 });
 static PHONE: LazyLock<Regex> = LazyLock::new(|| expression(r"(?:\+|00)?\(?\d[\d\s().\-–/\u{a0}]{5,22}\d"));
 static AT_HANDLE: LazyLock<Regex> = LazyLock::new(|| expression(r"(?:^|[\s(:/|,>·•—–-])@([A-Za-z0-9_][A-Za-z0-9_.]{1,29})"));
@@ -34,13 +36,82 @@ pub(crate) fn normal_email(text: &str) -> Option<String> {
     let (name, host) = text.split_once('@')?;
     let ending = host.rsplit('.').next().unwrap_or_default();
     let picture = ["png", "jpg", "jpeg", "webp", "gif", "svg", "js", "css"].contains(&ending);
-    let placeholder_host = ["example", "ejemplo", "exemplo", "exemple", "beispiel", "esempio", "yourdomain", "your-domain", "domain.com", "mysite", "yoursite", "yourwebsite", "sentry", "wixpress", "tudominio", "seudominio", "email.com", "site.com", "test.com", "correo.com", "mail.example", "company.com", "website.com", "voorbeeld", "przyklad", "tuemail", "yourstudio", "yourcompany", "sitename", "mydomain", "dominio.com", "untitledui", "template"]
-        .iter()
-        .any(|mark| host.contains(mark) && !host.ends_with(".example"));
-    let placeholder_name = ["your", "you", "name", "youremail", "your.email", "your-email", "yourname", "tu", "tucorreo", "tuemail", "user", "username", "nombre", "seuemail", "email", "mail", "john.doe", "jane.doe", "johndoe", "jane", "voornaam", "vorname", "votre", "nome", "ivan", "name.surname", "test", "firstname", "abc", "xyz"]
-        .contains(&name);
-    let invented_host = ["email.com", "mail.com", "tattoo.com", "gmail.com", "company.com", "domain.com", "ejemplo.com", "correo.com"].contains(&host);
-    let reserved = host == "tattoo.com" || ending == "test" || ending == "invalid" || (host == "example.com" || host == "example.org" || host == "example.net");
+    let placeholder_host = [
+        "example",
+        "ejemplo",
+        "exemplo",
+        "exemple",
+        "beispiel",
+        "esempio",
+        "yourdomain",
+        "your-domain",
+        "domain.com",
+        "mysite",
+        "yoursite",
+        "yourwebsite",
+        "sentry",
+        "wixpress",
+        "tudominio",
+        "seudominio",
+        "email.com",
+        "site.com",
+        "test.com",
+        "correo.com",
+        "mail.example",
+        "company.com",
+        "website.com",
+        "voorbeeld",
+        "przyklad",
+        "tuemail",
+        "yourstudio",
+        "yourcompany",
+        "sitename",
+        "mydomain",
+        "dominio.com",
+        "untitledui",
+        "template",
+    ]
+    .iter()
+    .any(|mark| host.contains(mark) && !host.ends_with(".example"));
+    let placeholder_name = [
+        "your",
+        "you",
+        "name",
+        "youremail",
+        "your.email",
+        "your-email",
+        "yourname",
+        "tu",
+        "tucorreo",
+        "tuemail",
+        "user",
+        "username",
+        "nombre",
+        "seuemail",
+        "email",
+        "mail",
+        "john.doe",
+        "jane.doe",
+        "johndoe",
+        "jane",
+        "voornaam",
+        "vorname",
+        "votre",
+        "nome",
+        "ivan",
+        "name.surname",
+        "test",
+        "firstname",
+        "abc",
+        "xyz",
+    ]
+    .contains(&name);
+    let invented_host =
+        ["email.com", "mail.com", "tattoo.com", "gmail.com", "company.com", "domain.com", "ejemplo.com", "correo.com"].contains(&host);
+    let reserved = host == "tattoo.com"
+        || ending == "test"
+        || ending == "invalid"
+        || (host == "example.com" || host == "example.org" || host == "example.net");
     (!picture && !placeholder_host && !reserved && !(placeholder_name && invented_host)).then(|| text.to_owned())
 }
 
@@ -64,8 +135,76 @@ pub(crate) fn is_phone(text: &str) -> bool {
 
 /// Words before a number that is no phone.
 const NOT_PHONE: &[&str] = &[
-    "siret", "siren", "p.iva", "p. iva", "piva", "partita iva", "vat", "ust", "steuer", "tax", "iban", "bic", "kvk", "btw", "nip", "regon", "ico", "dic", "cif", "nif", "cnpj", "cpf", "rfc", "cuit", "nit", "ein", "abn", "acn", "ogrn", "огрн", "инн", "инд", "edrpou", "rut",
-    "tarjeta", "card", "karte", "cuenta", "account", "isbn", "license", "licence", "lic.", "registration", "rcs", "naf", "ape", "hrb", "handelsregister", "codice fiscale", "c.f.", "cod. fisc", "rea", "id:", "numero de registro", "nr. rej", "krs", "company no", "company number", "registered", "eori", "transfer", "€", "$", "£", "postal", "zip", "sort code", "numer konta", "св-во",
+    "siret",
+    "siren",
+    "p.iva",
+    "p. iva",
+    "piva",
+    "partita iva",
+    "vat",
+    "ust",
+    "steuer",
+    "tax",
+    "iban",
+    "bic",
+    "kvk",
+    "btw",
+    "nip",
+    "regon",
+    "ico",
+    "dic",
+    "cif",
+    "nif",
+    "cnpj",
+    "cpf",
+    "rfc",
+    "cuit",
+    "nit",
+    "ein",
+    "abn",
+    "acn",
+    "ogrn",
+    "огрн",
+    "инн",
+    "инд",
+    "edrpou",
+    "rut",
+    "tarjeta",
+    "card",
+    "karte",
+    "cuenta",
+    "account",
+    "isbn",
+    "license",
+    "licence",
+    "lic.",
+    "registration",
+    "rcs",
+    "naf",
+    "ape",
+    "hrb",
+    "handelsregister",
+    "codice fiscale",
+    "c.f.",
+    "cod. fisc",
+    "rea",
+    "id:",
+    "numero de registro",
+    "nr. rej",
+    "krs",
+    "company no",
+    "company number",
+    "registered",
+    "eori",
+    "transfer",
+    "€",
+    "$",
+    "£",
+    "postal",
+    "zip",
+    "sort code",
+    "numer konta",
+    "св-во",
 ];
 
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
@@ -78,7 +217,13 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         let at = |confidence: f32, context: &str| {
             let credit = block.place == Place::Footer && is_credit(text);
             let place = if credit { Place::Credit } else { block.place };
-            let weight = if credit { 0.05 } else if matches!(place, Place::Form | Place::Quote) { confidence * 0.3 } else { confidence };
+            let weight = if credit {
+                0.05
+            } else if matches!(place, Place::Form | Place::Quote) {
+                confidence * 0.3
+            } else {
+                confidence
+            };
             At::new(place, weight).card(view.card_of_block(index as u32)).context(context)
         };
         emails(text, sink, &at);
@@ -114,14 +259,46 @@ fn phones(view: &PageView<'_>, index: usize, block: &Block, text: &str, sink: &m
         }
         let next = text[found.end()..].chars().next();
         let previous_letter = text[..found.start()].chars().next_back();
-        if next.is_some_and(|letter| letter.is_alphanumeric() || letter == '%' || letter == '@') || previous_letter.is_some_and(|letter| letter.is_alphanumeric() || matches!(letter, '#' | '@' | '_' | '=')) {
+        if next.is_some_and(|letter| letter.is_alphanumeric() || letter == '%' || letter == '@')
+            || previous_letter.is_some_and(|letter| letter.is_alphanumeric() || matches!(letter, '#' | '@' | '_' | '='))
+        {
             continue;
         }
-        let labelled = ["tel", "phone", "call", "whatsapp", "mobil", "movil", "cell", "cel", "fon", "handy", "llama", "ligue", "тел", "телефон", "text", "sms", "ruf", "bel", "t:", "m:", "p:", "📞", "☎", "zadzwon", "numer", "fax", "contact"]
-            .iter()
-            .any(|word| label.contains(word));
+        let labelled = [
+            "tel",
+            "phone",
+            "call",
+            "whatsapp",
+            "mobil",
+            "movil",
+            "cell",
+            "cel",
+            "fon",
+            "handy",
+            "llama",
+            "ligue",
+            "тел",
+            "телефон",
+            "text",
+            "sms",
+            "ruf",
+            "bel",
+            "t:",
+            "m:",
+            "p:",
+            "📞",
+            "☎",
+            "zadzwon",
+            "numer",
+            "fax",
+            "contact",
+        ]
+        .iter()
+        .any(|word| label.contains(word));
         let digits = printed.chars().filter(char::is_ascii_digit).count();
-        let shaped = printed.starts_with(['+', '(']) || (digits >= 9 && printed.contains([' ', '-', '.', '/']) && printed.starts_with('0')) || (digits == 10 && printed.matches(['-', '.', ' ']).count() == 2);
+        let shaped = printed.starts_with(['+', '('])
+            || (digits >= 9 && printed.contains([' ', '-', '.', '/']) && printed.starts_with('0'))
+            || (digits == 10 && printed.matches(['-', '.', ' ']).count() == 2);
         let lone = block.text.chars().count() < printed.chars().count() + 12;
         if labelled || shaped || (lone && digits >= 9) {
             sink.text(Field::Phone, printed, at(if labelled || printed.starts_with('+') { 0.8 } else { 0.6 }, &label));
@@ -133,10 +310,14 @@ fn phones(view: &PageView<'_>, index: usize, block: &Block, text: &str, sink: &m
 fn looks_dialled(printed: &str) -> bool {
     let groups: Vec<&str> = printed.split(|letter: char| !letter.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
     let digits: usize = groups.iter().map(|group| group.len()).sum();
-    let date = groups.len() == 3 && printed.matches(['.', '/', '-', '–']).count() >= 2 && digits == 8 && (groups[2].len() == 4 || groups[0].len() == 4);
+    let date = groups.len() == 3
+        && printed.matches(['.', '/', '-', '–']).count() >= 2
+        && digits == 8
+        && (groups[2].len() == 4 || groups[0].len() == 4);
     let years = groups.len() == 2 && groups.iter().all(|group| group.len() == 4 && (group.starts_with("19") || group.starts_with("20")));
     let hours = groups.iter().filter(|group| **group == "00" || **group == "30").count() >= 2;
-    let coordinates = groups.len() >= 2 && printed.contains('.') && groups.iter().any(|group| group.len() >= 6) && !printed.starts_with('+');
+    let coordinates =
+        groups.len() >= 2 && printed.contains('.') && groups.iter().any(|group| group.len() >= 6) && !printed.starts_with('+');
     let card = groups.len() >= 4 && groups.iter().all(|group| group.len() == 4);
     let many_signs = printed.chars().filter(|letter| matches!(letter, '/' | '(')).count() > 3;
     !date && !years && !hours && !coordinates && !card && !many_signs
@@ -147,8 +328,17 @@ fn handles(view: &PageView<'_>, index: usize, block: &Block, text: &str, sink: &
         return;
     }
     let page = view.outline;
-    let mut links = page.links.iter().filter(|link| link.block as usize == index || page.lineage(link.element).take(3).any(|above| above.blocks.len() <= 2 && above.blocks.contains(&(index as u32))));
-    let elsewhere = links.any(|link| link.text.contains('@') && text.contains(link.text.as_str()) && link.url.as_ref().is_some_and(|url| !url.host_str().unwrap_or_default().contains("instagram") && url.scheme().starts_with("http") && link.href != "#"));
+    let mut links = page.links.iter().filter(|link| {
+        link.block as usize == index
+            || page.lineage(link.element).take(3).any(|above| above.blocks.len() <= 2 && above.blocks.contains(&(index as u32)))
+    });
+    let elsewhere = links.any(|link| {
+        link.text.contains('@')
+            && text.contains(link.text.as_str())
+            && link.url.as_ref().is_some_and(|url| {
+                !url.host_str().unwrap_or_default().contains("instagram") && url.scheme().starts_with("http") && link.href != "#"
+            })
+    });
     if elsewhere {
         return;
     }
@@ -156,11 +346,16 @@ fn handles(view: &PageView<'_>, index: usize, block: &Block, text: &str, sink: &
         let Some(handle) = normal_handle(&found[1]) else { continue };
         let before = &text[..found.get(0).map_or(0, |whole| whole.start())];
         let previous = index.checked_sub(1).map(|above| cut(&page.blocks[above].text, 40).to_owned()).unwrap_or_default();
-        let context = fold(&format!("{previous} {}", before.chars().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect::<String>()));
-        if ["facebook", "tiktok", "twitter", "youtube", "threads", "telegram", "linkedin", "snapchat", "pinterest"].iter().any(|other| context.ends_with(other) || before.to_lowercase().trim_end().ends_with(&format!("{other}:")) ) {
+        let context =
+            fold(&format!("{previous} {}", before.chars().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect::<String>()));
+        if ["facebook", "tiktok", "twitter", "youtube", "threads", "telegram", "linkedin", "snapchat", "pinterest"]
+            .iter()
+            .any(|other| context.ends_with(other) || before.to_lowercase().trim_end().ends_with(&format!("{other}:")))
+        {
             continue;
         }
-        let named = context.contains("insta") || context.contains("ig") && context.split(' ').any(|word| word.trim_end_matches(':') == "ig");
+        let named =
+            context.contains("insta") || context.contains("ig") && context.split(' ').any(|word| word.trim_end_matches(':') == "ig");
         sink.text(Field::Instagram, &handle, at(if named { 0.7 } else { 0.45 }, &format!("{} | {}", cut(&block.text, 80), previous)));
     }
 }
@@ -173,7 +368,9 @@ mod tests {
     #[test]
     fn placeholders_are_no_addresses() {
         assert_eq!(normal_email("Studio@Mila-Ink.DE"), Some("studio@mila-ink.de".into()));
-        for text in ["your@email.com", "email@ejemplo.com", "info@tattoo.com", "a@b", "pic@2x.png", "you@yourdomain.com", "name@example.com"] {
+        for text in
+            ["your@email.com", "email@ejemplo.com", "info@tattoo.com", "a@b", "pic@2x.png", "you@yourdomain.com", "name@example.com"]
+        {
             assert_eq!(normal_email(text), None, "{text}");
         }
     }

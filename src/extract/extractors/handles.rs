@@ -20,8 +20,39 @@ pub enum Profile {
 
 /// First path segments of Instagram that are no handles.
 const NOT_HANDLES: &[&str] = &[
-    "p", "reel", "reels", "explore", "tv", "stories", "accounts", "direct", "share", "about", "developer", "developers", "legal", "privacy", "terms", "web", "s",
-    "directory", "lite", "oauth", "api", "popular", "challenge", "emails", "session", "embed.js", "your_handle", "yourhandle", "youraccount", "yourusername", "username", "instagram", "handle",
+    "p",
+    "reel",
+    "reels",
+    "explore",
+    "tv",
+    "stories",
+    "accounts",
+    "direct",
+    "share",
+    "about",
+    "developer",
+    "developers",
+    "legal",
+    "privacy",
+    "terms",
+    "web",
+    "s",
+    "directory",
+    "lite",
+    "oauth",
+    "api",
+    "popular",
+    "challenge",
+    "emails",
+    "session",
+    "embed.js",
+    "your_handle",
+    "yourhandle",
+    "youraccount",
+    "yourusername",
+    "username",
+    "instagram",
+    "handle",
 ];
 
 /// A handle as it is stored: NFKC, lower case, without `@`; `None` when it cannot be one.
@@ -69,7 +100,13 @@ fn social(url: &Url, segments: &[String], keep: usize) -> Profile {
     if path.iter().any(|part| part.contains("example") || fold(part).contains("yourpage")) {
         return Profile::Nothing;
     }
-    let tail = if segments.len() > keep { "" } else if url.path().ends_with('/') { "/" } else { "" };
+    let tail = if segments.len() > keep {
+        ""
+    } else if url.path().ends_with('/') {
+        "/"
+    } else {
+        ""
+    };
     Profile::Social(format!("https://{host}/{}{tail}", path.join("/")))
 }
 
@@ -80,10 +117,11 @@ pub fn profile_of(url: &Url) -> Option<Profile> {
         return Some(url.query().and_then(digits_of).map_or(Profile::Nothing, Profile::Phone));
     }
     let host = url.host_str()?.to_lowercase();
-    let host = ["www.", "m.", "mobile.", "web.", "de-de.", "es-es.", "fr-fr.", "it-it.", "pt-br.", "nl-nl.", "pl-pl.", "en-gb.", "l.", "lm."]
-        .iter()
-        .fold(host.as_str(), |host, prefix| host.strip_prefix(prefix).unwrap_or(host))
-        .to_owned();
+    let host =
+        ["www.", "m.", "mobile.", "web.", "de-de.", "es-es.", "fr-fr.", "it-it.", "pt-br.", "nl-nl.", "pl-pl.", "en-gb.", "l.", "lm."]
+            .iter()
+            .fold(host.as_str(), |host, prefix| host.strip_prefix(prefix).unwrap_or(host))
+            .to_owned();
     let segments: Vec<String> = url.path_segments()?.filter(|part| !part.is_empty()).map(decoded).collect();
     let first = segments.first().map(|part| part.trim().to_lowercase()).unwrap_or_default();
     let query: HashMap<String, String> = url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
@@ -102,9 +140,12 @@ pub fn profile_of(url: &Url) -> Option<Profile> {
         }
         "ig.me" if first == "m" => segments.get(1).and_then(|part| normal_handle(part)).map_or(Profile::Nothing, Profile::Instagram),
         "facebook.com" | "fb.com" | "fb.me" => match first.as_str() {
-            "" | "sharer" | "sharer.php" | "share.php" | "dialog" | "plugins" | "tr" | "login" | "login.php" | "hashtag" | "policies" | "help" | "privacy"
-            | "legal" | "photo" | "photo.php" | "events" | "watch" | "story.php" | "permalink.php" | "messages" | "yourpage" | "v2.0" => Profile::Nothing,
-            "profile.php" => query.get("id").map_or(Profile::Nothing, |id| Profile::Social(format!("https://www.facebook.com/profile.php?id={id}"))),
+            "" | "sharer" | "sharer.php" | "share.php" | "dialog" | "plugins" | "tr" | "login" | "login.php" | "hashtag" | "policies"
+            | "help" | "privacy" | "legal" | "photo" | "photo.php" | "events" | "watch" | "story.php" | "permalink.php" | "messages"
+            | "yourpage" | "v2.0" => Profile::Nothing,
+            "profile.php" => {
+                query.get("id").map_or(Profile::Nothing, |id| Profile::Social(format!("https://www.facebook.com/profile.php?id={id}")))
+            }
             "pages" | "people" | "pg" | "p" | "groups" | "share" => social(url, &segments, 3),
             _ => social(url, &segments, 1),
         },
@@ -129,12 +170,14 @@ pub fn profile_of(url: &Url) -> Option<Profile> {
             _ if first.starts_with('+') => digits_of(&first).map_or(Profile::Nothing, Profile::Phone),
             _ => social(url, &segments, 1),
         },
-        "pinterest.com" | "pinterest.co.uk" | "pinterest.de" | "pinterest.fr" | "pinterest.es" | "pinterest.it" | "pinterest.ca" => match first.as_str() {
-            "" | "pin" | "search" | "ideas" => Profile::Nothing,
-            _ => social(url, &segments, 1),
-        },
-        "behance.net" | "linktr.ee" | "patreon.com" | "twitch.tv" | "vimeo.com" | "soundcloud.com" | "bsky.app" | "deviantart.com" | "artstation.com" | "ko-fi.com"
-        | "flickr.com" | "tattoodo.com" | "snapchat.com" => match first.as_str() {
+        "pinterest.com" | "pinterest.co.uk" | "pinterest.de" | "pinterest.fr" | "pinterest.es" | "pinterest.it" | "pinterest.ca" => {
+            match first.as_str() {
+                "" | "pin" | "search" | "ideas" => Profile::Nothing,
+                _ => social(url, &segments, 1),
+            }
+        }
+        "behance.net" | "linktr.ee" | "patreon.com" | "twitch.tv" | "vimeo.com" | "soundcloud.com" | "bsky.app" | "deviantart.com"
+        | "artstation.com" | "ko-fi.com" | "flickr.com" | "tattoodo.com" | "snapchat.com" => match first.as_str() {
             "" | "search" | "video" | "tattoos" | "styles" => Profile::Nothing,
             "profile" | "add" | "artists" | "people" | "photos" | "shops" | "a" => social(url, &segments, 2),
             _ => social(url, &segments, 1),
@@ -144,7 +187,9 @@ pub fn profile_of(url: &Url) -> Option<Profile> {
             _ => Profile::Nothing,
         },
         "wa.me" => digits_of(&first).map_or(Profile::Nothing, Profile::Phone),
-        "whatsapp.com" | "api.whatsapp.com" => query.get("phone").and_then(|phone| digits_of(phone)).map_or(Profile::Nothing, Profile::Phone),
+        "whatsapp.com" | "api.whatsapp.com" => {
+            query.get("phone").and_then(|phone| digits_of(phone)).map_or(Profile::Nothing, Profile::Phone)
+        }
         "m.me" | "ig.me" | "messenger.com" | "viber.click" => Profile::Nothing,
         _ if host.ends_with(".tumblr.com") => Profile::Social(format!("https://{host}/")),
         _ => return None,
@@ -167,7 +212,12 @@ mod tests {
         assert_eq!(read("https://instagram.com/@mila.ink"), mila);
         assert_eq!(read("https://instagram.com/_u/mila.ink"), mila);
         assert_eq!(read("https://ig.me/m/mila.ink"), mila);
-        for link in ["https://www.instagram.com/p/Cx12345/", "https://instagram.com/reel/abc", "https://instagram.com/explore/tags/tattoo", "https://instagram.com/"] {
+        for link in [
+            "https://www.instagram.com/p/Cx12345/",
+            "https://instagram.com/reel/abc",
+            "https://instagram.com/explore/tags/tattoo",
+            "https://instagram.com/",
+        ] {
             assert_eq!(read(link), Some(Profile::Nothing), "{link}");
         }
         assert_eq!(read("https://instagram.com.example/mila"), None);

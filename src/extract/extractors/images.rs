@@ -8,11 +8,108 @@ use url::Url;
 
 const PICTURES: &[&str] = &["jpg", "jpeg", "png", "webp", "avif", "gif", "heic"];
 const NOT_WORK: &[&str] = &[
-    "logo", "logos", "icon", "icons", "icone", "icono", "iconos", "favicon", "sprite", "placeholder", "avatar", "banner", "background", "bg", "pattern", "texture", "separator", "seperator", "divider", "arrow", "arrows", "loader", "loading", "spinner", "preload", "pixel",
-    "badge", "payment", "visa", "mastercard", "paypal", "flag", "flags", "button", "btn", "star", "stars", "map", "qr", "qrcode", "captcha", "cookie", "instagram", "facebook", "whatsapp", "tiktok", "youtube", "hero", "blank", "spacer", "shape", "overlay", "ornament", "swatch",
-    "ig", "fb", "email", "mail", "phone", "pin", "menu", "close", "play", "cart", "search", "thumbtack", "location", "watermark", "signature", "wave", "leaf", "bullet", "gravatar", "emoji", "header", "footer", "partner", "sponsor", "certificate", "tracking", "og",
+    "logo",
+    "logos",
+    "icon",
+    "icons",
+    "icone",
+    "icono",
+    "iconos",
+    "favicon",
+    "sprite",
+    "placeholder",
+    "avatar",
+    "banner",
+    "background",
+    "bg",
+    "pattern",
+    "texture",
+    "separator",
+    "seperator",
+    "divider",
+    "arrow",
+    "arrows",
+    "loader",
+    "loading",
+    "spinner",
+    "preload",
+    "pixel",
+    "badge",
+    "payment",
+    "visa",
+    "mastercard",
+    "paypal",
+    "flag",
+    "flags",
+    "button",
+    "btn",
+    "star",
+    "stars",
+    "map",
+    "qr",
+    "qrcode",
+    "captcha",
+    "cookie",
+    "instagram",
+    "facebook",
+    "whatsapp",
+    "tiktok",
+    "youtube",
+    "hero",
+    "blank",
+    "spacer",
+    "shape",
+    "overlay",
+    "ornament",
+    "swatch",
+    "ig",
+    "fb",
+    "email",
+    "mail",
+    "phone",
+    "pin",
+    "menu",
+    "close",
+    "play",
+    "cart",
+    "search",
+    "thumbtack",
+    "location",
+    "watermark",
+    "signature",
+    "wave",
+    "leaf",
+    "bullet",
+    "gravatar",
+    "emoji",
+    "header",
+    "footer",
+    "partner",
+    "sponsor",
+    "certificate",
+    "tracking",
+    "og",
 ];
-const ICON_HOSTS: &[&str] = &["icons8.com", "flaticon.com", "gravatar.com", "shields.io", "googleusercontent.com/a/", "facebook.com/tr", "doubleclick", "google-analytics", "unsplash.com", "pexels.com", "pixabay.com", "placeholder.com", "placehold.co", "picsum.photos", "fontawesome", "iconify", "wp.com/i/", "s.w.org"];
+const ICON_HOSTS: &[&str] = &[
+    "icons8.com",
+    "flaticon.com",
+    "gravatar.com",
+    "shields.io",
+    "googleusercontent.com/a/",
+    "facebook.com/tr",
+    "doubleclick",
+    "google-analytics",
+    "unsplash.com",
+    "pexels.com",
+    "pixabay.com",
+    "placeholder.com",
+    "placehold.co",
+    "picsum.photos",
+    "fontawesome",
+    "iconify",
+    "wp.com/i/",
+    "s.w.org",
+];
 
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let page = view.outline;
@@ -23,21 +120,53 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let mut seen: HashSet<String> = HashSet::new();
     for (index, image) in page.images.iter().enumerate() {
         let element = page.element(image.element);
-        let hints = page.lineage(image.element).take(4).any(|above| above.hints(&["logo", "icon", "icons", "avatar", "brand", "partner", "partners", "sponsor", "sponsors", "payment", "badge", "background", "loader", "preloader", "spinner"]) && (above.tag == element.tag || above.images.len() <= 2));
-        let full = image.link.and_then(|link| page.links.get(link as usize)).and_then(|link| link.url.as_ref()).filter(|url| is_picture(url));
+        let hints = page.lineage(image.element).take(4).any(|above| {
+            above.hints(&[
+                "logo",
+                "icon",
+                "icons",
+                "avatar",
+                "brand",
+                "partner",
+                "partners",
+                "sponsor",
+                "sponsors",
+                "payment",
+                "badge",
+                "background",
+                "loader",
+                "preloader",
+                "spinner",
+            ]) && (above.tag == element.tag || above.images.len() <= 2)
+        });
+        let full =
+            image.link.and_then(|link| page.links.get(link as usize)).and_then(|link| link.url.as_ref()).filter(|url| is_picture(url));
         let shown = full.or(image.urls.iter().find(|url| !is_stub(url))).or(image.urls.first());
         let Some(url) = shown else { continue };
-        if !acceptable(url, &image.alt) || hints || (1..=64).contains(&image.side) || matches!(image.place, Place::Nav | Place::Footer | Place::Quote | Place::Form | Place::Credit) {
+        if !acceptable(url, &image.alt)
+            || hints
+            || (1..=64).contains(&image.side)
+            || matches!(image.place, Place::Nav | Place::Footer | Place::Quote | Place::Form | Place::Credit)
+        {
             continue;
         }
-        if image.place == Place::Header && image.link.is_some() && full.is_none() && page.element(image.element).depth < 12 && view.role != PageRole::Portfolio {
+        if image.place == Place::Header
+            && image.link.is_some()
+            && full.is_none()
+            && page.element(image.element).depth < 12
+            && view.role != PageRole::Portfolio
+        {
             continue;
         }
         if !seen.insert(url.as_str().to_owned()) {
             continue;
         }
         let card = view.card_of_image(index as u32);
-        sink.text(Field::Image, url.as_str(), At::new(image.place, 0.7 * factor).card(card).context(&format!("{} | {}", image.alt, page.heading_text(image.heading))));
+        sink.text(
+            Field::Image,
+            url.as_str(),
+            At::new(image.place, 0.7 * factor).card(card).context(&format!("{} | {}", image.alt, page.heading_text(image.heading))),
+        );
     }
     for (index, link) in page.links.iter().enumerate() {
         let Some(url) = link.url.as_ref().filter(|url| is_picture(url) && acceptable(url, "")) else { continue };
@@ -62,7 +191,9 @@ fn is_stub(url: &Url) -> bool {
 
 /// Names in an address that tell theme pictures; tried on the file name and the folder before it.
 fn acceptable(url: &Url, alt: &str) -> bool {
-    if !matches!(url.scheme(), "http" | "https") || matches!(ending(url).as_str(), "svg" | "ico" | "mp4" | "webm" | "mov" | "html" | "php" | "js") {
+    if !matches!(url.scheme(), "http" | "https")
+        || matches!(ending(url).as_str(), "svg" | "ico" | "mp4" | "webm" | "mov" | "html" | "php" | "js")
+    {
         return false;
     }
     let text = url.as_str();
@@ -88,7 +219,13 @@ mod tests {
         let takes = |link: &str| acceptable(&Url::parse(link).expect(link), "");
         assert!(takes("http://ink.example/img/work/snake-arm.jpg"));
         assert!(takes("http://ink.example/img/IMG_2031.webp"));
-        for link in ["http://ink.example/logo-white.png", "http://ink.example/icons/a.png", "http://ink.example/x.svg", "http://ink.example/hero-bg.jpg", "https://images.unsplash.com/photo-1"] {
+        for link in [
+            "http://ink.example/logo-white.png",
+            "http://ink.example/icons/a.png",
+            "http://ink.example/x.svg",
+            "http://ink.example/hero-bg.jpg",
+            "https://images.unsplash.com/photo-1",
+        ] {
             assert!(!takes(link), "{link}");
         }
     }

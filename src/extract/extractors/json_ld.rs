@@ -28,7 +28,22 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                     }
                     budget -= 1;
                     entity(&object, view, sink);
-                    for key in ["@graph", "mainEntity", "about", "publisher", "founder", "founders", "employee", "employees", "member", "members", "itemListElement", "item", "author", "department"] {
+                    for key in [
+                        "@graph",
+                        "mainEntity",
+                        "about",
+                        "publisher",
+                        "founder",
+                        "founders",
+                        "employee",
+                        "employees",
+                        "member",
+                        "members",
+                        "itemListElement",
+                        "item",
+                        "author",
+                        "department",
+                    ] {
                         if let Some(inner) = object.get(key) {
                             if inner.is_object() || inner.is_array() {
                                 stack.push(inner.clone());
@@ -43,7 +58,8 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
 }
 
 fn parse(text: &str) -> Option<Value> {
-    let text = text.trim().trim_start_matches("<!--").trim_end_matches("-->").trim_start_matches("//<![CDATA[").trim_end_matches("//]]>").trim();
+    let text =
+        text.trim().trim_start_matches("<!--").trim_end_matches("-->").trim_start_matches("//<![CDATA[").trim_end_matches("//]]>").trim();
     serde_json::from_str(text).ok().or_else(|| {
         // Hand-written blocks break most often by raw line ends inside strings and by commas before a closing bracket.
         let flat: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
@@ -65,12 +81,20 @@ fn strings(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => vec![clean(text, 2_000)],
         Some(Value::Number(number)) => vec![number.to_string()],
-        Some(Value::Array(list)) => list.iter().take(60).flat_map(|item| match item {
-            Value::String(text) => Some(clean(text, 2_000)),
-            Value::Object(object) => object.get("name").or_else(|| object.get("url")).and_then(Value::as_str).map(|text| clean(text, 2_000)),
-            _ => None,
-        }).collect(),
-        Some(Value::Object(object)) => object.get("name").or_else(|| object.get("url")).and_then(Value::as_str).map(|text| clean(text, 2_000)).into_iter().collect(),
+        Some(Value::Array(list)) => list
+            .iter()
+            .take(60)
+            .flat_map(|item| match item {
+                Value::String(text) => Some(clean(text, 2_000)),
+                Value::Object(object) => {
+                    object.get("name").or_else(|| object.get("url")).and_then(Value::as_str).map(|text| clean(text, 2_000))
+                }
+                _ => None,
+            })
+            .collect(),
+        Some(Value::Object(object)) => {
+            object.get("name").or_else(|| object.get("url")).and_then(Value::as_str).map(|text| clean(text, 2_000)).into_iter().collect()
+        }
         _ => Vec::new(),
     }
     .into_iter()
@@ -87,8 +111,28 @@ fn types(object: &Map<String, Value>) -> Vec<String> {
 }
 
 const BUSINESS: &[&str] = &[
-    "tattooparlor", "tattooshop", "tattoostudio", "localbusiness", "organization", "healthandbeautybusiness", "beautysalon", "store", "professionalservice", "artgallery",
-    "dayspa", "service", "brand", "corporation", "performinggroup", "onlinebusiness", "onlinestore", "medicalbusiness", "medicalclinic", "hairsalon", "nailsalon", "place",
+    "tattooparlor",
+    "tattooshop",
+    "tattoostudio",
+    "localbusiness",
+    "organization",
+    "healthandbeautybusiness",
+    "beautysalon",
+    "store",
+    "professionalservice",
+    "artgallery",
+    "dayspa",
+    "service",
+    "brand",
+    "corporation",
+    "performinggroup",
+    "onlinebusiness",
+    "onlinestore",
+    "medicalbusiness",
+    "medicalclinic",
+    "hairsalon",
+    "nailsalon",
+    "place",
 ];
 
 fn entity(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>) {
@@ -127,7 +171,11 @@ fn entity(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>)
     let places = match object.get("address") {
         Some(Value::Array(list)) => list.clone(),
         Some(value) => vec![value.clone()],
-        None => object.get("location").map(|location| location.get("address").cloned().unwrap_or_else(|| location.clone())).into_iter().collect(),
+        None => object
+            .get("location")
+            .map(|location| location.get("address").cloned().unwrap_or_else(|| location.clone()))
+            .into_iter()
+            .collect(),
     };
     for place in places.iter().take(5) {
         if let Some(address) = postal(place) {
@@ -198,7 +246,9 @@ fn postal(value: &Value) -> Option<PostalAddress> {
 
 fn is_placeholder(text: &str) -> bool {
     let folded = fold(text);
-    ["your city", "your street", "city name", "example", "placeholder", "todo", "xx", "12345", "your ", "ciudad", "citta"].iter().any(|mark| folded == *mark)
+    ["your city", "your street", "city name", "example", "placeholder", "todo", "xx", "12345", "your ", "ciudad", "citta"]
+        .iter()
+        .any(|mark| folded == *mark)
         || folded.starts_with("your ")
 }
 
@@ -233,12 +283,18 @@ fn people(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>)
             None => {}
         }
     }
-    card.emails = strings(object.get("email")).iter().filter_map(|email| super::contact_text::normal_email(email.trim_start_matches("mailto:"))).collect();
+    card.emails = strings(object.get("email"))
+        .iter()
+        .filter_map(|email| super::contact_text::normal_email(email.trim_start_matches("mailto:")))
+        .collect();
     let mut words = strings(object.get("knowsAbout"));
     words.push(job);
     card.bio = string(object, "description");
     words.extend(card.bio.clone());
-    card.styles = super::style_words::styles_in_offer(&words.join(", "), view.styles).into_iter().map(|style| view.styles.all()[style].name.clone()).collect();
+    card.styles = super::style_words::styles_in_offer(&words.join(", "), view.styles)
+        .into_iter()
+        .map(|style| view.styles.all()[style].name.clone())
+        .collect();
     sink.text(Field::Name, &name, at.clone());
     if let Some(Value::Object(shop)) = object.get("worksFor").or_else(|| object.get("workLocation")) {
         if let Some(shop) = string(shop, "name") {

@@ -8,7 +8,9 @@ use super::{At, PageView, Sink, address, style_words};
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let page = view.outline;
     let meta = |confidence: f32, context: &str| At::new(Place::Meta, confidence).context(context);
-    for (names, confidence) in [(["og:site_name", "application-name", "apple-mobile-web-app-title"], 0.8), (["author", "dc.creator", "article:author"], 0.3)] {
+    for (names, confidence) in
+        [(["og:site_name", "application-name", "apple-mobile-web-app-title"], 0.8), (["author", "dc.creator", "article:author"], 0.3)]
+    {
         for name in names {
             if let Some(value) = page.meta(&[name]) {
                 sink.text(Field::Name, value, meta(confidence, name));

@@ -10,9 +10,10 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     for item in view.outline.items.iter().take(400) {
         let Some(prop) = &item.prop else { continue };
         let element = view.outline.element(item.element);
-        let text = item.value.clone().unwrap_or_else(|| {
-            view.outline.blocks_of(&element.blocks).iter().map(|block| block.line()).collect::<Vec<_>>().join(" ")
-        });
+        let text = item
+            .value
+            .clone()
+            .unwrap_or_else(|| view.outline.blocks_of(&element.blocks).iter().map(|block| block.line()).collect::<Vec<_>>().join(" "));
         if text.is_empty() || text.chars().count() > 200 {
             continue;
         }

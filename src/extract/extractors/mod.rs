@@ -14,7 +14,7 @@ mod names;
 pub(crate) mod signals;
 mod style_words;
 
-use super::finding::{Card, Field, Finding, MAX_FINDINGS, MAX_VALUE, Place, PageRole, PostalAddress, Value};
+use super::finding::{Card, Field, Finding, MAX_FINDINGS, MAX_VALUE, PageRole, Place, PostalAddress, Value};
 use super::outline::Outline;
 use super::styles::Styles;
 use super::text::{clean, cut};

@@ -7,7 +7,8 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 static COPYRIGHT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:©|\(c\)|(?i:copyright))\s*(?:©|\(c\))?\s*(?:\d{4}\s*(?:[-–—/]\s*\d{4})?)?\s*(?:by\s+)?[,.:–—|·-]?\s*([^|•\n©]{2,80})").expect("the expression is a constant of this file")
+    Regex::new(r"(?:©|\(c\)|(?i:copyright))\s*(?:©|\(c\))?\s*(?:\d{4}\s*(?:[-–—/]\s*\d{4})?)?\s*(?:by\s+)?[,.:–—|·-]?\s*([^|•\n©]{2,80})")
+        .expect("the expression is a constant of this file")
 });
 
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
@@ -23,18 +24,49 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                 2 => 0.35,
                 _ => 0.25,
             };
-            sink.text(Field::Name, &text, At::new(Place::Heading, confidence).card(view.card_of_block(index as u32)).context(&format!("h{}", block.level)));
+            sink.text(
+                Field::Name,
+                &text,
+                At::new(Place::Heading, confidence).card(view.card_of_block(index as u32)).context(&format!("h{}", block.level)),
+            );
             continue;
         }
         if length <= 160 {
             if let Some(found) = COPYRIGHT.captures(&text) {
                 let name = found[1].trim();
-                let name = ["all rights", "todos los", "todos os", "tous droits", "alle rechte", "tutti i", "alle rechten", "wszelkie", "vsechna", "все права", "всі права", "All rights", "All Rights", "Todos", "Tous", "Alle", "Tutti", "Wszelkie", "Všechna", "Все права", "Всі права", "ALL RIGHTS"]
-                    .iter()
-                    .filter_map(|end| name.find(end))
-                    .min()
-                    .map_or(name, |at| &name[..at]);
-                sink.text(Field::Name, name.trim_end_matches(['.', ',', ' ', '-', '–', '—', '·']), At::new(Place::Footer, 0.6).context("copyright"));
+                let name = [
+                    "all rights",
+                    "todos los",
+                    "todos os",
+                    "tous droits",
+                    "alle rechte",
+                    "tutti i",
+                    "alle rechten",
+                    "wszelkie",
+                    "vsechna",
+                    "все права",
+                    "всі права",
+                    "All rights",
+                    "All Rights",
+                    "Todos",
+                    "Tous",
+                    "Alle",
+                    "Tutti",
+                    "Wszelkie",
+                    "Všechna",
+                    "Все права",
+                    "Всі права",
+                    "ALL RIGHTS",
+                ]
+                .iter()
+                .filter_map(|end| name.find(end))
+                .min()
+                .map_or(name, |at| &name[..at]);
+                sink.text(
+                    Field::Name,
+                    name.trim_end_matches(['.', ',', ' ', '-', '–', '—', '·']),
+                    At::new(Place::Footer, 0.6).context("copyright"),
+                );
                 continue;
             }
         }
@@ -47,14 +79,23 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     }
     for link in page.links.iter().take(40) {
         let home = matches!(link.place, Place::Nav | Place::Header) || page.element(link.element).hints(&["logo", "brand"]);
-        let to_entry = link.href == "/" || link.href.starts_with("index.") || link.href == "./" || link.href == "#" || link.href == "../" || link.href == "#home" || link.href == "#hero" || page.element(link.element).hints(&["logo", "brand"]);
+        let to_entry = link.href == "/"
+            || link.href.starts_with("index.")
+            || link.href == "./"
+            || link.href == "#"
+            || link.href == "../"
+            || link.href == "#home"
+            || link.href == "#hero"
+            || page.element(link.element).hints(&["logo", "brand"]);
         if home && to_entry && !link.text.is_empty() {
             sink.text(Field::Name, cut(&link.text, 60), At::new(Place::Header, 0.4).context("home link"));
         }
     }
     for image in page.images.iter().take(12) {
         let element = page.element(image.element);
-        let logo = element.hints(&["logo", "brand"]) || image.urls[0].path().to_lowercase().contains("logo") || image.alt.to_lowercase().contains("logo");
+        let logo = element.hints(&["logo", "brand"])
+            || image.urls[0].path().to_lowercase().contains("logo")
+            || image.alt.to_lowercase().contains("logo");
         if logo && !image.alt.is_empty() {
             let name = clean(&image.alt.replace("logo", "").replace("Logo", "").replace("LOGO", ""), 60);
             sink.text(Field::Name, &name, At::new(Place::Header, 0.4).context("logo"));

@@ -7,13 +7,69 @@ use super::super::text::{cut, sentences, tokens};
 use super::{At, PageView, Sink};
 
 const TATTOO: &[&str] = &[
-    "tattoo", "tattoos", "tattooing", "tattooed", "tatuaje", "tatuajes", "tatuagem", "tatuagens", "tatouage", "tatouages", "tatowierung", "tatowierungen", "tatuaggio", "tatuaggi", "tatoeage", "tatoeages", "tatuaz", "tatuaze", "tatuazy",
-    "tetovani", "тату", "татуировка", "татуировки", "татуировок", "татуювання", "style", "styles", "estilo", "estilos", "stil", "stile", "stili", "stijl", "stijlen", "стиль", "стили", "стиле", "стилях", "стилі", "realismo", "specialist", "specialises", "specializes", "specializing", "specialising", "specialty",
-    "especialidad", "especialidades", "especializado", "especializada", "spezialisiert", "specialise", "specialisee", "specializzato", "specializzata", "gespecialiseerd", "especialista", "tattooer",
+    "tattoo",
+    "tattoos",
+    "tattooing",
+    "tattooed",
+    "tatuaje",
+    "tatuajes",
+    "tatuagem",
+    "tatuagens",
+    "tatouage",
+    "tatouages",
+    "tatowierung",
+    "tatowierungen",
+    "tatuaggio",
+    "tatuaggi",
+    "tatoeage",
+    "tatoeages",
+    "tatuaz",
+    "tatuaze",
+    "tatuazy",
+    "tetovani",
+    "тату",
+    "татуировка",
+    "татуировки",
+    "татуировок",
+    "татуювання",
+    "style",
+    "styles",
+    "estilo",
+    "estilos",
+    "stil",
+    "stile",
+    "stili",
+    "stijl",
+    "stijlen",
+    "стиль",
+    "стили",
+    "стиле",
+    "стилях",
+    "стилі",
+    "realismo",
+    "specialist",
+    "specialises",
+    "specializes",
+    "specializing",
+    "specialising",
+    "specialty",
+    "especialidad",
+    "especialidades",
+    "especializado",
+    "especializada",
+    "spezialisiert",
+    "specialise",
+    "specialisee",
+    "specializzato",
+    "specializzata",
+    "gespecialiseerd",
+    "especialista",
+    "tattooer",
 ];
 
 /// Words of a general lesson about styles rather than an offer.
-const LESSON: &[&str] = &["trend", "trends", "tendencia", "tendencias", "tendance", "tendances", "history of", "historia del", "origins of", "originated"];
+const LESSON: &[&str] =
+    &["trend", "trends", "tendencia", "tendencias", "tendance", "tendances", "history of", "historia del", "origins of", "originated"];
 
 fn near_trade(words: &[String], hit: &Hit) -> bool {
     let from = hit.start.saturating_sub(3);
@@ -27,7 +83,10 @@ fn accepted(words: &[String], styles: &Styles, list: bool) -> Vec<usize> {
     let firm = hits.iter().any(|hit| !hit.weak);
     let mut out = Vec::new();
     for hit in &hits {
-        let takes = !hit.weak || list || near_trade(words, hit) || (firm && hits.iter().any(|other| !other.weak && other.start.abs_diff(hit.end).min(hit.start.abs_diff(other.end)) <= 6));
+        let takes = !hit.weak
+            || list
+            || near_trade(words, hit)
+            || (firm && hits.iter().any(|other| !other.weak && other.start.abs_diff(hit.end).min(hit.start.abs_diff(other.end)) <= 6));
         if takes && !negated(words, hit) && !out.contains(&hit.style) {
             out.push(hit.style);
         }
@@ -37,7 +96,10 @@ fn accepted(words: &[String], styles: &Styles, list: bool) -> Vec<usize> {
 
 fn negated(words: &[String], hit: &Hit) -> bool {
     let from = hit.start.saturating_sub(4);
-    words[from..hit.start].iter().any(|word| ["dont", "not", "doesnt", "never", "except", "without", "keine", "kein", "geen", "cannot", "wont", "isnt", "not"].contains(&word.as_str()))
+    words[from..hit.start].iter().any(|word| {
+        ["dont", "not", "doesnt", "never", "except", "without", "keine", "kein", "geen", "cannot", "wont", "isnt", "not"]
+            .contains(&word.as_str())
+    })
 }
 
 /// Styles in a text that offers: a description, a job title, a keyword list.
@@ -45,7 +107,9 @@ pub(crate) fn styles_in_offer(text: &str, styles: &Styles) -> Vec<usize> {
     let mut out = Vec::new();
     for sentence in sentences(cut(text, 3_000)) {
         let short_list = sentence.split([',', '/', '|', '·', '&']).count() > 2 || tokens(sentence).len() <= 5;
-        for style in accepted(&tokens(sentence), styles, short_list && styles.hits(&tokens(sentence)).iter().filter(|hit| !hit.weak).count() > 0) {
+        for style in
+            accepted(&tokens(sentence), styles, short_list && styles.hits(&tokens(sentence)).iter().filter(|hit| !hit.weak).count() > 0)
+        {
             if !out.contains(&style) {
                 out.push(style);
             }
@@ -72,7 +136,8 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             Place::Nav => 0.3,
             Place::Footer | Place::Aside => 0.6,
             _ => 0.8,
-        } * factor * if lesson { 0.4 } else { 1.0 };
+        } * factor
+            * if lesson { 0.4 } else { 1.0 };
         for sentence in sentences(cut(&block.text, 4_000)) {
             let words = tokens(sentence);
             let question = sentence.ends_with('?');
@@ -81,8 +146,20 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             // A one-word block is an entry of a list when its neighbours are styles too.
             let listed = listed || (tag && is_entry(view, index));
             for style in accepted(&words, view.styles, listed) {
-                let confidence = if question { base * 0.5 } else if tag || listed { base } else { base * 0.9 };
-                sink.text(Field::Style, &view.styles.all()[style].name.clone(), At::new(if block.level > 0 && block.place == Place::Main { Place::Heading } else { block.place }, confidence).card(card).context(&format!("{} | {}", cut(sentence, 120), cut(&heading, 60))));
+                let confidence = if question {
+                    base * 0.5
+                } else if tag || listed {
+                    base
+                } else {
+                    base * 0.9
+                };
+                sink.text(
+                    Field::Style,
+                    &view.styles.all()[style].name.clone(),
+                    At::new(if block.level > 0 && block.place == Place::Main { Place::Heading } else { block.place }, confidence)
+                        .card(card)
+                        .context(&format!("{} | {}", cut(sentence, 120), cut(&heading, 60))),
+                );
             }
         }
     }
@@ -91,7 +168,11 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             continue;
         }
         for hit in view.styles.hits(&tokens(&image.alt)).iter().filter(|hit| !hit.weak) {
-            sink.text(Field::Style, &view.styles.all()[hit.style].name.clone(), At::new(image.place, 0.25 * factor).card(view.card_of_image(index as u32)).context("alt"));
+            sink.text(
+                Field::Style,
+                &view.styles.all()[hit.style].name.clone(),
+                At::new(image.place, 0.25 * factor).card(view.card_of_image(index as u32)).context("alt"),
+            );
         }
     }
 }
@@ -99,7 +180,12 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
 fn is_entry(view: &PageView<'_>, index: usize) -> bool {
     let page = view.outline;
     let heading = page.heading_text(page.blocks[index].heading);
-    if super::super::lexicon::role_of(&heading) == PageRole::Services || holds_any(&tokens(&heading), &["styles", "style", "estilos", "estilo", "stile", "stili", "stijlen", "стили", "specialties", "especialidades"]) {
+    if super::super::lexicon::role_of(&heading) == PageRole::Services
+        || holds_any(
+            &tokens(&heading),
+            &["styles", "style", "estilos", "estilo", "stile", "stili", "stijlen", "стили", "specialties", "especialidades"],
+        )
+    {
         return true;
     }
     [index.wrapping_sub(1), index + 1, index.wrapping_sub(2), index + 2].into_iter().filter_map(|at| page.blocks.get(at)).any(|near| {

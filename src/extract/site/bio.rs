@@ -42,7 +42,9 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
     };
     // Paragraphs under the same heading belong together.
     let mut lines: Vec<(usize, &str)> = Vec::new();
-    for finding in page.findings.iter().filter(|finding| finding.field == Field::Bio && !matches!(finding.place, Place::Meta | Place::JsonLd)) {
+    for finding in
+        page.findings.iter().filter(|finding| finding.field == Field::Bio && !matches!(finding.place, Place::Meta | Place::JsonLd))
+    {
         let (other, Some(line)) = parts(finding) else { continue };
         if other == heading && line.abs_diff(place) <= 12 && finding.confidence > 0.15 {
             lines.extend(finding.value.text().map(|text| (line, text)));

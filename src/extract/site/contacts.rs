@@ -32,7 +32,12 @@ fn key(field: Field, value: &str) -> String {
             let digits: String = value.chars().filter(char::is_ascii_digit).collect();
             digits[digits.len().saturating_sub(8)..].to_owned()
         }
-        Field::Social => fold(value).trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.").trim_end_matches('/').to_owned(),
+        Field::Social => fold(value)
+            .trim_start_matches("https://")
+            .trim_start_matches("http://")
+            .trim_start_matches("www.")
+            .trim_end_matches('/')
+            .to_owned(),
         _ => fold(value),
     }
 }
@@ -41,9 +46,54 @@ fn key(field: Field, value: &str) -> String {
 fn is_foreign(context: &str, kind: SiteKind) -> bool {
     let folded = fold(context);
     let words = tokens(&folded);
-    let shop = ["studio", "estudio", "shop", "salon", "resident", "residente", "residency", "guest", "invitada", "invitado", "collective", "where i work", "trabajo en", "work at", "working at", "arbeite", "lavoro", "travaille", "студия", "parlour", "parlor", "host"];
-    let other = ["photo", "photos", "photographer", "foto", "fotos", "model", "webdesign", "design by", "website", "friend", "partner", "sponsor", "supplier", "apprentice", "mentor", "collab", "collaboration", "credit", "credits"];
-    other.iter().any(|word| words.iter().any(|given| given == word)) || kind == SiteKind::Artist && shop.iter().any(|word| if word.contains(' ') { folded.contains(word) } else { words.iter().any(|given| given == word) })
+    let shop = [
+        "studio",
+        "estudio",
+        "shop",
+        "salon",
+        "resident",
+        "residente",
+        "residency",
+        "guest",
+        "invitada",
+        "invitado",
+        "collective",
+        "where i work",
+        "trabajo en",
+        "work at",
+        "working at",
+        "arbeite",
+        "lavoro",
+        "travaille",
+        "студия",
+        "parlour",
+        "parlor",
+        "host",
+    ];
+    let other = [
+        "photo",
+        "photos",
+        "photographer",
+        "foto",
+        "fotos",
+        "model",
+        "webdesign",
+        "design by",
+        "website",
+        "friend",
+        "partner",
+        "sponsor",
+        "supplier",
+        "apprentice",
+        "mentor",
+        "collab",
+        "collaboration",
+        "credit",
+        "credits",
+    ];
+    other.iter().any(|word| words.iter().any(|given| given == word))
+        || kind == SiteKind::Artist
+            && shop.iter().any(|word| if word.contains(' ') { folded.contains(word) } else { words.iter().any(|given| given == word) })
 }
 
 fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
@@ -59,7 +109,8 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
             seen.push((key.clone(), finding.place));
             let factor = place_factor(finding.place) * page_factor(at, page);
             // Inside a person's card, and the person is known: theirs.
-            let theirs = finding.card.is_some_and(|card| page.cards.get(card as usize).is_some_and(|card| card.name.is_some())) && site.kind == SiteKind::Studio;
+            let theirs = finding.card.is_some_and(|card| page.cards.get(card as usize).is_some_and(|card| card.name.is_some()))
+                && site.kind == SiteKind::Studio;
             let weight = finding.confidence * factor * if theirs { 0.2 } else { 1.0 };
             let foreign = field == Field::Instagram && is_foreign(&finding.context, site.kind);
             let linked = finding.extractor == "contact_links" || finding.extractor == "json_ld";
@@ -69,11 +120,26 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
                     known.confidence = known.confidence.max(finding.confidence);
                     known.linked |= linked;
                     known.foreign &= foreign;
-                    if field == Field::Phone && finding.extractor == "contact_text" && !known.value.contains(' ') && value.trim_start_matches('+').len() >= known.value.trim_start_matches('+').len() {
+                    if field == Field::Phone
+                        && finding.extractor == "contact_text"
+                        && !known.value.contains(' ')
+                        && value.trim_start_matches('+').len() >= known.value.trim_start_matches('+').len()
+                    {
                         known.value = value.to_owned();
                     }
                 }
-                None => out.push((key, Candidate { value: value.to_owned(), weight, confidence: finding.confidence, linked, foreign, page: page.url.clone(), extractor: finding.extractor.to_string() })),
+                None => out.push((
+                    key,
+                    Candidate {
+                        value: value.to_owned(),
+                        weight,
+                        confidence: finding.confidence,
+                        linked,
+                        foreign,
+                        page: page.url.clone(),
+                        extractor: finding.extractor.to_string(),
+                    },
+                )),
             }
         }
     }
@@ -104,7 +170,11 @@ fn page_factor(at: usize, page: &PageFindings) -> f32 {
 /// Weighs all contacts.
 pub(crate) fn resolve(site: &mut Site<'_>) -> Contacts {
     let studio = site.kind == SiteKind::Studio;
-    let taken: Vec<String> = if studio { site.members.iter().filter(|member| !member.is_site).flat_map(|member| member.handles.clone()).collect() } else { Vec::new() };
+    let taken: Vec<String> = if studio {
+        site.members.iter().filter(|member| !member.is_site).flat_map(|member| member.handles.clone()).collect()
+    } else {
+        Vec::new()
+    };
     let name = site.name.clone().unwrap_or_default();
     let mut out = Contacts::default();
 
@@ -113,7 +183,13 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Contacts {
     handles.retain(|candidate| !taken.contains(&candidate.value));
     if studio {
         // Handles that only members' pages show are theirs even when the card did not say so.
-        let outside = |value: &str| site.pages.iter().filter(|page| !site.is_member_page(page)).flat_map(|page| &page.findings).any(|finding| finding.field == Field::Instagram && finding.value.text() == Some(value));
+        let outside = |value: &str| {
+            site.pages
+                .iter()
+                .filter(|page| !site.is_member_page(page))
+                .flat_map(|page| &page.findings)
+                .any(|finding| finding.field == Field::Instagram && finding.value.text() == Some(value))
+        };
         handles.retain(|candidate| outside(&candidate.value));
     }
     if handles.iter().any(|candidate| !candidate.foreign) {
@@ -122,10 +198,15 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Contacts {
     if handles.iter().any(|candidate| candidate.linked) {
         handles.retain(|candidate| candidate.linked);
     } else {
-        handles.retain(|candidate| candidate.confidence >= 0.6 || resembles(&candidate.value, &name) || emails.iter().any(|email| squash(&email.value).contains(&squash(&candidate.value))));
+        handles.retain(|candidate| {
+            candidate.confidence >= 0.6
+                || resembles(&candidate.value, &name)
+                || emails.iter().any(|email| squash(&email.value).contains(&squash(&candidate.value)))
+        });
     }
     let weigh = |candidate: &Candidate| {
-        let alike = resembles(&candidate.value, &name) || emails.iter().any(|email| email.value.split('@').next().is_some_and(|local| squash(local) == squash(&candidate.value)));
+        let alike = resembles(&candidate.value, &name)
+            || emails.iter().any(|email| email.value.split('@').next().is_some_and(|local| squash(local) == squash(&candidate.value)));
         candidate.weight * if alike { 1.6 } else { 1.0 }
     };
     handles.sort_by(|left, right| weigh(right).total_cmp(&weigh(left)));
@@ -138,7 +219,12 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Contacts {
     }
     let staff: Vec<String> = if studio { site.members.iter().flat_map(|member| member.emails.clone()).collect() } else { Vec::new() };
     let shop_mail = emails.iter().any(|candidate| !staff.contains(&candidate.value) && candidate.confidence >= 0.5);
-    for candidate in emails.iter().filter(|candidate| candidate.confidence >= 0.5).filter(|candidate| !shop_mail || !staff.contains(&candidate.value)).take(4) {
+    for candidate in emails
+        .iter()
+        .filter(|candidate| candidate.confidence >= 0.5)
+        .filter(|candidate| !shop_mail || !staff.contains(&candidate.value))
+        .take(4)
+    {
         site.note("emails", &candidate.value, &candidate.page, &candidate.extractor, candidate.confidence);
         out.emails.push(candidate.value.clone());
     }
@@ -147,7 +233,9 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Contacts {
         out.phones.push(candidate.value.clone());
     }
     let theirs: Vec<String> = if studio { site.members.iter().flat_map(|member| member.socials.clone()).collect() } else { Vec::new() };
-    for candidate in gather(site, Field::Social).iter().filter(|candidate| candidate.confidence >= 0.5 && !theirs.contains(&candidate.value)).take(10) {
+    for candidate in
+        gather(site, Field::Social).iter().filter(|candidate| candidate.confidence >= 0.5 && !theirs.contains(&candidate.value)).take(10)
+    {
         site.note("socials", &candidate.value, &candidate.page, &candidate.extractor, candidate.confidence);
         out.socials.push(candidate.value.clone());
     }

@@ -15,8 +15,10 @@ pub(crate) fn negative(pages: &[PageFindings]) -> Option<String> {
     let Some(home) = pages.first() else { return Some("no page could be read".to_owned()) };
     let weighed: Vec<PageFindings>;
     // Advice, law and shop pages speak of other trades by their nature.
-    let relevant: &[PageFindings] = if pages.iter().any(|page| matches!(page.role, PageRole::Aftercare | PageRole::Legal | PageRole::Shop)) {
-        weighed = pages.iter().filter(|page| !matches!(page.role, PageRole::Aftercare | PageRole::Legal | PageRole::Shop)).cloned().collect();
+    let relevant: &[PageFindings] = if pages.iter().any(|page| matches!(page.role, PageRole::Aftercare | PageRole::Legal | PageRole::Shop))
+    {
+        weighed =
+            pages.iter().filter(|page| !matches!(page.role, PageRole::Aftercare | PageRole::Legal | PageRole::Shop)).cloned().collect();
         &weighed
     } else {
         pages
@@ -25,7 +27,8 @@ pub(crate) fn negative(pages: &[PageFindings]) -> Option<String> {
     if relevant.iter().any(|page| page.signals.denies_tattooing) {
         return Some("says that body tattoos are not offered".to_owned());
     }
-    let [pmu, removal, supply, piercing, photo, beauty, theme, blog] = ["pmu", "removal", "supply", "piercing", "photo", "beauty", "theme", "blog"].map(|trade| total(relevant, trade));
+    let [pmu, removal, supply, piercing, photo, beauty, theme, blog] =
+        ["pmu", "removal", "supply", "piercing", "photo", "beauty", "theme", "blog"].map(|trade| total(relevant, trade));
     let offers: f32 = craft.max(0.5);
     let home_of = |trade: &str| total(std::slice::from_ref(home), trade);
     let cases = [
@@ -47,7 +50,9 @@ pub(crate) fn negative(pages: &[PageFindings]) -> Option<String> {
 
 fn has_contact(pages: &[PageFindings]) -> bool {
     pages.iter().flat_map(|page| &page.findings).any(|finding| {
-        matches!(finding.field, Field::Phone) && finding.confidence > 0.5 || finding.field == Field::Address && finding.confidence >= 0.7 || finding.field == Field::Instagram && finding.confidence >= 0.9 && finding.place != Place::Credit
+        matches!(finding.field, Field::Phone) && finding.confidence > 0.5
+            || finding.field == Field::Address && finding.confidence >= 0.7
+            || finding.field == Field::Instagram && finding.confidence >= 0.9 && finding.place != Place::Credit
     })
 }
 
@@ -60,13 +65,47 @@ fn is_theme(pages: &[PageFindings]) -> bool {
     let marked = pages.iter().filter(|page| page.signals.other.iter().any(|(name, weight)| name == "theme" && *weight >= 2.0)).count();
     let says = pages.iter().any(|page| {
         let title = fold(&page.title);
-        ["html template", "template", "theme demo", "responsive html", "wordpress theme", "website template"].iter().any(|mark| title.contains(mark))
+        ["html template", "template", "theme demo", "responsive html", "wordpress theme", "website template"]
+            .iter()
+            .any(|mark| title.contains(mark))
     });
     says || marked * 2 > pages.len() && marked >= 3
 }
 
 const STUDIO_WORDS: &[&str] = &[
-    "studio", "studios", "shop", "tattooshop", "parlor", "parlour", "collective", "collectif", "colectivo", "atelier", "house", "salon", "estudio", "gallery", "club", "company", "co", "brothers", "family", "society", "crew", "tattoostudio", "social", "temple", "room", "lounge", "emporium", "studiotatuazu", "bottega", "lab", "workshop", "den", "guild",
+    "studio",
+    "studios",
+    "shop",
+    "tattooshop",
+    "parlor",
+    "parlour",
+    "collective",
+    "collectif",
+    "colectivo",
+    "atelier",
+    "house",
+    "salon",
+    "estudio",
+    "gallery",
+    "club",
+    "company",
+    "co",
+    "brothers",
+    "family",
+    "society",
+    "crew",
+    "tattoostudio",
+    "social",
+    "temple",
+    "room",
+    "lounge",
+    "emporium",
+    "studiotatuazu",
+    "bottega",
+    "lab",
+    "workshop",
+    "den",
+    "guild",
 ];
 
 /// Artist or studio, by what the pages say of themselves.
@@ -81,7 +120,31 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
         2 => 1.2 + 0.6 * firm as f32,
         _ => 1.8 + 0.5 * firm.min(4) as f32,
     };
-    let links_team = pages.iter().flat_map(|page| &page.links).any(|link| link.role == PageRole::Team && ["artists", "artist", "team", "crew", "staff", "tatuadores", "artistas", "equipo", "equipe", "kunstler", "artisti", "artiesten", "artysci", "мастера", "команда", "tatoueurs", "artistes"].iter().any(|word| tokens(&link.text).iter().any(|given| given == word || given.ends_with("s") && given.starts_with(word))) && fold(&link.text) != "artist");
+    let links_team = pages.iter().flat_map(|page| &page.links).any(|link| {
+        link.role == PageRole::Team
+            && [
+                "artists",
+                "artist",
+                "team",
+                "crew",
+                "staff",
+                "tatuadores",
+                "artistas",
+                "equipo",
+                "equipe",
+                "kunstler",
+                "artisti",
+                "artiesten",
+                "artysci",
+                "мастера",
+                "команда",
+                "tatoueurs",
+                "artistes",
+            ]
+            .iter()
+            .any(|word| tokens(&link.text).iter().any(|given| given == word || given.ends_with("s") && given.starts_with(word)))
+            && fold(&link.text) != "artist"
+    });
     score += if links_team || pages.iter().any(|page| page.role == PageRole::Team) { 1.2 } else { 0.0 };
     let singular: u32 = pages.iter().map(|page| page.signals.first_person).sum();
     let plural: u32 = pages.iter().map(|page| page.signals.first_plural).sum();
@@ -93,15 +156,63 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
         .iter()
         .take(1)
         .flat_map(|page| &page.findings)
-        .filter(|finding| matches!(finding.place, Place::Title | Place::Meta | Place::Heading | Place::JsonLd) && matches!(finding.field, Field::Name | Field::Bio))
+        .filter(|finding| {
+            matches!(finding.place, Place::Title | Place::Meta | Place::Heading | Place::JsonLd)
+                && matches!(finding.field, Field::Name | Field::Bio)
+        })
         .filter_map(|finding| finding.value.text())
         .map(|text| format!(" {} ", tokens(text).join(" ")))
         .collect();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| strong.contains(&format!(" {phrase} ")));
-    if says(&["tattoo studio", "tattoo shop", "tattoo parlor", "tattoo parlour", "tattoostudio", "tattooshop", "tattoo collective", "estudio de tatuajes", "studio di tatuaggi", "salon de tatouage", "studio tatuazu", "estudio de tatuagem", "tetovaci studio", "private studio", "тату студия", "тату салон", "our studio", "our artists", "studio professionale", "artists", "prive tattooshop"]) {
+    if says(&[
+        "tattoo studio",
+        "tattoo shop",
+        "tattoo parlor",
+        "tattoo parlour",
+        "tattoostudio",
+        "tattooshop",
+        "tattoo collective",
+        "estudio de tatuajes",
+        "studio di tatuaggi",
+        "salon de tatouage",
+        "studio tatuazu",
+        "estudio de tatuagem",
+        "tetovaci studio",
+        "private studio",
+        "тату студия",
+        "тату салон",
+        "our studio",
+        "our artists",
+        "studio professionale",
+        "artists",
+        "prive tattooshop",
+    ]) {
         score += 1.0;
     }
-    if says(&["tattoo artist", "tattooer", "tattooist", "tatuador", "tatuadora", "tatoueur", "tatoueuse", "tattoo kunstlerin", "tattoo kunstler", "tatowierer", "tatowiererin", "tatuatore", "tatuatrice", "tatuatorka", "тату мастер", "resident artist", "artista tatuador", "tattoos by", "tattoo art by", "одной татуировщицы", "татуировщица", "татуировщик"]) {
+    if says(&[
+        "tattoo artist",
+        "tattooer",
+        "tattooist",
+        "tatuador",
+        "tatuadora",
+        "tatoueur",
+        "tatoueuse",
+        "tattoo kunstlerin",
+        "tattoo kunstler",
+        "tatowierer",
+        "tatowiererin",
+        "tatuatore",
+        "tatuatrice",
+        "tatuatorka",
+        "тату мастер",
+        "resident artist",
+        "artista tatuador",
+        "tattoos by",
+        "tattoo art by",
+        "одной татуировщицы",
+        "татуировщица",
+        "татуировщик",
+    ]) {
         score -= 1.0;
     }
     // The site's own name: a person or a house.
@@ -119,10 +230,16 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
     if words.iter().any(|word| STUDIO_WORDS.contains(&word.as_str())) {
         score += 0.8;
     }
-    if name.as_deref().is_some_and(|name| people.iter().any(|person| super::names::core_key(&person.name) == super::names::core_key(name))) {
+    if name.as_deref().is_some_and(|name| people.iter().any(|person| super::names::core_key(&person.name) == super::names::core_key(name)))
+    {
         score -= 1.2;
     }
-    let types: String = pages.iter().flat_map(|page| &page.findings).filter(|finding| finding.field == Field::Kind).filter_map(|finding| finding.value.text()).collect();
+    let types: String = pages
+        .iter()
+        .flat_map(|page| &page.findings)
+        .filter(|finding| finding.field == Field::Kind)
+        .filter_map(|finding| finding.value.text())
+        .collect();
     if ["tattooparlor", "localbusiness", "tattooshop", "healthandbeautybusiness"].iter().any(|kind| types.contains(kind)) {
         score += 0.6;
     }

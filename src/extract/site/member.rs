@@ -33,19 +33,32 @@ impl MemberHint {
 /// Facts about the member that the hint means; empty but for the hint when the pages do not name them.
 #[must_use]
 pub fn member_facts(pages: &[PageFindings], hint: &MemberHint, vocabulary: &Styles) -> ArtistFacts {
-    let mut out = ArtistFacts { name: hint.name.clone(), instagram: hint.instagram.clone(), page: hint.page.clone(), ..ArtistFacts::default() };
+    let mut out =
+        ArtistFacts { name: hint.name.clone(), instagram: hint.instagram.clone(), page: hint.page.clone(), ..ArtistFacts::default() };
     let Some(first) = pages.first() else { return out };
     let (facts, members) = resolve::studio(&first.url, pages, vocabulary);
     if facts.kind != SiteKind::Negative {
         out.studio.clone_from(&facts.studio);
-        out.place = Located { city: facts.city.clone(), region: facts.region.clone(), country: facts.country.clone(), street: facts.street.clone(), postcode: facts.postcode.clone(), basis: None };
+        out.place = Located {
+            city: facts.city.clone(),
+            region: facts.region.clone(),
+            country: facts.country.clone(),
+            street: facts.street.clone(),
+            postcode: facts.postcode.clone(),
+            basis: None,
+        };
         if out.place.city.is_some() || out.place.country.is_some() {
             out.place.basis = Some(Basis::Studio);
         }
     }
     let Some(draft) = members.iter().find(|draft| hint.fits(draft)) else { return out };
     out.name = draft.name.clone().or(out.name);
-    out.instagram = draft.handles.first().cloned().or(out.instagram).filter(|handle| !facts.instagram.contains(handle) || draft.handles.contains(handle));
+    out.instagram = draft
+        .handles
+        .first()
+        .cloned()
+        .or(out.instagram)
+        .filter(|handle| !facts.instagram.contains(handle) || draft.handles.contains(handle));
     out.emails = draft.emails.iter().filter(|email| !facts.emails.contains(email)).cloned().collect();
     out.phones = draft.phones.clone();
     out.socials = draft.socials.iter().filter(|social| !facts.socials.contains(social)).cloned().collect();
@@ -58,7 +71,12 @@ pub fn member_facts(pages: &[PageFindings], hint: &MemberHint, vocabulary: &Styl
     let mut evidence: BTreeMap<String, Vec<Evidence>> = BTreeMap::new();
     let mut note = |field: &str, values: &[String]| {
         for value in values {
-            evidence.entry(field.to_owned()).or_default().push(Evidence { value: value.clone(), page: page.clone(), extractor: "members".to_owned(), confidence: 0.8 });
+            evidence.entry(field.to_owned()).or_default().push(Evidence {
+                value: value.clone(),
+                page: page.clone(),
+                extractor: "members".to_owned(),
+                confidence: 0.8,
+            });
         }
     };
     note("name", out.name.as_slice());

@@ -62,11 +62,19 @@ impl Draft {
         if self.name.is_none() {
             self.name.clone_from(&card.name);
         }
-        let longer = |kept: &Option<String>, given: &Option<String>| given.as_ref().is_some_and(|given| kept.as_ref().is_none_or(|kept| kept.chars().count() < given.chars().count()));
+        let longer = |kept: &Option<String>, given: &Option<String>| {
+            given.as_ref().is_some_and(|given| kept.as_ref().is_none_or(|kept| kept.chars().count() < given.chars().count()))
+        };
         if longer(&self.bio, &card.bio) {
             self.bio.clone_from(&card.bio);
         }
-        for (kept, given) in [(&mut self.handles, &card.instagram), (&mut self.socials, &card.socials), (&mut self.emails, &card.emails), (&mut self.phones, &card.phones), (&mut self.styles, &card.styles)] {
+        for (kept, given) in [
+            (&mut self.handles, &card.instagram),
+            (&mut self.socials, &card.socials),
+            (&mut self.emails, &card.emails),
+            (&mut self.phones, &card.phones),
+            (&mut self.styles, &card.styles),
+        ] {
             for value in given {
                 if !kept.contains(value) {
                     kept.push(value.clone());
@@ -88,7 +96,8 @@ impl Draft {
     fn same(&self, card: &Card) -> bool {
         let named = matches!((&self.name, &card.name), (Some(left), Some(right)) if same_name(left, right));
         let paged = matches!((&self.page, &card.page), (Some(left), Some(right)) if page_key(left) == page_key(right));
-        let handled = card.instagram.len() == 1 && self.handles.contains(&card.instagram[0]) && (self.name.is_none() || card.name.is_none());
+        let handled =
+            card.instagram.len() == 1 && self.handles.contains(&card.instagram[0]) && (self.name.is_none() || card.name.is_none());
         named || paged || handled
     }
 }
@@ -144,9 +153,19 @@ fn team_links(pages: &[PageFindings], styles: &Styles, out: &mut Vec<Draft>) {
             if out.iter().any(|draft| draft.page.as_ref().is_some_and(|own| page_key(own) == key)) {
                 continue;
             }
-            let Some(target) = pages.iter().find(|target| page_key(&target.url) == key && target.role == PageRole::Other && page_key(&target.url) != page_key(&page.url)) else { continue };
+            let Some(target) = pages.iter().find(|target| {
+                page_key(&target.url) == key && target.role == PageRole::Other && page_key(&target.url) != page_key(&page.url)
+            }) else {
+                continue;
+            };
             let Some(name) = name_in(&target.heading, styles).or_else(|| name_in(&link.text, styles)) else { continue };
-            out.push(Draft { name: Some(name), page: Some(target.url.clone()), named_artist: true, seen_on: Some(page.url.clone()), ..Draft::default() });
+            out.push(Draft {
+                name: Some(name),
+                page: Some(target.url.clone()),
+                named_artist: true,
+                seen_on: Some(page.url.clone()),
+                ..Draft::default()
+            });
         }
     }
 }
@@ -155,16 +174,29 @@ fn team_links(pages: &[PageFindings], styles: &Styles, out: &mut Vec<Draft>) {
 fn from_page(draft: &mut Draft, page: &PageFindings, pages: &[PageFindings], styles: &Styles) {
     if draft.name.is_none() {
         let title = page.title.split(['|', '–', '—', '·', '•']).flat_map(|part| part.split(" - ")).find_map(|part| name_in(part, styles));
-        let heading = name_in(&page.heading, styles).filter(|heading| pages.iter().filter(|other| fold(&other.heading) == fold(heading)).count() < 2);
+        let heading =
+            name_in(&page.heading, styles).filter(|heading| pages.iter().filter(|other| fold(&other.heading) == fold(heading)).count() < 2);
         draft.name = heading.or(title);
     }
     let common = |field: Field, value: &str| {
-        let on = pages.iter().filter(|other| other.findings.iter().any(|finding| finding.field == field && finding.value.text() == Some(value))).count();
-        on > 1 && pages.iter().any(|other| !std::ptr::eq(other, page) && other.findings.iter().any(|finding| finding.field == field && finding.value.text() == Some(value) && finding.card.is_none()))
+        let on = pages
+            .iter()
+            .filter(|other| other.findings.iter().any(|finding| finding.field == field && finding.value.text() == Some(value)))
+            .count();
+        on > 1
+            && pages.iter().any(|other| {
+                !std::ptr::eq(other, page)
+                    && other
+                        .findings
+                        .iter()
+                        .any(|finding| finding.field == field && finding.value.text() == Some(value) && finding.card.is_none())
+            })
     };
     for finding in &page.findings {
         let Some(text) = finding.value.text() else { continue };
-        if matches!(finding.place, Place::Footer | Place::Nav | Place::Header | Place::Credit | Place::Form | Place::Quote) && finding.field != Field::Style {
+        if matches!(finding.place, Place::Footer | Place::Nav | Place::Header | Place::Credit | Place::Form | Place::Quote)
+            && finding.field != Field::Style
+        {
             continue;
         }
         let (list, least) = match finding.field {
@@ -188,11 +220,22 @@ fn from_page(draft: &mut Draft, page: &PageFindings, pages: &[PageFindings], sty
             list.push(text.to_owned());
         }
     }
-    let first: Vec<&str> = page.findings.iter().filter(|finding| matches!(finding.place, Place::Heading)).filter_map(|finding| finding.value.text()).take(4).collect();
+    let first: Vec<&str> = page
+        .findings
+        .iter()
+        .filter(|finding| matches!(finding.place, Place::Heading))
+        .filter_map(|finding| finding.value.text())
+        .take(4)
+        .collect();
     if draft.not_artist.is_none() && draft.cards == 0 {
         draft.not_artist = first.iter().find_map(|text| lexicon::not_artist(text)).map(str::to_owned);
     }
-    let bio = page.findings.iter().filter(|finding| finding.field == Field::Bio && finding.place == Place::Main).max_by(|left, right| left.confidence.total_cmp(&right.confidence)).and_then(|finding| finding.value.text());
+    let bio = page
+        .findings
+        .iter()
+        .filter(|finding| finding.field == Field::Bio && finding.place == Place::Main)
+        .max_by(|left, right| left.confidence.total_cmp(&right.confidence))
+        .and_then(|finding| finding.value.text());
     if let Some(bio) = bio.filter(|bio| draft.bio.as_ref().is_none_or(|known| known.chars().count() < bio.chars().count())) {
         draft.bio = Some(bio.to_owned());
     }
@@ -214,7 +257,9 @@ pub(crate) fn settle(site: &mut Site<'_>) {
         if site.members.iter().any(|draft| draft.owns(page)) {
             continue;
         }
-        for finding in page.findings.iter().filter(|finding| finding.field == Field::Instagram && finding.card.is_none() && finding.confidence >= 0.7 && finding.place != Place::JsonLd) {
+        for finding in page.findings.iter().filter(|finding| {
+            finding.field == Field::Instagram && finding.card.is_none() && finding.confidence >= 0.7 && finding.place != Place::JsonLd
+        }) {
             if let Some(handle) = finding.value.text() {
                 shop.push(handle.to_owned());
             }
@@ -222,7 +267,11 @@ pub(crate) fn settle(site: &mut Site<'_>) {
     }
     for draft in &mut site.members {
         let own = draft.name.as_deref().map(super::names::core_key).unwrap_or_default();
-        if !core.is_empty() && own == core && draft.handles.iter().all(|handle| shop.contains(handle)) && site.kind == super::facts::SiteKind::Studio {
+        if !core.is_empty()
+            && own == core
+            && draft.handles.iter().all(|handle| shop.contains(handle))
+            && site.kind == super::facts::SiteKind::Studio
+        {
             draft.is_site = true;
         }
         let keep = |handle: &String| {
@@ -239,11 +288,21 @@ pub(crate) fn settle(site: &mut Site<'_>) {
 /// Does a handle hold a word of the name?
 pub(crate) fn resembles(handle: &str, name: &str) -> bool {
     let handle = squash(handle);
-    let words: Vec<String> = super::super::text::tokens(&deunicode::deunicode(name)).into_iter().filter(|word| word.len() >= 3 && !["tattoo", "tattoos", "ink", "studio", "art", "the"].contains(&word.as_str())).collect();
+    let words: Vec<String> = super::super::text::tokens(&deunicode::deunicode(name))
+        .into_iter()
+        .filter(|word| word.len() >= 3 && !["tattoo", "tattoos", "ink", "studio", "art", "the"].contains(&word.as_str()))
+        .collect();
     words.iter().any(|word| handle.contains(word.as_str())) || (handle.len() >= 5 && squash(name).contains(&handle))
 }
 
 /// Did every page that lists artists give at least one?
 pub(crate) fn lists_complete(site: &Site<'_>) -> bool {
-    site.pages.iter().filter(|page| page.role == PageRole::Team && !site.is_member_page(page)).all(|page| page.cards.iter().any(|card| card.not_artist.is_none()) || page.links.iter().any(|link| site.members.iter().any(|draft| draft.counts() && draft.page.as_ref().is_some_and(|own| page_key(own) == page_key(&link.url)))))
+    site.pages.iter().filter(|page| page.role == PageRole::Team && !site.is_member_page(page)).all(|page| {
+        page.cards.iter().any(|card| card.not_artist.is_none())
+            || page.links.iter().any(|link| {
+                site.members
+                    .iter()
+                    .any(|draft| draft.counts() && draft.page.as_ref().is_some_and(|own| page_key(own) == page_key(&link.url)))
+            })
+    })
 }

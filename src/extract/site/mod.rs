@@ -1,13 +1,13 @@
 //! From pages to a site: which page to read next, and what all pages say together.
 
-pub mod facts;
-pub mod member;
-pub mod reader;
 mod bio;
 mod contacts;
+pub mod facts;
 mod kind;
+pub mod member;
 mod members;
 mod names;
 mod place;
+pub mod reader;
 mod resolve;
 mod styles;

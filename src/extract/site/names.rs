@@ -12,13 +12,129 @@ use url::Url;
 
 /// Words of a name that say only what the trade is.
 const TRADE: &[&str] = &[
-    "tattoo", "tattoos", "tattooing", "tattooer", "tattooist", "tatto", "studio", "studios", "tattoostudio", "tattooshop", "shop", "parlor", "parlour", "the", "official", "artist", "artists", "art", "arts", "tattooart", "ink", "tatuajes", "tatuaje", "estudio", "de", "tatuagem", "tatuagens", "tatouage", "tatouages", "salon", "tatuaggi",
-    "tatuaz", "tatuazu", "tatuador", "tatuadora", "tatoueur", "tatoueuse", "tatuatore", "tatuatrice", "prive", "private", "by", "piercing", "piercings", "&", "and", "y", "e", "und", "et", "website", "home", "portfolio", "atelier", "company", "co", "тату", "студия", "салон", "мастер", "custom", "gallery", "logo", "handpoke", "collective", "tatowierer", "tatowiererin", "kunstler", "kunstlerin", "tetovani", "studios", "llc", "inc", "ltd", "gmbh",
+    "tattoo",
+    "tattoos",
+    "tattooing",
+    "tattooer",
+    "tattooist",
+    "tatto",
+    "studio",
+    "studios",
+    "tattoostudio",
+    "tattooshop",
+    "shop",
+    "parlor",
+    "parlour",
+    "the",
+    "official",
+    "artist",
+    "artists",
+    "art",
+    "arts",
+    "tattooart",
+    "ink",
+    "tatuajes",
+    "tatuaje",
+    "estudio",
+    "de",
+    "tatuagem",
+    "tatuagens",
+    "tatouage",
+    "tatouages",
+    "salon",
+    "tatuaggi",
+    "tatuaz",
+    "tatuazu",
+    "tatuador",
+    "tatuadora",
+    "tatoueur",
+    "tatoueuse",
+    "tatuatore",
+    "tatuatrice",
+    "prive",
+    "private",
+    "by",
+    "piercing",
+    "piercings",
+    "&",
+    "and",
+    "y",
+    "e",
+    "und",
+    "et",
+    "website",
+    "home",
+    "portfolio",
+    "atelier",
+    "company",
+    "co",
+    "тату",
+    "студия",
+    "салон",
+    "мастер",
+    "custom",
+    "gallery",
+    "logo",
+    "handpoke",
+    "collective",
+    "tatowierer",
+    "tatowiererin",
+    "kunstler",
+    "kunstlerin",
+    "tetovani",
+    "studios",
+    "llc",
+    "inc",
+    "ltd",
+    "gmbh",
 ];
 
 /// Names that are nobody's.
 const NOBODY: &[&str] = &[
-    "document", "untitled", "untitled document", "home", "homepage", "index", "digital portfolio", "portfolio", "website", "my website", "welcome", "vite app", "react app", "my site", "new page", "page", "loading", "gallery", "contact", "about", "menu", "book now", "booking", "untitled page", "site", "web", "inicio", "accueil", "startseite", "strona glowna", "coming soon", "vite react ts", "vite react", "next app", "create next app", "logo", "404", "error", "lorem ipsum", "title", "back to home", "tattoo artist", "tattooer", "tattooist",
+    "document",
+    "untitled",
+    "untitled document",
+    "home",
+    "homepage",
+    "index",
+    "digital portfolio",
+    "portfolio",
+    "website",
+    "my website",
+    "welcome",
+    "vite app",
+    "react app",
+    "my site",
+    "new page",
+    "page",
+    "loading",
+    "gallery",
+    "contact",
+    "about",
+    "menu",
+    "book now",
+    "booking",
+    "untitled page",
+    "site",
+    "web",
+    "inicio",
+    "accueil",
+    "startseite",
+    "strona glowna",
+    "coming soon",
+    "vite react ts",
+    "vite react",
+    "next app",
+    "create next app",
+    "logo",
+    "404",
+    "error",
+    "lorem ipsum",
+    "title",
+    "back to home",
+    "tattoo artist",
+    "tattooer",
+    "tattooist",
 ];
 
 /// A person named on the pages.
@@ -52,7 +168,29 @@ pub(crate) fn bare_name(name: &str) -> String {
     words.join(" ")
 }
 
-const LEADS: &[&str] = &["welcome to ", "welkom bij ", "willkommen bei ", "willkommen im ", "bienvenidos a ", "bienvenido a ", "bem vindo ao ", "bem-vindo ao ", "bem-vindo a ", "bienvenue chez ", "bienvenue a ", "benvenuti da ", "benvenuti in ", "benvenuto da ", "witamy w ", "vitejte v ", "about ", "meet ", "contact ", "salon ", "welcome at "];
+const LEADS: &[&str] = &[
+    "welcome to ",
+    "welkom bij ",
+    "willkommen bei ",
+    "willkommen im ",
+    "bienvenidos a ",
+    "bienvenido a ",
+    "bem vindo ao ",
+    "bem-vindo ao ",
+    "bem-vindo a ",
+    "bienvenue chez ",
+    "bienvenue a ",
+    "benvenuti da ",
+    "benvenuti in ",
+    "benvenuto da ",
+    "witamy w ",
+    "vitejte v ",
+    "about ",
+    "meet ",
+    "contact ",
+    "salon ",
+    "welcome at ",
+];
 
 /// Pieces of a title, heading or brand line that could be a name.
 fn pieces(text: &str) -> Vec<String> {
@@ -90,7 +228,12 @@ fn plausible(site: &Site<'_>, name: &str) -> bool {
     let folded = fold(name);
     let words = tokens(name);
     let count = name.chars().count();
-    if !(2..=48).contains(&count) || words.is_empty() || words.len() > 6 || NOBODY.contains(&folded.as_str()) || role_exact(name) != super::super::finding::PageRole::Other {
+    if !(2..=48).contains(&count)
+        || words.is_empty()
+        || words.len() > 6
+        || NOBODY.contains(&folded.as_str())
+        || role_exact(name) != super::super::finding::PageRole::Other
+    {
         return false;
     }
     if core_key(name).is_empty() || core_key(name).chars().count() < 2 {
@@ -115,12 +258,23 @@ fn candidates(site: &Site<'_>) -> Vec<(String, f32, Url, String)> {
     let mut out: Vec<(String, f32, Url, String)> = Vec::new();
     for (at, page) in site.pages.iter().enumerate() {
         let member = site.is_member_page(page);
-        let page_factor = if at == 0 { 1.0 } else if member { 0.15 } else { 0.3 };
+        let page_factor = if at == 0 {
+            1.0
+        } else if member {
+            0.15
+        } else {
+            0.3
+        };
         let mut seen: Vec<(String, Place)> = Vec::new();
         for finding in page.findings.iter().filter(|finding| finding.field == Field::Name) {
             let Some(text) = finding.value.text() else { continue };
             let person = finding.place == Place::JsonLd && finding.context.starts_with("person");
-            if person || finding.context == "author" || finding.context.starts_with("dc.") || finding.card.is_some() || finding.context.starts_with("self") {
+            if person
+                || finding.context == "author"
+                || finding.context.starts_with("dc.")
+                || finding.card.is_some()
+                || finding.context.starts_with("self")
+            {
                 continue;
             }
             for (order, piece) in pieces(text).into_iter().enumerate() {
@@ -216,7 +370,10 @@ pub(crate) fn people(site: &Site<'_>) -> Vec<Person> {
             for piece in pieces(text) {
                 let bare = bare_name(&piece);
                 let words = bare.split_whitespace().count();
-                if (2..=3).contains(&words) && plausible(site, &piece) && bare.split_whitespace().all(|word| word.chars().next().is_some_and(char::is_uppercase)) {
+                if (2..=3).contains(&words)
+                    && plausible(site, &piece)
+                    && bare.split_whitespace().all(|word| word.chars().next().is_some_and(char::is_uppercase))
+                {
                     add(&bare, finding.confidence * factor * 0.8, false, finding);
                 }
             }
@@ -235,7 +392,9 @@ pub(crate) fn resolve(site: &mut Site<'_>, people: &[Person]) -> Option<String> 
         let known = people.iter().find(|person| person.name.split_whitespace().count() >= 2 && person.weight >= 0.8);
         let top_key = top.as_ref().map(|(key, ..)| key.clone()).unwrap_or_default();
         let same = people.iter().find(|person| core_key(&person.name) == top_key && person.name.split_whitespace().count() >= 2);
-        if let Some(person) = introduced.or(same).or(known.filter(|person| top.as_ref().is_none_or(|(_, weight, _)| person.weight * 1.5 >= *weight))) {
+        if let Some(person) =
+            introduced.or(same).or(known.filter(|person| top.as_ref().is_none_or(|(_, weight, _)| person.weight * 1.5 >= *weight)))
+        {
             let name = proper(&person.name);
             let (page, extractor) = (person.page.clone(), person.extractor.clone());
             site.note("name", &name, &page, &extractor, 0.8);
@@ -263,7 +422,11 @@ fn proper(name: &str) -> String {
     let mut out = String::new();
     let mut first = true;
     for letter in name.chars() {
-        if first { out.push(letter) } else { out.extend(letter.to_lowercase()) }
+        if first {
+            out.push(letter)
+        } else {
+            out.extend(letter.to_lowercase())
+        }
         first = !letter.is_alphabetic() && letter != '\'' && letter != '’';
     }
     out
@@ -276,7 +439,10 @@ pub(crate) fn studio_of_artist(site: &mut Site<'_>) -> Option<String> {
     for finding in site.pages.iter().flat_map(|page| &page.findings).filter(|finding| finding.field == Field::Studio) {
         let Some(text) = finding.value.text() else { continue };
         let key = core_key(text);
-        if key.is_empty() || (key == own && finding.confidence < 0.8) || lexicon::role_of(text) != super::super::finding::PageRole::Other && tokens(text).len() < 2 {
+        if key.is_empty()
+            || (key == own && finding.confidence < 0.8)
+            || lexicon::role_of(text) != super::super::finding::PageRole::Other && tokens(text).len() < 2
+        {
             continue;
         }
         if finding.confidence >= 0.5 && best.as_ref().is_none_or(|(_, weight, ..)| finding.confidence > *weight) {

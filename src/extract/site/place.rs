@@ -35,13 +35,17 @@ pub(crate) fn resolve(site: &mut Site<'_>, phones: &[String], emails: &[String])
             *cities.entry(fold(city)).or_default() += weight * (1.0 + extra);
         }
     }
-    let best = cities.iter().max_by(|left, right| left.1.total_cmp(right.1)).filter(|(_, weight)| **weight >= 0.3).map(|(city, _)| city.clone());
+    let best =
+        cities.iter().max_by(|left, right| left.1.total_cmp(right.1)).filter(|(_, weight)| **weight >= 0.3).map(|(city, _)| city.clone());
     let mut out = Located::default();
-    let fits: Vec<_> = found.iter().filter(|(address, ..)| match (&best, &address.city) {
-        (Some(best), Some(city)) => fold(city) == *best,
-        (None, None) => true,
-        _ => false,
-    }).collect();
+    let fits: Vec<_> = found
+        .iter()
+        .filter(|(address, ..)| match (&best, &address.city) {
+            (Some(best), Some(city)) => fold(city) == *best,
+            (None, None) => true,
+            _ => false,
+        })
+        .collect();
     if let Some((address, weight, page, extractor)) = fits.iter().max_by(|left, right| left.1.total_cmp(&right.1)).copied() {
         out.city.clone_from(&address.city);
         if let Some(city) = &out.city {
@@ -71,7 +75,11 @@ pub(crate) fn resolve(site: &mut Site<'_>, phones: &[String], emails: &[String])
     }
     out.street = street.map(|(value, ..)| value);
     out.postcode = postcode.map(|(value, ..)| value);
-    let anywhere = found.iter().filter(|(address, ..)| address.city.is_none() && address.country.is_some()).map(|(address, weight, page, extractor)| (address.country.clone().unwrap_or_default(), *weight, page.clone(), extractor.clone())).next();
+    let anywhere = found
+        .iter()
+        .filter(|(address, ..)| address.city.is_none() && address.country.is_some())
+        .map(|(address, weight, page, extractor)| (address.country.clone().unwrap_or_default(), *weight, page.clone(), extractor.clone()))
+        .next();
     if let Some((value, weight, page, extractor)) = printed {
         site.note("country", &value, &page, &extractor, weight.min(0.99));
         (out.country, out.basis) = (Some(value), Some(Basis::Printed));

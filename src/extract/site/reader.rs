@@ -82,8 +82,9 @@ pub(crate) fn same_site(left: &Url, right: &Url) -> bool {
 }
 
 const FILES: &[&str] = &[
-    "pdf", "doc", "docx", "xls", "xlsx", "zip", "rar", "mp3", "mp4", "mov", "avi", "webm", "jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "ico", "css", "js", "json", "xml",
-    "rss", "txt", "ics", "vcf", "apk", "exe", "dmg", "woff", "woff2", "ttf", "heic", "psd", "tif", "tiff", "bmp",
+    "pdf", "doc", "docx", "xls", "xlsx", "zip", "rar", "mp3", "mp4", "mov", "avi", "webm", "jpg", "jpeg", "png", "gif", "webp", "avif",
+    "svg", "ico", "css", "js", "json", "xml", "rss", "txt", "ics", "vcf", "apk", "exe", "dmg", "woff", "woff2", "ttf", "heic", "psd",
+    "tif", "tiff", "bmp",
 ];
 
 fn is_page(url: &Url) -> bool {
@@ -153,8 +154,11 @@ impl SiteReader {
             return;
         }
         let nav = matches!(link.place, Place::Nav | Place::Footer | Place::Header);
-        let person = (link.card.is_some() || (team && !nav)) && matches!(link.role, PageRole::Other | PageRole::Portfolio | PageRole::About);
-        if matches!(link.role, PageRole::Shop | PageRole::Blog | PageRole::Legal | PageRole::Aftercare | PageRole::Guests) || link.place == Place::Credit {
+        let person =
+            (link.card.is_some() || (team && !nav)) && matches!(link.role, PageRole::Other | PageRole::Portfolio | PageRole::About);
+        if matches!(link.role, PageRole::Shop | PageRole::Blog | PageRole::Legal | PageRole::Aftercare | PageRole::Guests)
+            || link.place == Place::Credit
+        {
             return;
         }
         if !self.known.insert(page_key(&link.url)) {

@@ -42,7 +42,13 @@ pub(crate) fn studio(entry: &Url, pages: &[PageFindings], vocabulary: &Styles) -
     weigh(entry, pages, false, vocabulary, true)
 }
 
-fn weigh(entry: &Url, pages: &[PageFindings], lists_missed: bool, vocabulary: &Styles, known_studio: bool) -> (SiteFacts, Vec<members::Draft>) {
+fn weigh(
+    entry: &Url,
+    pages: &[PageFindings],
+    lists_missed: bool,
+    vocabulary: &Styles,
+    known_studio: bool,
+) -> (SiteFacts, Vec<members::Draft>) {
     let drawn = pages.first().is_some_and(|page| page.signals.drawn_by_script);
     if let Some(why) = kind::negative(pages) {
         let mut facts = SiteFacts::empty(SiteKind::Negative);
@@ -50,7 +56,15 @@ fn weigh(entry: &Url, pages: &[PageFindings], lists_missed: bool, vocabulary: &S
         facts.drawn_by_script = drawn;
         return (facts, Vec::new());
     }
-    let mut site = Site { entry, pages, vocabulary, members: members::collect(pages, vocabulary), kind: SiteKind::Studio, name: None, evidence: BTreeMap::new() };
+    let mut site = Site {
+        entry,
+        pages,
+        vocabulary,
+        members: members::collect(pages, vocabulary),
+        kind: SiteKind::Studio,
+        name: None,
+        evidence: BTreeMap::new(),
+    };
     let people = names::people(&site);
     site.kind = if known_studio { SiteKind::Studio } else { kind::artist_or_studio(&site, &people) };
     site.name = names::resolve(&mut site, &people);
@@ -72,7 +86,8 @@ fn weigh(entry: &Url, pages: &[PageFindings], lists_missed: bool, vocabulary: &S
     if site.kind == SiteKind::Studio {
         facts.artists = site.members.iter().filter(|member| member.counts()).map(members::Draft::member).collect::<Vec<Member>>();
     }
-    facts.list_pages_complete = !lists_missed && site.kind == SiteKind::Studio && !facts.artists.is_empty() && members::lists_complete(&site);
+    facts.list_pages_complete =
+        !lists_missed && site.kind == SiteKind::Studio && !facts.artists.is_empty() && members::lists_complete(&site);
     facts.name = site.name.clone();
     facts.evidence = site.evidence;
     (facts, site.members)

@@ -29,7 +29,13 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Vec<String> {
             entry.1 += 1;
         }
     }
-    let kept: Vec<String> = site.vocabulary.all().iter().map(|style| style.name.clone()).filter(|name| best.get(name).is_some_and(|(confidence, _)| *confidence >= ENOUGH)).collect();
+    let kept: Vec<String> = site
+        .vocabulary
+        .all()
+        .iter()
+        .map(|style| style.name.clone())
+        .filter(|name| best.get(name).is_some_and(|(confidence, _)| *confidence >= ENOUGH))
+        .collect();
     for (name, page, extractor, confidence) in notes.into_iter().rev() {
         if kept.contains(&name) && !site.evidence.get("styles").is_some_and(|list| list.iter().any(|known| known.value == name)) {
             site.note("styles", &name, &page, &extractor, confidence);

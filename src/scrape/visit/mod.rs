@@ -7,8 +7,9 @@ pub use types::{UrlDenial, VisitContext, VisitError, VisitSettings, VisitStats};
 
 use crate::domain::chance::Chance;
 use crate::domain::clock::Clock;
+use crate::domain::ids::SessionId;
 use crate::domain::outcome::WaitFor;
-use crate::objects::Objects;
+use crate::objects::{Objects, ObjectsError};
 use crate::scrape::guard::{MappedHost, host_key, shown};
 use crate::scrape::limits::SiteBudget;
 use crate::scrape::page_cache::{Kept, PageCache};
@@ -56,6 +57,14 @@ impl Visitor {
         let robots = RobotsFiles::new(objects, Arc::clone(&clock), &settings.product_token);
         let shared = Shared { fetch, deny, clock, settings, politeness: Arc::new(politeness), pages, robots };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Deletes the copy of a page that a session kept: on removal.
+    ///
+    /// # Errors
+    /// The object store failed; repeat.
+    pub async fn forget(&self, session: &SessionId, url: &Url) -> Result<(), ObjectsError> {
+        self.shared.pages.forget(session, url).await
     }
 
     /// Begins a visit; nothing is asked of anybody yet.

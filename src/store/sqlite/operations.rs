@@ -114,6 +114,37 @@ impl Meta for SqliteStore {
         self.db.write(write).await
     }
 
+    async fn metas(&self, prefix: &str, most: usize) -> StoreResult<Vec<(String, String)>> {
+        let prefix = prefix.to_owned();
+        let read = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached("SELECT key, value FROM meta WHERE key >= ?1 ORDER BY key LIMIT ?2")?;
+            let mut rows = statement.query(params![prefix, limit(most)])?;
+            let mut metas = Vec::new();
+            while let Some(row) = rows.next()? {
+                let key: String = row.get(0)?;
+                if !key.starts_with(&prefix) {
+                    break;
+                }
+                metas.push((key, row.get(1)?));
+            }
+            Ok(metas)
+        };
+        self.db.read(read).await
+    }
+
+    async fn drop_meta(&self, key: &str) -> StoreResult<()> {
+        let key = key.to_owned();
+        // Most keys asked for were never set: a write transaction is spent only where there is something to drop.
+        if self.meta(&key).await?.is_none() {
+            return Ok(());
+        }
+        let write = move |txn: &super::core::Txn<'_>| {
+            execute(txn.connection, "DELETE FROM meta WHERE key = ?1", [key])?;
+            Ok(())
+        };
+        self.db.write(write).await
+    }
+
     async fn audit(&self, row: &AuditRow) -> StoreResult<()> {
         let row = row.clone();
         let write = move |txn: &super::core::Txn<'_>| {
