@@ -4,6 +4,7 @@
 
 pub mod actors;
 pub mod alert;
+pub mod app;
 pub mod config;
 pub mod demo;
 pub mod discover;

@@ -1,2 +1,10 @@
-//! The `inkdex` command.
-fn main() {}
+//! The `inkdex` command: subcommands only.
+
+mod cli;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main(cli::Cli::parse())
+}

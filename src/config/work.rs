@@ -41,6 +41,10 @@ section! {
         spacing_ms: u64 = 1_000, |ms| *ms >= 200 => "at least 200; only mapped hosts may be visited faster";
         /// Requests per second to one public address, over all hosts at it.
         per_address_rps: u32 = 4, |rps| (1..=100).contains(rps) => "1 to 100";
+        /// Milliseconds after which a job asks again for a host that another job holds.
+        ask_again_ms: u64 = 1_000, |ms| (1..=600_000).contains(ms) => "1 to 600000";
+        /// Milliseconds a host that answers 429 or 503 without Retry-After is left alone; doubles up to an hour.
+        back_off_ms: u64 = 5_000, |ms| (1..=3_600_000).contains(ms) => "1 to 3600000";
         /// Milliseconds to connect.
         connect_ms: u64 = 5_000, |ms| (10..=60_000).contains(ms) => "10 to 60000";
         /// Milliseconds to the head of the answer.
@@ -52,7 +56,7 @@ section! {
         /// Bytes of a page on the wire.
         wire_bytes: u64 = 2_000_000, |bytes| (1_000..=100_000_000).contains(bytes) => "1000 to 100000000";
         /// Bytes of a page after decompression.
-        decoded_bytes: u64 = 5_000_000, |bytes| (1_000..=100_000_000).contains(bytes) => "1000 to 100000000";
+        decoded_bytes: usize = 5_000_000, |bytes| (1_000..=100_000_000).contains(bytes) => "1000 to 100000000";
         /// Pages read of one site in one session.
         pages_per_site: usize = 12, |pages| (1..=200).contains(pages) => "1 to 200";
         /// Milliseconds of parsing a page.
@@ -87,6 +91,10 @@ section! {
         child_ms: u64 = 5_000, |ms| (50..=600_000).contains(ms) => "50 to 600000";
         /// Megabytes of memory a suspect's child process may have.
         child_mb: u64 = 512, |mb| (64..=16_384).contains(mb) => "64 to 16384";
+        /// How often actors are asked for a heartbeat, milliseconds; three missed ones mean frozen.
+        heartbeat_ms: u64 = 5_000, |ms| (20..=60_000).contains(ms) => "20 to 60000";
+        /// Restarts of one actor within a minute above which the process ends with an error.
+        restarts_per_minute: usize = 10, |n| (1..=1_000).contains(n) => "1 to 1000";
         /// Milliseconds for a graceful stop to finish running jobs; what is left is released.
         drain_ms: u64 = 20_000, |ms| (0..=25_000).contains(ms) => "0 to 25000";
     }

@@ -1,10 +1,11 @@
 //! What is indexed of an artist: a pure function of the row, the same for every engine.
 
 use crate::domain::artist::{Artist, ArtistRow};
+use crate::domain::country;
 use crate::domain::ids::ArtistId;
 use crate::domain::place::{Coordinates, key_part};
 use crate::domain::text::tokens;
-use crate::search::{IndexDocument, IndexOperation, country};
+use crate::search::{IndexDocument, IndexOperation};
 use std::collections::HashSet;
 
 /// Raised whenever this file makes another document of the same row: an index of another form is rebuilt.

@@ -1,0 +1,409 @@
+//! The only file that names concrete adapters: it builds the ports from the configuration, starts the actors and the web,
+//! and stops everything in order (rule 17).
+
+use crate::actors::guardian::Guardian;
+use crate::actors::messages::{StartSession, TakeSurvey};
+use crate::actors::pool::Pool;
+use crate::actors::registry::Registry;
+use crate::actors::{ActorSettings, Context};
+use crate::alert::Sink;
+use crate::alert::sinks::{FileSink, LogSink};
+use crate::config::{Config, FetchConfig};
+use crate::discover::StudioSource;
+use crate::discover::file::StudioFile;
+use crate::domain::backoff::RetryDelay;
+use crate::domain::chance::Chance;
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::ids::SessionId;
+use crate::extract::{ParseLimits, SiteLimits, Styles};
+use crate::feed::sqlite::SqliteFeed;
+use crate::jobs::control::{Control, ControlError, Survey};
+use crate::jobs::deny::{DenyHasher, SiteDenial};
+use crate::jobs::reading::{ChildSettings, PageReader};
+use crate::jobs::sessions::{DAILY, Pipeline};
+use crate::jobs::sync_index::SyncSettings;
+use crate::jobs::{JobSettings, Ports};
+use crate::metrics::Metrics;
+use crate::objects::Objects;
+use crate::queue::JobQueue;
+use crate::queue::sqlite::SqliteQueue;
+use crate::scrape::guard::{Guard, HostMap, MappedHost};
+use crate::scrape::http::HttpFetch;
+use crate::scrape::limits::FetchLimits;
+use crate::scrape::politeness::PolitenessSettings;
+use crate::scrape::visit::{VisitSettings, Visitor};
+use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
+use crate::store::host_holds::MemoryHolds;
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{OpenMode, SqliteDb};
+use crate::store::{Ledger, Store};
+use anyhow::{Context as _, anyhow};
+use async_trait::async_trait;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+/// How long running jobs that were told to give up may take to be released.
+const RELEASE_WITHIN: Duration = Duration::from_secs(3);
+/// How long the index may take to catch up at the end.
+const FLUSH_WITHIN: Duration = Duration::from_secs(4);
+
+/// This build, as attempts record it.
+pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+
+/// Builds the ports over embedded backends, as their only owner.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub async fn open_ports(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Ports> {
+    let folder = &config.data.folder;
+    std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made; set data.folder", folder.display()))?;
+    let db = SqliteDb::open(&config.data.database(), OpenMode::Owner, clock.clone())?;
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::new(db.clone()));
+    let queue: Arc<dyn JobQueue> = Arc::new(SqliteQueue::new(db.clone()));
+    let owner = format!("{}-{}", std::process::id(), clock.now().0);
+    recover(store.as_ref(), queue.as_ref(), &owner, clock.as_ref()).await?;
+    let objects = Objects::in_folder(&config.data.objects())?;
+    let deny = Arc::new(DenyHasher::open(&hash_key_file(config), store.as_ref()).await?);
+    let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
+    let styles = Arc::new(Styles::standard());
+    let guard = Arc::new(Guard::new(host_map(&config.fetch)?));
+    let visitor = visitor(config, &store, &objects, &deny, &clock, &chance, guard).await?;
+    let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
+    let child = ChildSettings {
+        program: std::env::current_exe().context("the path of this program is not known, and suspects are read by a child of it")?,
+        time: Duration::from_millis(config.workers.child_ms),
+        memory_mb: config.workers.child_mb,
+    };
+    let reader = Arc::new(PageReader::new(styles.clone(), parse, config.workers.parsers, child));
+    Ok(Ports {
+        feed: Arc::new(SqliteFeed::new(db)),
+        index: Arc::new(open_index(&config.data.index())?),
+        sources: config.discovery.studio_files.iter().map(|path| Arc::new(StudioFile::new(path)) as Arc<dyn StudioSource>).collect(),
+        settings: Arc::new(job_settings(config, owner)),
+        store,
+        queue,
+        objects,
+        visitor,
+        reader,
+        deny,
+        styles,
+        clock,
+        chance,
+    })
+}
+
+/// Holding the lock file proves the previous owner dead: its leases and deliveries are released at once (rule 17).
+async fn recover(store: &dyn Store, queue: &dyn JobQueue, owner: &str, clock: &dyn Clock) -> anyhow::Result<()> {
+    let leases = Ledger::release_leases_of_others(store, owner, clock.now()).await?;
+    let deliveries = queue.recover().await?;
+    if leases + deliveries > 0 {
+        info!(leases, deliveries, "the previous process left {leases} jobs in work and {deliveries} messages in flight; they go on");
+    }
+    Ok(())
+}
+
+/// Where the key of the denylist's hashes lies.
+pub fn hash_key_file(config: &Config) -> PathBuf {
+    let configured = &config.privacy.hash_key_file;
+    if configured.as_os_str().is_empty() { config.data.folder.join("denylist.key") } else { configured.clone() }
+}
+
+fn open_index(folder: &Path) -> anyhow::Result<TantivyIndex> {
+    let settings = TantivySettings::default();
+    match TantivyIndex::open(folder, &settings)? {
+        OpenOutcome::Ready(index) => Ok(index),
+        OpenOutcome::NeedsRebuild(why) => {
+            warn!("the search index cannot be used and is built again from the store: {why}");
+            Ok(TantivyIndex::recreate(folder, &settings)?)
+        }
+    }
+}
+
+fn job_settings(config: &Config, owner: String) -> JobSettings {
+    JobSettings {
+        limits: config.ledger.limits(),
+        jobs_per_host: config.ledger.jobs_per_host,
+        site: SiteLimits { pages: config.fetch.pages_per_site, ..SiteLimits::default() },
+        strict_sources: config.discovery.strict,
+        owner,
+        build: BUILD.to_owned(),
+    }
+}
+
+/// The hosts that the configuration sends elsewhere, each warned about.
+///
+/// # Errors
+/// A pattern names no host.
+pub fn host_map(config: &FetchConfig) -> anyhow::Result<HostMap> {
+    let mut map = HostMap::none();
+    for host in &config.hosts {
+        map.add(&host.host, MappedHost { address: host.address, port: host.port, spacing_ms: host.spacing_ms })?;
+    }
+    if let [first, rest @ ..] = config.hosts.as_slice() {
+        warn!(
+            "{} is reached at {}:{} instead of its own address, and {} more hosts are mapped; never do this on the public web",
+            first.host,
+            first.address,
+            first.port,
+            rest.len()
+        );
+    }
+    Ok(map)
+}
+
+/// The limits of one response.
+pub fn fetch_limits(fetch: &FetchConfig) -> FetchLimits {
+    FetchLimits {
+        connect_ms: fetch.connect_ms,
+        head_ms: fetch.head_ms,
+        idle_ms: fetch.idle_ms,
+        total_ms: fetch.total_ms,
+        wire_bytes: fetch.wire_bytes,
+        decoded_bytes: fetch.decoded_bytes,
+        ..FetchLimits::default()
+    }
+}
+
+async fn visitor(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    objects: &Objects,
+    deny: &Arc<DenyHasher>,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<Chance>,
+    guard: Arc<Guard>,
+) -> anyhow::Result<Visitor> {
+    let fetch = &config.fetch;
+    let limits = fetch_limits(fetch);
+    let politeness = PolitenessSettings {
+        spacing_ms: fetch.spacing_ms,
+        ask_again_ms: fetch.ask_again_ms,
+        address_spacing_ms: 1_000 / u64::from(fetch.per_address_rps.max(1)),
+        back_off: RetryDelay { interval_ms: fetch.back_off_ms, ..PolitenessSettings::default().back_off },
+        ..PolitenessSettings::default()
+    };
+    // Mapped hosts obey only their own spacing, so only a start on the public web has to wait an interval.
+    let not_before = if fetch.hosts.is_empty() { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
+    let back_offs = store.host_back_offs(clock.now()).await?;
+    let holds = Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before));
+    let http = Arc::new(HttpFetch::new(guard.clone(), limits.clone(), &fetch.user_agent, clock.clone())?);
+    let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
+    let settings = VisitSettings {
+        politeness,
+        limits,
+        site: crate::scrape::limits::SiteLimits::default(),
+        product_token: crate::jobs::site_visit::PRODUCT_TOKEN.to_owned(),
+        guard,
+    };
+    Ok(Visitor::new(http, holds, objects.clone(), denial, clock.clone(), chance.clone(), settings))
+}
+
+fn actor_settings(config: &Config) -> ActorSettings {
+    let ms = Duration::from_millis;
+    ActorSettings {
+        tick: ms(config.pipeline.tick_ms),
+        sweep: ms(config.ledger.sweep_every_ms),
+        extend_lease: ms(config.workers.extend_lease_ms),
+        stall: ms(config.workers.stall_ms),
+        resize: ms(config.workers.resize_every_ms),
+        jobs_per_worker: config.workers.jobs_per_worker,
+        alerts: ms(config.alerts.every_ms),
+        scheduled: config.pipeline.scheduled,
+        catch_up: config.pipeline.catch_up,
+        sync_batch: config.sync.batch,
+        sync_linger: ms(config.sync.linger_ms),
+        sync: SyncSettings { item_attempts: config.sync.item_attempts, parked_per_hour: config.sync.parked_per_hour },
+        tombstones: Duration::from_secs(u64::from(config.sync.tombstone_days) * 24 * 3_600),
+        heartbeat: ms(config.workers.heartbeat_ms),
+        restart: (ms(200), Duration::from_secs(30)),
+        restarts_per_minute: config.workers.restarts_per_minute,
+    }
+}
+
+/// The pipeline that the configuration names.
+///
+/// # Errors
+/// The file cannot be read, or what is wrong with it.
+pub fn pipeline(config: &Config) -> anyhow::Result<Pipeline> {
+    let file = &config.pipeline.file;
+    if file.as_os_str().is_empty() {
+        return Ok(Pipeline::parse("daily.yaml", DAILY)?);
+    }
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("the pipeline {} cannot be read; check pipeline.file", file.display()))?;
+    Ok(Pipeline::parse(&file.display().to_string(), &text)?)
+}
+
+/// A running Inkdex: actors and, if asked for, the web.
+#[derive(Debug)]
+pub struct App {
+    /// The world it works on.
+    pub ports: Ports,
+    /// What it measures.
+    pub metrics: Arc<Metrics>,
+    /// Commands to it.
+    pub control: Arc<dyn Control>,
+    /// Where the web listens, if it does.
+    pub web: Option<SocketAddr>,
+    pool: Arc<Pool>,
+    stopping: watch::Sender<bool>,
+    gave_up: watch::Receiver<Option<String>>,
+    system: actix::System,
+    thread: std::thread::JoinHandle<std::io::Result<()>>,
+    drain: Duration,
+}
+
+impl App {
+    /// Starts everything. Must be called on a multi-thread tokio runtime: jobs run there.
+    ///
+    /// # Errors
+    /// A sentence that says what to change.
+    pub async fn start(config: &Config, with_web: bool) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let ports = open_ports(config, clock).await?;
+        let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+        if config.alerts.log {
+            sinks.push(Arc::new(LogSink));
+        }
+        if !config.alerts.file.as_os_str().is_empty() {
+            sinks.push(Arc::new(FileSink::new(config.alerts.file.clone())));
+        }
+        let (stopping, stop) = watch::channel(false);
+        let (gave_up, failed) = watch::channel(None);
+        let metrics = Arc::new(Metrics::new());
+        let pool = Arc::new(Pool::new(config.workers.min, config.workers.max));
+        let registry = Registry::default();
+        let context = Context {
+            ports: ports.clone(),
+            registry: registry.clone(),
+            pool: pool.clone(),
+            jobs: tokio::runtime::Handle::current(),
+            metrics: metrics.clone(),
+            sinks,
+            pipeline: Arc::new(pipeline(config)?),
+            settings: Arc::new(actor_settings(config)),
+            stopping: stop.clone(),
+        };
+        let control: Arc<dyn Control> = Arc::new(ActorControl { registry });
+        let web = with_web.then(|| web_settings(config, &ports, &control, &metrics, stop));
+        let bind = config.server.bind;
+        let (started, starting) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new().name("actors".to_owned()).spawn(move || {
+            let runner = actix::System::new();
+            let web_address = runner.block_on(async move {
+                Guardian::start_graph(context, gave_up);
+                let Some(state) = web else { return Ok(None) };
+                let (address, server) = crate::web::start(state, bind)?;
+                actix::spawn(server);
+                Ok::<_, std::io::Error>(Some(address))
+            });
+            // The caller may be gone only if the whole process is going.
+            let _caller_gone = started.send(web_address.map(|address| (actix::System::current(), address)));
+            runner.run()
+        })?;
+        let answer = starting.await.map_err(|_| anyhow!("the actor system did not start"))?;
+        let (system, web) = answer.with_context(|| format!("nothing can listen at {bind}; is another daemon running? set server.bind"))?;
+        let drain = Duration::from_millis(config.workers.drain_ms);
+        Ok(Self { ports, metrics, control, web, pool, stopping, gave_up: failed, system, thread, drain })
+    }
+
+    /// Waits until the Guardian gives up, and says why.
+    pub async fn gave_up(&self) -> String {
+        let mut failed = self.gave_up.clone();
+        let why = failed.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        match why {
+            Some(why) => why,
+            None => "the actor system ended by itself".to_owned(),
+        }
+    }
+
+    /// Stops in order: intake, running jobs (finished, or released without burning an attempt), index, actors.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        self.wait_idle(self.drain).await;
+        if self.pool.busy() > 0 {
+            info!(jobs = self.pool.busy(), "running jobs are released, they go on after the next start");
+            self.pool.give_up();
+            self.wait_idle(RELEASE_WITHIN).await;
+        }
+        self.flush_index().await;
+        self.system.stop();
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if !matches!(joined, Ok(Ok(Ok(())))) {
+            warn!("the actor system did not end cleanly");
+        }
+    }
+
+    async fn wait_idle(&self, within: Duration) {
+        let began = self.ports.clock.monotonic();
+        while self.pool.busy() > 0 && self.ports.clock.monotonic().saturating_sub(began) < within {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Lets IndexSync catch up with what is committed; what is left is found after the next start.
+    async fn flush_index(&self) {
+        let began = self.ports.clock.monotonic();
+        while self.ports.clock.monotonic().saturating_sub(began) < FLUSH_WITHIN {
+            if is_in_step(&self.ports).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        info!("the index catches up after the next start");
+    }
+}
+
+/// Whether the index has seen everything that is in the feed now.
+pub async fn is_in_step(ports: &Ports) -> bool {
+    let Ok(shards) = ports.feed.shards().await else { return false };
+    for shard in shards {
+        let Ok(position) = ports.index.position(shard).await else { return false };
+        match ports.feed.poll(shard, position.as_ref(), 1, Duration::ZERO).await {
+            Ok(batch) if batch.dirty.is_empty() => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn web_settings(
+    config: &Config,
+    ports: &Ports,
+    control: &Arc<dyn Control>,
+    metrics: &Arc<Metrics>,
+    stopping: watch::Receiver<bool>,
+) -> crate::web::WebState {
+    let seed = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+    crate::web::WebState {
+        ports: ports.clone(),
+        control: control.clone(),
+        metrics: metrics.clone(),
+        admin: config.server.admin,
+        token_key: seed.iter().flat_map(|id| *id.as_bytes()).collect(),
+        body_deadline: Duration::from_millis(config.server.body_deadline_ms),
+        stopping,
+    }
+}
+
+/// Commands through the registry.
+#[derive(Debug)]
+struct ActorControl {
+    registry: Registry,
+}
+
+#[async_trait]
+impl Control for ActorControl {
+    async fn start_session(&self) -> Result<SessionId, ControlError> {
+        let asked = self.registry.scheduler.ask("scheduler", StartSession, Duration::from_secs(10)).await;
+        asked.map_err(|error| ControlError(error.to_string()))?.map_err(|error| ControlError(error.to_string()))
+    }
+
+    async fn survey(&self) -> Survey {
+        self.registry.guardian.ask("guardian", TakeSurvey, Duration::from_secs(2)).await.unwrap_or_default()
+    }
+}

@@ -1,0 +1,134 @@
+//! The progress of a session: bars on a terminal, plain lines elsewhere.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use inkdex::domain::ids::SessionId;
+use inkdex::domain::job::JobState;
+use inkdex::domain::session::{Session, StepCounts, StepState};
+use inkdex::jobs::Ports;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// How often the ledger is asked.
+const EVERY: Duration = Duration::from_millis(100);
+/// How often a plain line is printed.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// Follows a session until it is over, showing steps, jobs done, waiting and failed, rate and time left.
+///
+/// # Errors
+/// The store failed.
+pub async fn follow(ports: &Ports, id: &SessionId, quiet: bool) -> anyhow::Result<Session> {
+    let mut view = View::new(quiet);
+    let began = ports.clock.monotonic();
+    loop {
+        let session = ports.store.session(id).await?;
+        let counts = ports.store.step_counts(id).await?;
+        let elapsed = ports.clock.monotonic().saturating_sub(began);
+        if let Some(session) = session {
+            view.show(&session, &counts, elapsed);
+            if session.state.is_terminal() {
+                view.end(&session, &counts, elapsed);
+                return Ok(session);
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+enum View {
+    Quiet,
+    Bar(ProgressBar),
+    Lines { last: Option<Duration> },
+}
+
+/// Jobs of a session, added up.
+struct Sum {
+    all: u64,
+    done: u64,
+    running: u64,
+    waiting: u64,
+    dead: u64,
+}
+
+impl Sum {
+    fn of(session: &Session, counts: &StepCounts) -> Self {
+        let mut sum = Self { all: 0, done: 0, running: 0, waiting: 0, dead: 0 };
+        for step in &session.steps {
+            let name = &step.definition.name;
+            let of = |state| counts.of(name, state);
+            sum.all += counts.all(name);
+            sum.done += of(JobState::Done) + of(JobState::Cancelled);
+            sum.running += of(JobState::Running);
+            sum.waiting += of(JobState::Created) + of(JobState::Sent) + of(JobState::Parked);
+            sum.dead += of(JobState::Dead);
+        }
+        sum
+    }
+
+    fn line(&self, session: &Session, elapsed: Duration) -> String {
+        let steps: Vec<String> = session.steps.iter().map(|step| format!("{}{}", mark(step.state), step.definition.name)).collect();
+        let ended = self.done + self.dead;
+        let rate = ended as f64 / elapsed.as_secs_f64().max(0.001);
+        let open = self.all.saturating_sub(ended);
+        let left = if rate > 0.0 && open > 0 { format!(", about {:.0} s left", (open as f64 / rate).ceil()) } else { String::new() };
+        format!(
+            "{}  {} done, {} running, {} waiting, {} failed  {rate:.1} jobs/s{left}",
+            steps.join(" "),
+            self.done,
+            self.running,
+            self.waiting,
+            self.dead
+        )
+    }
+}
+
+fn mark(state: StepState) -> char {
+    match state {
+        StepState::Pending => '·',
+        StepState::Running => '▸',
+        StepState::Succeeded => '✓',
+        StepState::Failed | StepState::TimedOut | StepState::Cancelled => '✗',
+    }
+}
+
+impl View {
+    fn new(quiet: bool) -> Self {
+        if quiet {
+            return Self::Quiet;
+        }
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines { last: None };
+        }
+        let bar = ProgressBar::new(1);
+        // The template is a constant of ours; should it ever be wrong, the plain bar shows as much.
+        let style = ProgressStyle::with_template("{bar:30.cyan/dim} {pos}/{len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style);
+        Self::Bar(bar)
+    }
+
+    fn show(&mut self, session: &Session, counts: &StepCounts, elapsed: Duration) {
+        let sum = Sum::of(session, counts);
+        match self {
+            Self::Quiet => {}
+            Self::Bar(bar) => {
+                bar.set_length(sum.all.max(1));
+                bar.set_position(sum.done + sum.dead);
+                bar.set_message(sum.line(session, elapsed));
+            }
+            Self::Lines { last } => {
+                if last.is_none_or(|at| elapsed.saturating_sub(at) >= LINE_EVERY) {
+                    *last = Some(elapsed);
+                    eprintln!("{:>6.1} s  {}", elapsed.as_secs_f64(), sum.line(session, elapsed));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, session: &Session, counts: &StepCounts, elapsed: Duration) {
+        match self {
+            Self::Quiet => {}
+            Self::Bar(bar) => bar.finish_and_clear(),
+            Self::Lines { .. } => eprintln!("{:>6.1} s  {}", elapsed.as_secs_f64(), Sum::of(session, counts).line(session, elapsed)),
+        }
+    }
+}
