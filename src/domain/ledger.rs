@@ -90,7 +90,7 @@ pub fn decide_begin(job: &Job, generation: u32, owner: &str, build: &str, ended:
     }
     let orphaned = job.state == JobState::Running;
     let orphans = job.orphans + u32::from(orphaned);
-    if orphaned && limits.orphans > 0 && orphans % limits.orphans == 0 {
+    if orphaned && limits.orphans > 0 && orphans.is_multiple_of(limits.orphans) {
         let until = now.plus(limits.resend_first);
         let job =
             Job { state: JobState::Parked, orphans, owner: None, line_at: now, not_before: until, alert: AlertDebt::Owed, ..job.clone() };

@@ -38,9 +38,12 @@ pub struct Coordinates {
 }
 
 impl Coordinates {
-    /// A point, if both numbers are on the earth.
+    /// A point, if both numbers are on the earth; kept to 7 decimals, which is a centimetre.
+    ///
+    /// More digits do not always survive JSON bit by bit, and a record must pass its own content hash when read back.
     pub fn new(lat: f64, lon: f64) -> Option<Self> {
-        ((-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon)).then_some(Self { lat, lon })
+        let kept = |degrees: f64| (degrees * 1e7).round() / 1e7;
+        ((-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon)).then(|| Self { lat: kept(lat), lon: kept(lon) })
     }
 
     /// Great-circle distance in kilometres (haversine, mean radius 6371.0088 km).

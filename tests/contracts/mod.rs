@@ -1,8 +1,12 @@
 //! Contract suites: each runs on every implementation of its port.
 
 mod feed;
+mod fixtures;
 mod harness;
+mod keys;
 mod ledger;
+mod operations;
 mod queue;
 mod search;
 mod store;
+mod sweep;

@@ -1,6 +1,6 @@
 //! What the feed's reading side asks of the database; the port is implemented in `feed::sqlite`.
 
-use super::seal::{column, execute, one};
+use super::seal::{execute, one};
 use crate::domain::change::Dirty;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ArtistId;
@@ -59,11 +59,19 @@ pub(crate) fn save(connection: &Connection, reader: &str, shard: u16, epoch: u64
 /// Drops entries from the front of the feed while they are older than `before`. Answers how many; 0 when there are none left.
 pub(super) fn prune_chunk(connection: &Connection, before: Timestamp) -> StoreResult<u64> {
     // Times may step back with the clock, sequence numbers never do: only a prefix is ever dropped.
-    let times: Vec<i64> = column(connection, "SELECT at FROM feed ORDER BY seq LIMIT ?1", [PRUNE_CHUNK])?;
-    let old = times.iter().take_while(|at| **at < before.0).count();
-    let Some(first) = one::<i64>(connection, "SELECT min(seq) FROM feed", [])?.filter(|_| old > 0) else { return Ok(0) };
-    let last = first + super::seal::limit(old) - 1;
+    let mut statement = connection.prepare_cached("SELECT seq, at FROM feed ORDER BY seq LIMIT ?1")?;
+    let mut rows = statement.query([PRUNE_CHUNK])?;
+    let (mut pruned, mut last) = (0_u64, 0_i64);
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(1)? >= before.0 {
+            break;
+        }
+        (pruned, last) = (pruned + 1, row.get(0)?);
+    }
+    if pruned == 0 {
+        return Ok(0);
+    }
     execute(connection, "DELETE FROM feed WHERE seq <= ?1", [last])?;
     execute(connection, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![FLOOR, last.to_string()])?;
-    Ok(old as u64)
+    Ok(pruned)
 }

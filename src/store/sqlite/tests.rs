@@ -2,13 +2,14 @@
 
 use super::core::{Command, Core, Txn};
 use super::ledger::due_at;
+use super::ledger_queries::letters_statement;
 use super::open::{beside, open_reader, open_writer, prepare_file};
 use super::{OpenMode, SqliteDb, SqliteStore};
 use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::{ArtistId, JobId, SessionId, StudioId};
 use crate::domain::job::{Job, JobState, NewJob, Task};
 use crate::domain::ledger::is_due;
-use crate::store::{Ledger, Meta, StoreError, StoreResult};
+use crate::store::{DeadLetterQuery, Ledger, Meta, StoreError, StoreResult};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -277,7 +278,7 @@ async fn every_query_has_its_index() {
         include_str!("../../queue/sqlite.rs"),
     ];
     let mut seen = 0;
-    for statement in sources.iter().flat_map(|source| statements(source)) {
+    for statement in sources.iter().flat_map(|source| statements(source)).chain(letter_statements()) {
         let Ok(mut explained) = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")) else {
             panic!("not understood: {statement}");
         };
@@ -289,10 +290,14 @@ async fn every_query_has_its_index() {
             let step: String = row.get(3).unwrap();
             let ordered = statement.contains(" LIMIT ") || statement.contains("min(") || statement.contains("max(");
             let scan = step.starts_with("SCAN") && !step.contains("CONSTANT") && !(ordered && step.contains("INDEX"));
-            let rowid_order = statement.contains("ORDER BY seq") || statement.contains("min(seq)");
-            assert!(!scan || rowid_order || allowed.contains(&statement.as_str()), "{step}: {statement}");
+            // In the order of the row's number; a handful of rows; a partial index that holds just the rows wanted.
+            let bounded = ["ORDER BY seq", "min(seq)", "FROM sqlite_sequence", "FROM leases WHERE owner"];
+            let bounded = bounded.iter().any(|part| statement.contains(part))
+                || ["jobs_running", "sessions_open"].iter().any(|index| step.ends_with(&format!("USING INDEX {index}")));
+            assert!(!scan || bounded || allowed.contains(&statement.as_str()), "{step}: {statement}");
             let sorts = step.contains("TEMP B-TREE") && !statement.contains("UNION");
-            assert!(!sorts || statement.contains("INDEXED BY jobs_out"), "{step}: {statement}");
+            let few = statement.contains("INDEXED BY jobs_out") || allowed.contains(&statement.as_str());
+            assert!(!sorts || few, "{step}: {statement}");
         }
         seen += 1;
     }
@@ -301,10 +306,24 @@ async fn every_query_has_its_index() {
 
 /// The SQL among the string literals of a source file.
 fn statements(source: &str) -> Vec<String> {
+    // A purge reads all there is by intent; the other is the beginning of a statement that `letter_statements` completes.
+    let built = ["DELETE FROM messages", "SELECT id, body, sum FROM jobs WHERE state = 'DEAD'"];
     let starts = ["SELECT ", "UPDATE ", "DELETE FROM ", "INSERT "];
     let literals = source.split('"').map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
     let sql = literals.filter(|text| starts.iter().any(|start| text.starts_with(start)));
-    sql.map(|text| text.replace("{table}", "sightings")).filter(|text| text != "DELETE FROM messages").collect()
+    sql.map(|text| text.replace("{table}", "sightings")).filter(|text| !built.contains(&text.as_str())).collect()
+}
+
+/// The SQL of dead letters, which is built.
+fn letter_statements() -> Vec<String> {
+    let choices = [(false, false, false), (true, false, false), (false, true, false), (false, false, true), (true, true, true)];
+    let query = |(session, category, after): (bool, bool, bool)| DeadLetterQuery {
+        session: session.then(|| SessionId::new("s")),
+        category: category.then(|| "data".to_owned()),
+        limit: 10,
+        after: after.then(|| (Timestamp(1), JobId::new("j"))),
+    };
+    choices.into_iter().map(|choice| letters_statement(&query(choice)).0).collect()
 }
 
 fn any_job() -> impl Strategy<Value = Job> {

@@ -185,7 +185,6 @@ CREATE TABLE leases (
     owner TEXT NOT NULL,
     until INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX leases_of_owner ON leases (owner);
 CREATE TABLE denylist (
     hash TEXT PRIMARY KEY,
     at   INTEGER NOT NULL
