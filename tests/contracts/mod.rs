@@ -4,6 +4,7 @@ mod feed;
 mod fixtures;
 mod harness;
 mod keys;
+mod kill;
 mod ledger;
 mod operations;
 mod queue;
