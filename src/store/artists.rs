@@ -66,10 +66,11 @@ pub trait ArtistStore {
     /// A page of the style table; every entry is verified against its row, ghosts are left out.
     async fn by_style(&self, query: &StyleQuery) -> StoreResult<StylePage>;
 
-    /// The live artist of `INSTAGRAM#{handle}`, verified against its row.
+    /// The live artist of `INSTAGRAM#{handle}`, verified against its row; of several that print it, the oldest.
     async fn by_instagram(&self, gsi2pk: &str) -> StoreResult<Option<ArtistRow>>;
 
-    /// Rows in the order of their ids after `after`, deleted ones included: for reconcile and rebuild.
+    /// Rows after the one of `after`, deleted ones included, each once and in an order of the backend's own (in CQL that
+    /// of tokens): for reconcile and rebuild.
     async fn scan_artists(&self, after: Option<&ArtistId>, limit: usize) -> StoreResult<Vec<ArtistRow>>;
 }
 
@@ -84,7 +85,7 @@ pub trait IdentityStore {
     async fn point_identity(&self, key: &IdentityKey, expected: Option<&KeyState>, new: &KeyState)
     -> StoreResult<Option<Option<KeyState>>>;
 
-    /// The keys that name an artist.
+    /// The keys that name an artist, in a stable order.
     async fn identities_of(&self, id: &ArtistId) -> StoreResult<Vec<IdentityKey>>;
 
     /// Forgets the keys that name an artist: after removal, the denylist's hashes stand in their place.

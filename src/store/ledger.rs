@@ -22,7 +22,7 @@ pub enum JobPut {
 pub struct Depth {
     /// Jobs that are not terminal.
     pub open: u64,
-    /// Of these, jobs that could run now.
+    /// Of these, jobs that an attempt could begin now (rule 2): not in work, and `not_before` is past.
     pub due: u64,
     /// Of these, jobs in work.
     pub running: u64,
@@ -71,16 +71,19 @@ pub trait Ledger {
 
     /// Puts `new` if `old` still stands as it was read, together with the attempt it starts, changes or ends.
     /// The attempt's row stands before the job's row does, so that a start is durable before anything is touched.
+    /// Artists that the stored attempt staged stay staged, whatever the caller's copy says.
     async fn put_job(&self, old: &Job, new: &Job, attempt: Option<&Attempt>) -> StoreResult<JobPut>;
 
-    /// The attempts of a job, oldest first, of all generations.
+    /// The attempts of a job, oldest first, of all generations. A start that lost its race may be among them, without
+    /// outcome and with nothing staged; it is told apart by owner and fence.
     async fn attempts(&self, id: &JobId) -> StoreResult<Vec<Attempt>>;
 
     /// Records, in the running attempt's row, the artist it is about to write. Repeating it is harmless.
     async fn stage_writing(&self, attempt: &Attempt, artist_id: &ArtistId) -> StoreResult<()>;
 
     /// Jobs that a message should be sent for: due (see `domain::ledger::is_due`), oldest in line first, and of each host
-    /// only as many as keep it within `max_per_host` jobs SENT or RUNNING.
+    /// only as many as keep it within `max_per_host` jobs SENT or RUNNING. A job that is out already may be sent again
+    /// whatever their number: that leaves the number as it is. Jobs without a host have no limit.
     async fn due_jobs(&self, now: Timestamp, max_per_host: usize, limit: usize) -> StoreResult<Vec<Job>>;
 
     /// The jobs of one host that may be sent now: what settling one of its jobs sends next.
@@ -101,10 +104,11 @@ pub trait Ledger {
     /// Jobs that owe an alert (rule 19).
     async fn jobs_owing_alert(&self, limit: usize) -> StoreResult<Vec<Job>>;
 
-    /// Open jobs about an artist: what removal cancels.
+    /// Open jobs about an artist, removals left out: those that staged a write of it, and scrapes by an identity key that
+    /// names it (so ask before the keys are forgotten). What removal cancels.
     async fn open_jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>>;
 
     /// Ends the leases of all owners but `owner`, who holds the database alone and so knows them dead.
-    /// Answers how many there were.
+    /// Their named leases end as well. Answers how many jobs there were; 0 where nobody can hold the database alone.
     async fn release_leases_of_others(&self, owner: &str, now: Timestamp) -> StoreResult<u64>;
 }

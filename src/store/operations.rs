@@ -31,7 +31,7 @@ pub trait SightingStore {
     /// The sightings of an artist at all its sources.
     async fn sightings_of(&self, artist_id: &ArtistId) -> StoreResult<Vec<Sighting>>;
 
-    /// The artists a source named last time.
+    /// The artists a source has named, missed since or not: whom its next reading looks for.
     async fn seen_at(&self, source: &Source) -> StoreResult<Vec<ArtistId>>;
 
     /// Proposes an absence for a session; proposing it again is the same proposal.
@@ -40,7 +40,8 @@ pub trait SightingStore {
     /// What a session proposes, in a stable order.
     async fn proposals(&self, session: &SessionId) -> StoreResult<Vec<(ArtistId, Source, Absence)>>;
 
-    /// Counts one proposal for a night, once however often it is called for that night.
+    /// Counts one proposal for a night, once however often it is called for that night. Nobody is missed at a source that
+    /// never named them, or whose sightings were forgotten.
     async fn count_absence(&self, night: Timestamp, artist_id: &ArtistId, source: &Source, absence: Absence) -> StoreResult<()>;
 
     /// Forgets every sighting and proposal of an artist: on removal.

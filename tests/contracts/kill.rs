@@ -199,7 +199,7 @@ async fn nothing_acknowledged_is_lost_by_kill_minus_nine() {
     let mut heard = Acknowledged::default();
     let mut unfinished = 0;
     for round in 0..ROUNDS {
-        run_and_kill(folder.path(), round, chance.up_to(Duration::from_millis(150)), &mut heard);
+        run_and_kill(folder.path(), round, chance.up_to(Duration::from_millis(250)), &mut heard);
         unfinished = recount(folder.path(), round + 1, &heard).await;
     }
     let queue = SqliteQueue::new(open(folder.path()));
