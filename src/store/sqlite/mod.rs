@@ -11,6 +11,8 @@ mod ledger;
 mod ledger_queries;
 mod open;
 mod operations;
+#[cfg(test)]
+mod projection_tests;
 mod schema;
 mod seal;
 mod sessions;

@@ -129,6 +129,13 @@ async fn a_command_beside_the_daemon_reads_and_cannot_write() {
     assert_eq!(beside.meta("a").await.unwrap().as_deref(), Some("b"));
     let refused = beside.put_meta("a", Some("b"), "c").await;
     assert!(matches!(refused, Err(StoreError::Refused(ref why)) if why.contains("API")), "{refused:?}");
+    // The daemon may stop and start again beside it; without a daemon there is still something to read.
+    drop((daemon, beside));
+    let alone = SqliteStore::new(SqliteDb::open(&path, OpenMode::ReadOnly, clock()).unwrap());
+    assert_eq!(alone.meta("a").await.unwrap().as_deref(), Some("b"));
+    let daemon = SqliteStore::new(open(&path).unwrap());
+    assert_eq!(daemon.put_meta("a", Some("b"), "c").await.unwrap(), None);
+    assert_eq!(alone.meta("a").await.unwrap().as_deref(), Some("c"));
 }
 
 #[tokio::test]
