@@ -136,35 +136,47 @@ impl SegmentCollector for SegmentBest {
     }
 }
 
-/// Counts the hits that have each value of a text column.
+/// Counts the hits that have each value of some text columns; a count for each column, in their order.
 pub(super) struct ValueCounts {
-    pub column: &'static str,
+    pub columns: Vec<&'static str>,
 }
 
 /// One segment of [`ValueCounts`].
-pub(super) struct SegmentCounts {
+pub(super) struct SegmentCounts(Vec<ColumnCounts>);
+
+/// A column and a count for each of its ordinals.
+struct ColumnCounts {
     values: Option<StrColumn>,
-    counts: BTreeMap<u64, u64>,
+    counts: Vec<u64>,
 }
 
+type Counts = Vec<BTreeMap<String, u64>>;
+
 impl Collector for ValueCounts {
-    type Fruit = BTreeMap<String, u64>;
+    type Fruit = Counts;
     type Child = SegmentCounts;
 
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<SegmentCounts> {
-        // A segment in which no document has a value has no such column.
-        Ok(SegmentCounts { values: reader.fast_fields().str(self.column)?, counts: BTreeMap::new() })
+        let open = |column: &&str| {
+            // A segment in which no document has a value has no such column.
+            let values = reader.fast_fields().str(column)?;
+            let counts = vec![0; values.as_ref().map_or(0, |values| values.num_terms())];
+            Ok(ColumnCounts { values, counts })
+        };
+        self.columns.iter().map(open).collect::<tantivy::Result<_>>().map(SegmentCounts)
     }
 
     fn requires_scoring(&self) -> bool {
         false
     }
 
-    fn merge_fruits(&self, segments: Vec<tantivy::Result<BTreeMap<String, u64>>>) -> tantivy::Result<BTreeMap<String, u64>> {
-        let mut counts = BTreeMap::new();
+    fn merge_fruits(&self, segments: Vec<tantivy::Result<Counts>>) -> tantivy::Result<Counts> {
+        let mut counts: Counts = vec![BTreeMap::new(); self.columns.len()];
         for segment in segments {
-            for (value, count) in segment? {
-                *counts.entry(value).or_default() += count;
+            for (column, of_segment) in counts.iter_mut().zip(segment?) {
+                for (value, count) in of_segment {
+                    *column.entry(value).or_default() += count;
+                }
             }
         }
         Ok(counts)
@@ -172,26 +184,36 @@ impl Collector for ValueCounts {
 }
 
 impl SegmentCollector for SegmentCounts {
-    type Fruit = tantivy::Result<BTreeMap<String, u64>>;
+    type Fruit = tantivy::Result<Counts>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        if let Some(values) = &self.values {
-            for ordinal in values.term_ords(doc) {
-                *self.counts.entry(ordinal).or_default() += 1;
+        for column in &mut self.0 {
+            if let Some(values) = &column.values {
+                for ordinal in values.term_ords(doc) {
+                    if let Some(count) = usize::try_from(ordinal).ok().and_then(|ordinal| column.counts.get_mut(ordinal)) {
+                        *count += 1;
+                    }
+                }
             }
         }
     }
 
-    fn harvest(self) -> tantivy::Result<BTreeMap<String, u64>> {
-        let mut counts = BTreeMap::new();
+    fn harvest(self) -> tantivy::Result<Counts> {
+        self.0.into_iter().map(ColumnCounts::named).collect()
+    }
+}
+
+impl ColumnCounts {
+    fn named(self) -> tantivy::Result<BTreeMap<String, u64>> {
+        let mut named = BTreeMap::new();
         if let Some(values) = &self.values {
-            for (ordinal, count) in self.counts {
+            for (ordinal, count) in (0..).zip(self.counts).filter(|(_, count)| *count > 0) {
                 let mut value = String::new();
                 values.ord_to_str(ordinal, &mut value)?;
-                counts.insert(value, count);
+                named.insert(value, count);
             }
         }
-        Ok(counts)
+        Ok(named)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::search::tantivy::core::{CommitPayload, Core};
 use crate::search::tantivy::errors::{is_damage, unavailable};
 use crate::search::tantivy::schema::{schema, schema_hash};
 use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tantivy::directory::{INDEX_WRITER_LOCK, MmapDirectory};
@@ -26,6 +27,9 @@ pub(super) fn open(folder: &Path, settings: &TantivySettings) -> Result<OpenOutc
     };
     if let Some(reason) = other_form(&index)? {
         return Ok(OpenOutcome::NeedsRebuild(reason));
+    }
+    if !is_list_of_segments_whole(&index, folder)? {
+        return Ok(OpenOutcome::NeedsRebuild("its list of segments is damaged".to_owned()));
     }
     match damaged_files(&index, folder) {
         Ok(0) => {}
@@ -66,6 +70,18 @@ fn damaged_or(error: TantivyError, doing: &'static str) -> Result<OpenOutcome, S
     if is_damage(&error) { Ok(OpenOutcome::NeedsRebuild(error.to_string())) } else { Err(unavailable(doing)(error)) }
 }
 
+/// Whether the list of segments holds what is written there and nothing else.
+///
+/// The file has no checksum, and tantivy skips keys that it does not know: with one letter changed in `deletes` it would
+/// find removed people again.
+fn is_list_of_segments_whole(index: &Index, folder: &Path) -> Result<bool, SearchError> {
+    let list = folder.join("meta.json");
+    let text = fs::read(&list).map_err(|error| SearchError::Unavailable(format!("could not read {}: {error}", list.display())))?;
+    let known = index.load_metas().map_err(unavailable("read the state of the search index"))?;
+    let (Ok(written), Ok(known)) = (serde_json::from_slice::<Value>(&text), serde_json::to_value(known)) else { return Ok(false) };
+    Ok(written == known)
+}
+
 /// How many files of the index are damaged, by the checksum at the end of each.
 fn damaged_files(index: &Index, folder: &Path) -> Result<usize, TantivyError> {
     // tantivy panics on a file too short to hold the length of its checksum.
@@ -88,6 +104,7 @@ fn other_form(index: &Index) -> Result<Option<String>, SearchError> {
     Ok(match payload.as_deref().and_then(CommitPayload::read) {
         None => Some("it was left before its first commit, or what its last commit says is damaged".to_owned()),
         Some(found) if found.schema_hash != expected => Some("it was written by another version, with other fields".to_owned()),
+        Some(_) if index.schema() != schema().0 => Some("its list of fields is damaged".to_owned()),
         Some(_) => None,
     })
 }
