@@ -5,6 +5,7 @@
 mod collect;
 mod core;
 mod errors;
+mod folder;
 mod open;
 mod query;
 mod schema;
@@ -54,7 +55,8 @@ pub enum OpenOutcome {
     NeedsRebuild(String),
 }
 
-/// A search index of tantivy. One process writes to a folder at a time.
+/// A search index of tantivy. One process writes to a folder at a time. A commit outlives the process, and not always a
+/// loss of power: then opening finds an older commit with its older position, or asks for a rebuild.
 #[derive(Clone)]
 pub struct TantivyIndex {
     core: Arc<Core>,

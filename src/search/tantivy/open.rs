@@ -3,12 +3,13 @@
 use crate::search::SearchError;
 use crate::search::tantivy::core::{CommitPayload, Core};
 use crate::search::tantivy::errors::{is_damage, unavailable};
+use crate::search::tantivy::folder::{Folder, PART};
 use crate::search::tantivy::schema::{schema, schema_hash};
 use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
-use tantivy::directory::{INDEX_WRITER_LOCK, MmapDirectory};
+use std::path::Path;
+use tantivy::directory::INDEX_WRITER_LOCK;
 use tantivy::{Directory, Index, IndexSettings, TantivyError};
 
 /// The length of the checksum's record and a magic number close every file of a segment.
@@ -55,15 +56,15 @@ pub(super) fn recreate(folder: &Path, settings: &TantivySettings) -> Result<Tant
     create(self::directory(folder)?, settings)
 }
 
-fn create(directory: MmapDirectory, settings: &TantivySettings) -> Result<TantivyIndex, SearchError> {
+fn create(directory: Folder, settings: &TantivySettings) -> Result<TantivyIndex, SearchError> {
     let index = Index::create(directory, schema().0, IndexSettings::default()).map_err(unavailable("create the search index"))?;
     Core::start(index, settings).map(TantivyIndex::of)
 }
 
-fn directory(folder: &Path) -> Result<MmapDirectory, SearchError> {
+fn directory(folder: &Path) -> Result<Folder, SearchError> {
     fs::create_dir_all(folder)
         .map_err(|error| SearchError::Unavailable(format!("could not make the folder {}: {error}", folder.display())))?;
-    MmapDirectory::open(folder).map_err(|error| unavailable("open the folder of the search index")(error.into()))
+    Folder::open(folder).map_err(|error| unavailable("open the folder of the search index")(error.into()))
 }
 
 fn damaged_or(error: TantivyError, doing: &'static str) -> Result<OpenOutcome, SearchError> {
@@ -84,13 +85,16 @@ fn is_list_of_segments_whole(index: &Index, folder: &Path) -> Result<bool, Searc
 
 /// How many files of the index are damaged, by the checksum at the end of each.
 fn damaged_files(index: &Index, folder: &Path) -> Result<usize, TantivyError> {
-    // tantivy panics on a file too short to hold the length of its checksum.
-    let files = index.load_metas()?.list_segment_files();
-    let is_cut = |file: &&PathBuf| fs::metadata(folder.join(file)).is_ok_and(|known| known.len() < FOOTER_MIN_BYTES);
-    match files.iter().filter(is_cut).count() {
-        0 => Ok(index.validate_checksum()?.len()),
-        cut => Ok(cut),
+    let mut damaged = 0;
+    for file in index.load_metas()?.list_segment_files() {
+        // Those that a segment has no use for do not exist; a missing one that it needs fails the reader.
+        let Ok(known) = fs::metadata(folder.join(&file)) else { continue };
+        // tantivy panics on a file too short to hold the length of its checksum.
+        if known.len() < FOOTER_MIN_BYTES || !index.directory().validate_checksum(&file)? {
+            damaged += 1;
+        }
     }
+    Ok(damaged)
 }
 
 /// Why the index is of another form than this build writes.
@@ -117,7 +121,8 @@ fn drop_files(folder: &Path) -> std::io::Result<()> {
         let name = name.to_string_lossy();
         let stem = name.split('.').next().unwrap_or_default();
         let is_segment = stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if entry.file_type()?.is_file() && (is_segment || name == "meta.json" || name == ".managed.json") {
+        let whole = name.strip_suffix(&format!(".{PART}")).unwrap_or(&name);
+        if entry.file_type()?.is_file() && (is_segment || whole == "meta.json" || whole == ".managed.json") {
             fs::remove_file(entry.path())?;
         }
     }
@@ -131,6 +136,7 @@ mod tests {
     use crate::domain::ids::ArtistId;
     use crate::feed::{Position, Shard};
     use crate::search::{IndexDocument, IndexOperation, IndexedVersion};
+    use std::path::PathBuf;
     use tempfile::TempDir;
 
     fn artist(number: u32) -> IndexOperation {
@@ -211,6 +217,36 @@ mod tests {
             }
         }
         assert!(told > harmless, "{told} told, {harmless} harmless");
+    }
+
+    /// After a loss of power an older commit may be all that is left, beside files of later ones: it goes on from there.
+    #[test]
+    fn an_older_commit_among_files_of_later_ones_is_gone_on_from() {
+        let folder = written();
+        let lists = ["meta.json", ".managed.json"].map(|name| folder.path().join(name));
+        let older = lists.clone().map(|list| fs::read(list).expect("a list"));
+        let expected = state(&ready(folder.path()));
+        let batch = |number: u32| vec![IndexOperation { version: 9, ..artist(number) }];
+        let kept = tempfile::tempdir().expect("a folder");
+        for file in files(folder.path()) {
+            fs::copy(&file, kept.path().join(file.file_name().expect("a name"))).expect("a copy");
+        }
+        ready(folder.path()).core.apply(batch(5), Some((Shard(0), Position("00000043".to_owned())))).expect("a batch");
+        // What the lost commit left: new files everywhere, the old lists, and the old files that it had dropped.
+        for file in files(kept.path()) {
+            fs::copy(&file, folder.path().join(file.file_name().expect("a name"))).expect("a copy");
+        }
+        for (list, text) in lists.iter().zip(&older) {
+            fs::write(list, text).expect("a write");
+        }
+        let index = ready(folder.path());
+        assert_eq!(state(&index), expected);
+        index.core.apply(batch(5), Some((Shard(0), Position("00000043".to_owned())))).expect("the feed is read again");
+        drop(index);
+        let (versions, position) = state(&ready(folder.path()));
+        assert_eq!(position, Some(Position("00000043".to_owned())));
+        assert!(versions.contains(&IndexedVersion { artist_id: artist(5).artist_id, version: 9, deleted: false }));
+        assert_eq!(versions.len(), 9);
     }
 
     #[test]
