@@ -293,3 +293,71 @@ impl Held {
         &self.ticket.host
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_slowest_of_what_is_asked_for_counts() {
+        let settings = PolitenessSettings::default();
+        assert_eq!(spacing(&settings, None, None, 0), SECOND);
+        assert_eq!(spacing(&settings, Some(SECOND / 2), None, 0), SECOND, "never faster than our own");
+        assert_eq!(spacing(&settings, Some(5 * SECOND), None, 0), 5 * SECOND);
+        assert_eq!(spacing(&settings, Some(3_600 * SECOND), None, 0), 30 * SECOND, "cut to the ceiling");
+        assert_eq!(spacing(&settings, None, None, 3), 8 * SECOND);
+        assert_eq!(spacing(&settings, Some(25 * SECOND), None, 3), 30 * SECOND);
+        assert_eq!(spacing(&settings, Some(5 * SECOND), Some(SECOND / 100), 3), SECOND / 100, "a mapped host obeys only its entry");
+    }
+
+    #[test]
+    fn slow_downs_grow_and_decay() {
+        let slow_downs = SlowDowns::default();
+        slow_downs.ease("a.example");
+        assert_eq!([slow_downs.add("a.example"), slow_downs.add("a.example"), slow_downs.add("a.example")], [1, 2, 3]);
+        slow_downs.ease("a.example");
+        assert_eq!((slow_downs.of("a.example"), slow_downs.of("b.example")), (2, 0));
+        slow_downs.ease("a.example");
+        slow_downs.ease("a.example");
+        slow_downs.ease("a.example");
+        assert_eq!(slow_downs.of("a.example"), 0);
+        assert!(slow_downs.by_host.lock().unwrap().is_empty(), "hosts that behave take no memory");
+    }
+
+    #[test]
+    fn an_address_is_reserved_only_if_its_turn_comes_in_time() {
+        let limit = AddressLimit::default();
+        let (one, two): (IpAddr, IpAddr) = ("93.184.216.34".parse().unwrap(), "2606:4700::1".parse().unwrap());
+        let quarter = SECOND / 4;
+        assert_eq!(limit.reserve(&[one, two], SECOND, 9 * SECOND, quarter), Ok(SECOND));
+        assert_eq!(limit.reserve(&[two], SECOND, 9 * SECOND, quarter), Ok(SECOND + quarter), "each address of a name counts");
+        assert_eq!(limit.reserve(&[one], SECOND, SECOND, quarter), Err(SECOND + quarter));
+        assert_eq!(limit.reserve(&[one], SECOND, 9 * SECOND, quarter), Ok(SECOND + quarter), "a refusal reserves nothing");
+        assert_eq!(limit.reserve(&[], SECOND, 9 * SECOND, quarter), Ok(SECOND));
+    }
+
+    proptest! {
+        #[test]
+        fn spacing_is_never_below_ours_and_pauses_obey_retry_after(
+            spacing_ms in 0_u64..10_000, crawl_delay_ms in proptest::option::of(0_u64..100_000), slow_downs in 0_u32..100, seed: u64,
+            retry_after_s in proptest::option::of(0_u64..10_000),
+        ) {
+            let settings = PolitenessSettings { spacing_ms, ..PolitenessSettings::default() };
+            let crawl_delay = crawl_delay_ms.map(Duration::from_millis);
+            let found = spacing(&settings, crawl_delay, None, slow_downs);
+            prop_assert!(found >= Duration::from_millis(spacing_ms));
+            prop_assert!(found >= crawl_delay.unwrap_or_default().min(30 * SECOND));
+            prop_assert!(found <= Duration::from_millis(spacing_ms).max(30 * SECOND));
+            let retry_after = retry_after_s.map(Duration::from_secs);
+            let pause = pause(&settings, retry_after, slow_downs, &Chance::seeded(seed));
+            prop_assert!(pause <= 3_600 * SECOND);
+            match retry_after {
+                Some(asked) => prop_assert!(pause >= asked.min(3_600 * SECOND)),
+                None => prop_assert!(pause >= settings.back_off.bare(slow_downs.max(1)) / 2),
+            }
+        }
+    }
+}

@@ -163,7 +163,7 @@ mod tests {
             Some("https://studio.example/new?a=1&b=2")
         );
         assert_eq!(target("<meta http-equiv=refresh content=0;url=/new>").as_deref(), Some("https://studio.example/new"));
-        assert_eq!(target("<p title='>'><meta/http-equiv=refresh/content='0;/new'/>").as_deref(), Some("https://studio.example/new"));
+        assert_eq!(target("<p title='>'><meta/http-equiv='refresh'/content='0;/new'/>").as_deref(), Some("https://studio.example/new"));
         for html in [
             "<!-- <meta http-equiv=refresh content='0;url=/new'> --><p>",
             "<noscript><meta http-equiv=refresh content='0;url=/no-script'></noscript>",

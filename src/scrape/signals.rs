@@ -105,8 +105,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_refusal_is_never_lost_among_others(before in "[a-z]{0,8}", after in "[a-z]{0,8}") {
-            prop_assert!(of(&[&format!("{before}, noindex, {after}")], &[]).0);
-            prop_assert!(of(&[], &[("robots", &format!("{before},noindex ,{after}"))]).0);
+            let value = format!("{before}, noindex ,{after}");
+            prop_assert!(of(&[&value], &[]).0);
+            prop_assert!(of(&[], &[("robots", &value)]).0);
         }
     }
 }

@@ -52,7 +52,7 @@ pub fn transport_error(url: &Url, error: &reqwest::Error) -> FetchError {
             return ours.clone();
         }
         why = at.to_string();
-        if let Some(io) = at.downcast_ref::<std::io::Error>() {
+        if let Some(io) = at.downcast_ref::<std::io::Error>().map(innermost) {
             match io.kind() {
                 // The TLS layer reports what it does not accept as invalid data.
                 std::io::ErrorKind::InvalidData if error.is_connect() => return FetchError::Tls { host, why: why_of(io) },
@@ -82,6 +82,15 @@ pub fn transport_error(url: &Url, error: &reqwest::Error) -> FetchError {
         why = if error.is_connect() { "no connection".to_owned() } else { "the connection broke".to_owned() };
     }
     FetchError::Connection { host, why: crate::domain::text::clean_line(&why, 200) }
+}
+
+/// The error inside of I/O errors that wrap each other: `source` steps over those.
+fn innermost(error: &std::io::Error) -> &std::io::Error {
+    let mut at = error;
+    while let Some(inner) = at.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>()) {
+        at = inner;
+    }
+    at
 }
 
 fn why_of(error: &std::io::Error) -> String {

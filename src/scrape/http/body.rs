@@ -244,8 +244,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Brotli of 1 GiB of zeros would be 788 bytes; this is the same shape, written by hand from RFC 7932: a window of 4 MiB
-    /// (first byte), then meta-blocks of zeros. Made once with the reference encoder from 64 MiB of `a`.
     fn deflated(kind: &str, plain: &[u8]) -> Vec<u8> {
         let level = flate2::Compression::best();
         match kind {
@@ -286,6 +284,32 @@ mod tests {
         sink.finish()
     }
 
+    /// `Ana draws fine lines in ink. ` 40 times, by the reference encoder.
+    const BROTLI_TEXT: &[u8] = &[
+        0x1b, 0x87, 0x04, 0xf8, 0xc5, 0x6d, 0x6c, 0x5d, 0xc7, 0x6a, 0xfc, 0xd6, 0x14, 0x2a, 0x88, 0xc0, 0x51, 0xa3, 0x5a, 0xc8, 0xb5, 0x62,
+        0x61, 0x22, 0xb9, 0x88, 0x58, 0xfe, 0xa1, 0x5a, 0x89, 0xfe, 0x97, 0xd0, 0x1a, 0x03,
+    ];
+
+    /// 64 MiB of zeros in 106 bytes, by the reference encoder.
+    const BROTLI_BOMB: &str = "cbffff3ff82700e2b14020f7fe8fffff7ff04f00c4611180eefd1fffffffe09f0088c30200ddfb3ffeffffc13f0110870500baf77ffcffff\
+         837f02200e0b0074effff8ffff07ff04401c1600e8defff1ffff0ffe0980382c00d0bdffcbffff3ffc1300715800a07bff07";
+
+    fn bytes_of(hex: &str) -> Vec<u8> {
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn brotli_is_read_and_its_bomb_stops() {
+        let plain = "Ana draws fine lines in ink. ".repeat(40).into_bytes();
+        for piece in [1, 7, 100] {
+            assert_eq!(through(Some("br"), 10_000, BROTLI_TEXT, piece).as_ref(), Ok(&plain));
+        }
+        assert_eq!(through(Some("br"), 100, BROTLI_TEXT, 100), Err(BodyError::TooLarge));
+        assert_eq!(through(Some("br"), 10_000, &BROTLI_TEXT[..30], 100), Err(BodyError::Broken("brotli")));
+        assert_eq!(through(Some("br"), 10_000, &[BROTLI_TEXT, b"more"].concat(), 100), Err(BodyError::Broken("brotli")));
+        assert_eq!(through(Some("br"), 5_000_000, &bytes_of(BROTLI_BOMB), 10), Err(BodyError::TooLarge));
+    }
+
     #[test]
     fn bombs_stop_at_the_limit() {
         let zeros = vec![0; 20_000_000];
@@ -295,6 +319,66 @@ mod tests {
             let mut sink = BodySink::new(coding(kind), 5_000_000).unwrap();
             let _ = wire.chunks(8_192).try_for_each(|part| sink.write(part));
             assert_eq!(sink.cut().len(), 5_000_000, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_just_the_limit_is_taken() {
+        let plain = vec![b'a'; 10_000];
+        for kind in ["plain", "gzip", "zlib", "raw", "zstd"] {
+            let wire = deflated(kind, &plain);
+            assert_eq!(through(coding(kind), 10_000, &wire, 100).as_ref(), Ok(&plain), "{kind}");
+            assert_eq!(through(coding(kind), 9_999, &wire, 100), Err(BodyError::TooLarge), "{kind}");
+        }
+    }
+
+    #[test]
+    fn truncated_and_mislabelled_bodies_are_broken() {
+        let plain: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
+        for kind in ["gzip", "zlib", "raw", "zstd"] {
+            let wire = deflated(kind, &plain);
+            let half = through(coding(kind), 1_000_000, &wire[..wire.len() / 2], 500);
+            assert!(matches!(half, Err(BodyError::Broken(_))), "{kind}: {half:?}");
+        }
+        for encoding in ["gzip", "br", "zstd"] {
+            let lie = through(Some(encoding), 1_000, b"<p>this is plain HTML and nothing else</p>", 7);
+            assert!(matches!(lie, Err(BodyError::Broken(_))), "{encoding}: {lie:?}");
+        }
+        for encoding in ["gzip, gzip", "br, gzip", "compress", "exi"] {
+            assert!(matches!(BodySink::new(Some(encoding), 10), Err(BodyError::Coding(_))), "{encoding}");
+        }
+        assert_eq!(through(Some(" GZIP "), 10, &deflated("gzip", b"abc"), 1), Ok(b"abc".to_vec()));
+    }
+
+    /// A few bytes must not make us set aside a window of a gigabyte.
+    #[test]
+    fn large_windows_are_refused() {
+        let mut zstd = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00];
+        // Window descriptor: exponent 17, that is 2^27 bytes; then one block of 128 KiB of one repeated byte.
+        zstd.extend([17 << 3, 0x03, 0x00, 0x10, 0x00]);
+        assert_eq!(through(Some("zstd"), 5_000_000, &zstd, 100), Err(BodyError::Broken("zstd")));
+        zstd[5] = 13 << 3;
+        assert_eq!(through(Some("zstd"), 5_000_000, &zstd, 100).map(|body| body.len()), Ok(1 << 17));
+        // The large-window form of brotli: marker 0x11, then 30 bits of window.
+        assert_eq!(through(Some("br"), 5_000_000, &[0x11, 0x1e, 0x03], 100), Err(BodyError::Broken("brotli")));
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(plain: Vec<u8>, piece in 1_usize..50) {
+            for kind in ["plain", "gzip", "zlib", "raw", "zstd"] {
+                let wire = deflated(kind, &plain);
+                prop_assert_eq!(through(coding(kind), 1_000_000, &wire, piece), Ok(plain.clone()), "{}", kind);
+            }
+        }
+
+        #[test]
+        fn any_bytes_stay_within_the_limit(wire: Vec<u8>, piece in 1_usize..50, limit in 0_usize..2_000) {
+            for encoding in ["gzip", "deflate", "br", "zstd"] {
+                if let Ok(body) = through(Some(encoding), limit, &wire, piece) {
+                    prop_assert!(body.len() <= limit);
+                }
+            }
         }
     }
 }

@@ -269,3 +269,6 @@ impl Fetch for HttpFetch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

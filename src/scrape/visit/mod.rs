@@ -337,3 +337,6 @@ impl Drop for Visit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
