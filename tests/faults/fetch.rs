@@ -1,0 +1,251 @@
+//! The fetcher and visits against a server that misbehaves in every way: each case ends within its limits with a typed reason,
+//! the trap is never touched, and other sites are read meanwhile. Times are scaled to milliseconds.
+
+use crate::support::hostile::{HOST, HostileServer, PATHS, READS, ROBOTS, expect};
+use async_trait::async_trait;
+use inkdex::domain::chance::Chance;
+use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
+use inkdex::domain::ids::SessionId;
+use inkdex::domain::outcome::{Category, WaitFor};
+use inkdex::objects::Objects;
+use inkdex::scrape::guard::{Guard, HostMap, MappedHost};
+use inkdex::scrape::http::HttpFetch;
+use inkdex::scrape::limits::{FetchLimits, SiteLimits};
+use inkdex::scrape::politeness::PolitenessSettings;
+use inkdex::scrape::visit::{UrlDenial, VisitContext, VisitError, VisitSettings, Visitor};
+use inkdex::scrape::{FetchError, FetchedPage};
+use inkdex::store::{HostAnswer, HostHolds, HostTicket, StoreError, StoreResult};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use url::Url;
+
+/// What a limit may be overrun by on a busy machine.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Time limits, milliseconds: above the server's pauses of a second where it drips, else short.
+const TIMES: FetchLimitsMs = FetchLimitsMs { connect: 500, head: 600, idle: 1_500, total: 2_500 };
+
+struct FetchLimitsMs {
+    connect: u64,
+    head: u64,
+    idle: u64,
+    total: u64,
+}
+
+/// Holds in memory by the contract of the port: token, end, next time, back-off.
+#[derive(Debug, Default)]
+struct Holds {
+    rows: Mutex<HashMap<String, (u64, Timestamp, Timestamp, Timestamp)>>,
+}
+
+#[async_trait]
+impl HostHolds for Holds {
+    async fn take(&self, host: &str, _owner: &str, hold_us: i64, now: Timestamp) -> StoreResult<HostAnswer> {
+        let mut rows = self.rows.lock().unwrap();
+        let (token, until, next_at, back_off) = rows.entry(host.to_owned()).or_default();
+        if (*until).max(*back_off) > now {
+            return Ok(HostAnswer::Busy((*until).max(*back_off)));
+        }
+        *token += 1;
+        *until = Timestamp(now.0 + hold_us);
+        Ok(HostAnswer::Taken(HostTicket { host: host.to_owned(), token: *token, until: *until, next_at: *next_at }))
+    }
+
+    async fn give_back(&self, ticket: &HostTicket, given_next_at: Timestamp) -> StoreResult<()> {
+        let mut rows = self.rows.lock().unwrap();
+        if let Some((_, until, next_at, _)) = rows.get_mut(&ticket.host).filter(|row| row.0 == ticket.token) {
+            *until = Timestamp(0);
+            *next_at = (*next_at).max(given_next_at);
+        }
+        Ok(())
+    }
+
+    async fn back_off(&self, host: &str, until: Timestamp) -> StoreResult<()> {
+        let mut rows = self.rows.lock().unwrap();
+        let (_, _, _, back_off) = rows.entry(host.to_owned()).or_default();
+        *back_off = (*back_off).max(until);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct NobodyDenied;
+
+#[async_trait]
+impl UrlDenial for NobodyDenied {
+    async fn is_denied(&self, _url: &Url) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+/// A visitor whose `*.example` hosts are the hostile server.
+struct Bench {
+    server: HostileServer,
+    visitor: Visitor,
+    clock: Arc<dyn Clock>,
+    _folder: tempfile::TempDir,
+}
+
+fn bench() -> Bench {
+    let server = HostileServer::start().unwrap();
+    let mut map = HostMap::none();
+    map.add("*.example", MappedHost { address: server.addr.ip(), port: server.addr.port(), spacing_ms: 1 }).unwrap();
+    let guard = Arc::new(Guard::new(map));
+    let limits = FetchLimits {
+        connect_ms: TIMES.connect,
+        head_ms: TIMES.head,
+        idle_ms: TIMES.idle,
+        total_ms: TIMES.total,
+        ..FetchLimits::default()
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let fetch = HttpFetch::new(Arc::clone(&guard), limits.clone(), "Inkdex/0.1 (+https://inkdex.example/bot)", Arc::clone(&clock)).unwrap();
+    let settings = VisitSettings {
+        politeness: PolitenessSettings::default(),
+        limits,
+        site: SiteLimits::default(),
+        product_token: "Inkdex".into(),
+        guard,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let objects = Objects::in_folder(folder.path()).unwrap();
+    let chance = Arc::new(Chance::seeded(1));
+    let holds = Arc::new(Holds::default());
+    let visitor = Visitor::new(Arc::new(fetch), holds, objects, Arc::new(NobodyDenied), Arc::clone(&clock), chance, settings);
+    Bench { server, visitor, clock, _folder: folder }
+}
+
+impl Bench {
+    /// Reads a page in a visit of its own; answers what came and how long it took.
+    async fn read(&self, owner: &str, host: &str, path: &str) -> (Result<FetchedPage, VisitError>, Duration) {
+        let who = VisitContext { session: SessionId::new("daily-1"), owner: owner.into(), fresh_after: None };
+        let mut visit = self.visitor.begin(who);
+        let began = self.clock.monotonic();
+        let found = visit.page(&Url::parse(&format!("http://{host}{path}")).unwrap()).await;
+        let took = self.clock.monotonic() - began;
+        visit.end().await.unwrap();
+        (found, took)
+    }
+}
+
+/// What came of a page: `read`, or the failure's code.
+fn word(found: &Result<FetchedPage, VisitError>) -> &'static str {
+    match found {
+        Ok(_) => "read",
+        Err(VisitError::Fetch(error)) => error.code(),
+        Err(VisitError::Wait { .. }) => "wait",
+        Err(VisitError::RefusedByRobots { .. }) => "robots",
+        Err(_) => "other",
+    }
+}
+
+/// The words that answer an expectation of the server's list.
+fn accepted(expected: &str) -> &'static [&'static str] {
+    match expected {
+        expect::HEAD_TIMEOUT => &["head_timeout"],
+        expect::IDLE_TIMEOUT => &["idle_timeout"],
+        expect::TOTAL_TIMEOUT => &["total_timeout"],
+        expect::TOO_LARGE => &["body_too_large", "decoded_too_large"],
+        // Fetching takes them in; the parser's budget ends them.
+        expect::OVER_BUDGET => &["read"],
+        expect::REDIRECT_LOOP | expect::TOO_MANY_REDIRECTS => &["too_many_redirects"],
+        expect::REFUSED | expect::NOT_FOLLOWED => &["guarded"],
+        expect::BAD_REDIRECT | expect::BAD_ENCODING | expect::BOUNDED => &["bad_response"],
+        expect::CUT_SHORT => &["connection", "bad_response"],
+        expect::BAD_HEAD => &["connection", "bad_response"],
+        expect::HEAD_TOO_LARGE => &["headers_too_large"],
+        expect::WRONG_TYPE => &["wrong_type"],
+        expect::NO_FACTS => &["read", "wrong_type"],
+        _ => &["read"],
+    }
+}
+
+/// A site that hangs, is endless, is 500 MB, is a bomb, redirects in circles or to 127.0.0.1, or lies about itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_hostile_page_ends_typed_within_its_limits() {
+    let bench = bench();
+    let mut wrong = Vec::new();
+    for case in PATHS {
+        let (found, took) = bench.read(case.path, HOST, case.path).await;
+        let mut fits = accepted(case.expect).contains(&word(&found));
+        if let (Some(phrase), Ok(page)) = (case.expect.strip_prefix(READS), &found) {
+            fits = page.text.contains(phrase);
+        }
+        if !fits || took > Duration::from_millis(TIMES.total) + SLACK {
+            let shown = found.as_ref().map_or_else(ToString::to_string, |page| format!("{page:?}"));
+            wrong.push(format!("{} ({}): expected {}, got {} in {took:?}: {shown}", case.path, case.what, case.expect, word(&found)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(bench.server.trap_hits(), 0);
+    // What the sockets hold may be on its way when a limit closes the connection; loopback sockets hold some megabytes.
+    for path in ["/huge", "/endless", "/header-endless"] {
+        assert!(bench.server.sent_bytes(path) < 20_000_000, "{path}: {} bytes were taken", bench.server.sent_bytes(path));
+    }
+    let (good, _) = bench.read("after", "good.example", "/no-type").await;
+    assert!(good.is_ok(), "a good page is read after all that: {good:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_hostile_robots_file_decides() {
+    let bench = bench();
+    let mut wrong = Vec::new();
+    for case in ROBOTS {
+        let (page, took) = bench.read("page", case.host, "/").await;
+        let (secret, _) = bench.read("secret", case.host, "/secret").await;
+        let unreachable = |found: &Result<FetchedPage, VisitError>| matches!(found, Err(VisitError::Fetch(error)) if error.category() == Category::Transient);
+        let fits = match case.expect {
+            "allow" => page.is_ok() && secret.is_ok(),
+            "allow except /secret" => page.is_ok() && word(&secret) == "robots",
+            "disallow" => unreachable(&page) && unreachable(&secret),
+            "wait" | "wait or disallow" => matches!(page, Err(VisitError::Wait { why: WaitFor::RateLimit, .. })),
+            "either" => ["read", "robots"].contains(&word(&page)),
+            other => panic!("unknown expectation {other}"),
+        };
+        if !fits || took > Duration::from_millis(2 * TIMES.total) + SLACK {
+            wrong.push(format!("{} ({}): expected {}, got {} and {}", case.host, case.what, case.expect, word(&page), word(&secret)));
+        }
+        if !["allow", "allow except /secret", "either"].contains(&case.expect) {
+            assert_eq!(bench.server.hits_on(case.host, "/"), 0, "{} was asked for a page", case.host);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(bench.server.trap_hits(), 0);
+    let taken = bench.server.sent_bytes("/robots.txt");
+    assert!(taken < 20_000_000, "a robots.txt of 50 MB was taken in: {taken} bytes");
+}
+
+/// A site that hangs costs its own jobs their time, and nobody else's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_sites_go_on_while_one_hangs() {
+    let bench = Arc::new(bench());
+    let hanging = {
+        let bench = Arc::clone(&bench);
+        tokio::spawn(async move { bench.read("hanging", HOST, "/hang").await })
+    };
+    for site in 0..20 {
+        let (found, _) = bench.read("good", &format!("good{site}.example"), "/no-type").await;
+        assert!(found.is_ok(), "{found:?}");
+    }
+    let (found, took) = hanging.await.unwrap();
+    assert_eq!(word(&found), "head_timeout");
+    assert!(took < Duration::from_millis(TIMES.head) + SLACK, "{took:?}");
+    let (busy, _) = bench.read("again", HOST, "/empty").await;
+    assert!(busy.is_ok(), "the host is given back: {busy:?}");
+}
+
+/// Nothing of ours reaches a port of this machine that the map does not name, whatever a redirect says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redirects_inwards_are_refused_by_name() {
+    let bench = bench();
+    for path in
+        ["/redirect-loopback", "/redirect-spelled", "/redirect-mapped", "/redirect-metadata", "/redirect-port", "/redirect-userinfo"]
+    {
+        let (found, _) = bench.read("inward", HOST, path).await;
+        let Err(VisitError::Fetch(FetchError::Guarded(why))) = &found else { panic!("{path}: {found:?}") };
+        assert!(!why.is_empty() && !why.contains("pw"), "{path}: {why}");
+        assert_eq!(bench.server.hits(path), 1, "{path}");
+    }
+    assert_eq!(bench.server.trap_hits(), 0);
+}
