@@ -259,12 +259,11 @@ impl Politeness {
     ///
     /// # Errors
     /// [`StoreError`] if the store of holds fails.
-    pub async fn slow_down(&self, held: &mut Held, retry_after: Option<Duration>) -> Result<Timestamp, StoreError> {
-        let host = held.ticket.host.clone();
-        let pause = pause(&self.settings, retry_after, self.slow_downs.add(&host), &self.chance);
-        held.next = held.next.max(self.clock.monotonic() + pause);
+    pub async fn slow_down(&self, held: &Held, retry_after: Option<Duration>) -> Result<Timestamp, StoreError> {
+        let host = held.host();
+        let pause = pause(&self.settings, retry_after, self.slow_downs.add(host), &self.chance);
         let until = self.clock.now().plus(pause);
-        self.holds.back_off(&host, until).await?;
+        self.holds.back_off(host, until).await?;
         Ok(until)
     }
 

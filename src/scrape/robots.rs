@@ -18,8 +18,9 @@ pub const FRESH_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an old file is still obeyed while the site is unreachable (RFC 9309, section 2.3.1.4).
 pub const STALE_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Most files kept in memory.
+/// Most files kept in memory, and most bytes of their texts: their rules take a small multiple of that.
 const IN_MEMORY_MAX: usize = 5_000;
+const IN_MEMORY_TEXT_BYTES: usize = 16_000_000;
 
 /// What robots.txt says about one URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,13 @@ pub struct RobotsFiles {
     objects: Objects,
     clock: Arc<dyn Clock>,
     product_token: String,
-    known: Mutex<HashMap<String, Arc<RobotsRules>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_origin: HashMap<String, Arc<RobotsRules>>,
+    text_bytes: usize,
 }
 
 fn key(origin: &str) -> String {
@@ -104,7 +111,7 @@ fn key(origin: &str) -> String {
 impl RobotsFiles {
     /// No file known yet but those in the object store.
     pub fn new(objects: Objects, clock: Arc<dyn Clock>, product_token: &str) -> Self {
-        Self { objects, clock, product_token: product_token.to_owned(), known: Mutex::new(HashMap::new()) }
+        Self { objects, clock, product_token: product_token.to_owned(), known: Mutex::default() }
     }
 
     fn younger_than(&self, fetched_at: Timestamp, age: Duration) -> bool {
@@ -116,7 +123,7 @@ impl RobotsFiles {
     /// # Errors
     /// [`ObjectsError`] if the object store fails.
     pub async fn fresh(&self, origin: &str) -> Result<Option<Arc<RobotsRules>>, ObjectsError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(origin).cloned();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).by_origin.get(origin).cloned();
         if let Some(rules) = known
             && self.younger_than(rules.fetched_at, FRESH_FOR)
         {
@@ -155,11 +162,12 @@ impl RobotsFiles {
     fn remember(&self, file: &RobotsFile) -> Arc<RobotsRules> {
         let rules = Arc::new(RobotsRules::of(file, &self.product_token));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= IN_MEMORY_MAX {
+        known.text_bytes += file.text.len();
+        if known.by_origin.len() >= IN_MEMORY_MAX || known.text_bytes > IN_MEMORY_TEXT_BYTES {
             // The object store still has them all.
-            known.clear();
+            *known = Known { by_origin: HashMap::new(), text_bytes: file.text.len() };
         }
-        known.insert(file.origin.clone(), Arc::clone(&rules));
+        known.by_origin.insert(file.origin.clone(), Arc::clone(&rules));
         rules
     }
 
@@ -229,6 +237,19 @@ mod tests {
         for status in [400, 401, 403, 404, 410, 451] {
             assert_eq!(RobotsRules::of(&file(status, ""), "Inkdex").verdict(&url("/")), RobotsVerdict::Allowed, "{status}");
         }
+    }
+
+    #[tokio::test]
+    async fn memory_is_bounded_and_the_object_store_remembers() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = RobotsFiles::new(Objects::in_folder(folder.path()).unwrap(), Arc::new(ManualClock::at(Timestamp(5))), "Inkdex");
+        let text = format!("User-agent: *\nDisallow: /no\n{}", "# long\n".repeat(70_000));
+        for site in 0..40 {
+            files.keep(RobotsFile { origin: format!("https://site{site}.example"), ..file(200, &text) }).await;
+        }
+        assert!(files.known.lock().unwrap().by_origin.len() < 40);
+        let first = files.fresh("https://site0.example").await.unwrap().expect("it is in the object store");
+        assert!(matches!(first.verdict(&url("/no")), RobotsVerdict::Disallowed { .. }));
     }
 
     #[tokio::test]

@@ -161,7 +161,7 @@ fn accepted(expected: &str) -> &'static [&'static str] {
     }
 }
 
-/// A site that hangs, is endless, is 500 MB, is a bomb, redirects in circles or to 127.0.0.1, or lies about itself.
+/// 002-X4: a site that hangs, is endless, is 500 MB, is a bomb, redirects in circles or to 127.0.0.1, or lies about itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_hostile_page_ends_typed_within_its_limits() {
     let bench = bench();

@@ -79,6 +79,7 @@ fn spellings(address: Ipv4Addr) -> Vec<String> {
     ]
 }
 
+/// 002-X4: 612 vectors of literal addresses.
 #[test]
 fn every_spelling_of_an_inward_address_is_refused() {
     let guard = guard(HostMap::none());

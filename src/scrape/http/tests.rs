@@ -80,6 +80,7 @@ fn html(headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
+/// 002-X4: an honest user agent, and nothing that tracks.
 #[tokio::test]
 async fn a_mapped_host_is_asked_by_its_own_name_without_tracks() {
     let server = canned(html("X-Robots-Tag: noai\r\nX-Robots-Tag: otherbot: none\r\nSet-Cookie: id=1\r\n", b"<p>Ana")).await;
@@ -145,6 +146,17 @@ async fn a_name_that_resolves_inwards_is_refused_by_the_connector() {
     assert_eq!(fetch.addresses(&url("http://nowhere.test/")).await, Err(FetchError::Dns("nowhere.test".into())));
 }
 
+/// Should a connection ever lead elsewhere than the guard said, its answer is not read.
+#[tokio::test]
+async fn an_answer_from_an_inward_peer_is_refused() {
+    let server = canned(html("", b"<p>inside")).await;
+    let strange = Client::builder().no_proxy().resolve("studio.test", ([127, 0, 0, 1], server.port).into()).build().unwrap();
+    let fetch = HttpFetch { client: strange, guard: Arc::new(Guard::new(HostMap::none())), ..fetcher(server.port, limits()) };
+    let refused = fetch.fetch(&url("http://studio.test/")).await;
+    assert!(matches!(&refused, Err(FetchError::Guarded(why)) if why.contains("127.0.0.1")), "{refused:?}");
+    assert_eq!(server.heads.lock().unwrap().len(), 1, "the connection was there to be refused");
+}
+
 #[tokio::test]
 async fn redirects_are_answered_not_followed() {
     for (location, to) in
@@ -164,6 +176,7 @@ async fn redirects_are_answered_not_followed() {
     assert_eq!(text_of(answered(html("Refresh: 900\r\n", b"<p>news")).await).text, "<p>news");
 }
 
+/// 002-X4
 #[tokio::test]
 async fn sizes_are_limited_on_the_wire_and_decoded() {
     let over = |hop: Result<Hop, FetchError>, limit: Limit| {

@@ -115,6 +115,7 @@ struct Web {
     clock: Arc<RuntimeClock>,
     replies: Mutex<HashMap<String, Vec<Reply>>>,
     latency: Duration,
+    lookup: Mutex<Duration>,
     asked: Mutex<Vec<Asked>>,
     address: Option<IpAddr>,
 }
@@ -174,6 +175,8 @@ impl Fetch for Web {
     }
 
     async fn addresses(&self, _url: &Url) -> Result<Vec<IpAddr>, FetchError> {
+        let lookup = *self.lookup.lock().unwrap();
+        tokio::time::sleep(lookup).await;
         Ok(self.address.into_iter().collect())
     }
 }
@@ -210,7 +213,14 @@ fn settings() -> VisitSettings {
 fn bench_with(settings: VisitSettings, latency: Duration, address: Option<&str>) -> Bench {
     let clock = Arc::new(RuntimeClock { started: Instant::now() });
     let address = address.map(|text| text.parse().unwrap());
-    let web = Arc::new(Web { clock: clock.clone(), replies: Mutex::default(), latency, asked: Mutex::default(), address });
+    let web = Arc::new(Web {
+        clock: clock.clone(),
+        replies: Mutex::default(),
+        latency,
+        lookup: Mutex::default(),
+        asked: Mutex::default(),
+        address,
+    });
     let (holds, denied) = (Arc::new(Holds::default()), Arc::new(Denied::default()));
     let folder = tempfile::tempdir().unwrap();
     let objects = Objects::in_folder(folder.path()).unwrap();
@@ -247,6 +257,7 @@ fn limit_of(result: Result<FetchedPage, VisitError>) -> Option<Limit> {
     }
 }
 
+/// 002-X4: robots.txt first, the delay by host, one host at a time.
 #[tokio::test(start_paused = true)]
 async fn robots_first_then_pages_a_second_apart_then_the_host_is_given_back() {
     let bench = bench();
@@ -408,6 +419,7 @@ async fn the_cache_is_looked_at_again_under_the_hold() {
     assert_eq!(urls.iter().filter(|asked| asked.ends_with("/team")).count(), 1, "{urls:?}");
 }
 
+/// 002-R37: a rate limit is waited out by everybody and counts against no job.
 #[tokio::test(start_paused = true)]
 async fn a_slow_down_keeps_everybody_away_and_is_not_counted() {
     let bench = bench();
@@ -416,6 +428,7 @@ async fn a_slow_down_keeps_everybody_away_and_is_not_counted() {
     let waiting = visit.page(&url("https://studio.example/a")).await;
     let Err(VisitError::Wait { until, why: WaitFor::RateLimit }) = waiting else { panic!("no wait: {waiting:?}") };
     assert_eq!(until, bench.clock.now().plus(Duration::from_secs(90)));
+    assert_eq!(bench.holds.rows.lock().unwrap()["studio.example"].back_off, until, "other processes must know too");
     assert_eq!(bench.holds.taken(), []);
     let other = bench.begin("job-2").page(&url("https://studio.example/b")).await;
     assert!(matches!(other, Err(VisitError::Wait { until: theirs, why: WaitFor::Host }) if theirs == until), "{other:?}");
@@ -498,6 +511,16 @@ async fn crawl_delay_counts_from_the_robots_file_on_and_has_a_ceiling() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_visit_that_read_only_robots_leaves_the_host_with_its_crawl_delay() {
+    let bench = bench();
+    bench.web.on("https://studio.example/robots.txt", &[html("User-agent: *\nCrawl-delay: 10\nDisallow: /no")]);
+    let mut visit = bench.begin("job-1");
+    assert!(matches!(visit.page(&url("https://studio.example/no")).await, Err(VisitError::RefusedByRobots { .. })));
+    visit.end().await.unwrap();
+    assert_eq!(bench.holds.rows.lock().unwrap()["studio.example"].next_at, bench.clock.now().plus(Duration::from_secs(10)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mapped_host_obeys_only_its_own_spacing() {
     let mut map = HostMap::none();
     map.add("*.example", MappedHost { address: [127, 0, 0, 1].into(), port: 8080, spacing_ms: 7 }).unwrap();
@@ -559,6 +582,42 @@ async fn a_site_has_a_budget_and_an_outage_of_ours_is_told_apart() {
     *bench.holds.down.lock().unwrap() = true;
     let down = visit.page(&url("https://other.example/")).await;
     assert!(matches!(down, Err(VisitError::Store(StoreError::Unavailable(_)))), "{down:?}");
+}
+
+/// A hold is for at most 10 requests or 30 s: then the host is given back and taken again, so that others get a chance.
+#[tokio::test(start_paused = true)]
+async fn a_hold_ends_after_its_requests_or_its_time() {
+    for (latency_ms, pages, takes) in [(1, 24, 3), (9_000, 8, 3)] {
+        let bench = bench_with(settings(), Duration::from_millis(latency_ms), None);
+        let mut visit = bench.begin("job-1");
+        for page in 0..pages {
+            let gone = visit.page(&url(&format!("https://studio.example/{page}"))).await;
+            assert!(matches!(gone, Err(VisitError::Fetch(FetchError::Gone { .. }))), "{gone:?}");
+        }
+        assert_eq!(bench.holds.rows.lock().unwrap()["studio.example"].token, takes, "{latency_ms} ms");
+    }
+}
+
+/// Another job fetched the page after we looked for it and before we took the host.
+#[tokio::test(start_paused = true)]
+async fn a_page_fetched_while_the_name_was_looked_up_is_not_fetched_again() {
+    let bench = bench_with(settings(), Duration::from_millis(500), None);
+    bench.web.on("https://studio.example/team", &[html("<p>Ana")]);
+    *bench.web.lookup.lock().unwrap() = Duration::from_secs(3);
+    let run = |owner: &'static str, start_s: u64| {
+        let mut visit = bench.begin(owner);
+        async move {
+            tokio::time::sleep(Duration::from_secs(start_s)).await;
+            let page = visit.page(&url("https://studio.example/team")).await.unwrap();
+            let stats = visit.stats();
+            visit.end().await.unwrap();
+            (page.text, stats.cached)
+        }
+    };
+    // The first has the page after two look-ups of 3 s and two requests; the second looks for it in between.
+    let (first, second) = tokio::join!(run("job-1", 0), run("job-2", 5));
+    assert_eq!((first, second), (("<p>Ana".to_owned(), 0), ("<p>Ana".to_owned(), 1)));
+    assert_eq!(bench.web.urls(), ["https://studio.example/robots.txt", "https://studio.example/team"]);
 }
 
 /// What a job does with a wait: it comes back at that moment and goes on where it was.
