@@ -170,7 +170,7 @@ pub fn predict_folder(site_dir: &Path, entry: &str, vocabulary: &Styles) -> Site
     // Labelled folders are known pages: size and depth bound them, time need not.
     let clock = || Duration::ZERO;
     let budget = ParseBudget::new(ParseLimits::default(), &clock);
-    let mut reader = SiteReader::new(entry, SiteLimits::default());
+    let mut reader = SiteReader::new(entry, SiteLimits { obey_nofollow: false, ..SiteLimits::default() });
     while let Some(url) = reader.next_page() {
         let Some(file) = file_of(site_dir, &url) else {
             reader.page_missed(&url, Miss::Gone);

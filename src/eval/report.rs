@@ -57,31 +57,52 @@ pub struct ShareScores {
 
 /// Everything that is measured, with the names of the rule book.
 #[derive(Serialize, Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
 pub struct Report {
+    /// Labelled sites.
     pub sites: u64,
+    /// Of these, with a prediction.
     pub predicted: u64,
+    /// Sites drawn by scripts were scored on their static fields.
     #[serde(rename = "static")]
     pub static_only: bool,
+    /// Artist, studio or neither.
     pub kind: KindScores,
+    /// Name of the artist or the shop.
     pub name: FieldScores,
+    /// The shop.
     pub studio: FieldScores,
+    /// As printed.
     pub city: FieldScores,
+    /// As printed.
     pub region: FieldScores,
+    /// ISO 3166 alpha-2.
     pub country: FieldScores,
+    /// Handles of the site.
     pub instagram: FieldScores,
+    /// Addresses.
     pub emails: FieldScores,
+    /// Numbers.
     pub phones: FieldScores,
+    /// Profiles elsewhere.
     pub socials: FieldScores,
+    /// Canonical styles.
     pub styles: FieldScores,
+    /// Present tattooers of a studio.
     pub members: FieldScores,
+    /// Their handles.
     pub members_instagram: FieldScores,
+    /// Their styles.
     pub members_styles: FieldScores,
+    /// Portfolio pictures.
     pub images: ImageScores,
+    /// The text.
     pub bio: ShareScores,
+    /// Values given where there is none, over all fields that count.
     pub inventions: u64,
+    /// The mean of what the rule book puts into it.
     #[serde(rename = "macro")]
     pub macro_score: f64,
+    /// What went wrong, site by site.
     #[serde(skip)]
     pub faults: Vec<Fault>,
 }

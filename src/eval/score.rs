@@ -1,5 +1,7 @@
 //! Counts right, given and wanted values field by field, as the rule book does.
 
+use super::tally::{Tally, ratio};
+
 use super::compare::{fold, key, keys, texts};
 use super::folder::Truth;
 use super::report::{Fault, FieldScores, ImageScores, KindScores, Report, ShareScores};
@@ -7,76 +9,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 const SINGLE: [&str; 5] = ["name", "studio", "city", "region", "country"];
+
 const SETS: [&str; 5] = ["instagram", "emails", "phones", "socials", "styles"];
+
 /// A text longer than this is the page, not a text about the artist; in characters.
 const BIO_MAX: usize = 4_000;
-
-#[derive(Default)]
-struct Tally {
-    n: u64,
-    right: f64,
-    given: f64,
-    recalled: f64,
-    wanted: f64,
-    inventions: u64,
-}
-
-fn ratio(part: f64, whole: f64) -> f64 {
-    if whole == 0.0 { 0.0 } else { part / whole }
-}
-
-impl Tally {
-    fn scores(&self, single: bool) -> FieldScores {
-        let precision = ratio(self.right, self.given);
-        let recall = ratio(self.recalled, self.wanted);
-        let f1 = ratio(2.0 * precision * recall, precision + recall);
-        let asked = self.wanted + self.inventions as f64;
-        FieldScores { n: self.n, precision, recall, f1, inventions: self.inventions, accuracy: single.then(|| ratio(self.right, asked)) }
-    }
-
-    fn add_single(&mut self, truth: Option<&String>, given: Option<&String>, accept: &BTreeSet<String>, weight: f64) -> Vec<String> {
-        let accepted = given.is_some_and(|given| accept.contains(given));
-        let neutral = truth.is_none() && accepted;
-        let right = given.is_some() && (given == truth || accepted) && !neutral;
-        let scored = if right { weight } else { 0.0 };
-        if truth.is_some() {
-            self.n += 1;
-            self.wanted += weight;
-            self.recalled += scored;
-        }
-        if given.is_some() && !neutral {
-            self.given += weight;
-            self.right += scored;
-            self.inventions += u64::from(truth.is_none());
-        }
-        match (truth, given) {
-            (Some(truth), None) => vec![format!("missed {truth}")],
-            (_, Some(given)) if !right && !neutral => vec![format!("{} {given}", if truth.is_none() { "invented" } else { "wrong" })],
-            _ => Vec::new(),
-        }
-    }
-
-    fn add_set(
-        &mut self,
-        truth: &BTreeSet<String>,
-        given: &BTreeSet<String>,
-        accept: &BTreeSet<String>,
-        also_right: &BTreeSet<String>,
-    ) -> Vec<String> {
-        let given: BTreeSet<String> = given.iter().filter(|value| truth.contains(*value) || !accept.contains(*value)).cloned().collect();
-        let wrong: Vec<&String> = given.iter().filter(|value| !truth.contains(*value) && !also_right.contains(*value)).collect();
-        self.n += truth.len() as u64;
-        self.wanted += truth.len() as f64;
-        self.recalled += given.intersection(truth).count() as f64;
-        self.given += given.len() as f64;
-        self.right += (given.len() - wrong.len()) as f64;
-        if truth.is_empty() {
-            self.inventions += wrong.len() as u64;
-        }
-        let word = if truth.is_empty() { "invented" } else { "wrong" };
-        wrong.iter().map(|value| format!("{word} {value}")).chain(truth.difference(&given).map(|value| format!("missed {value}"))).collect()
-    }
-}
 
 fn names_of(member: &Value) -> BTreeSet<String> {
     let mut out = keys("name", member.get("name"));
@@ -202,7 +139,9 @@ impl Scoring {
     }
 
     fn bio(&mut self, row: &Truth, prediction: &Value) {
-        let Some(phrase) = row.truth("bio_has").and_then(Value::as_str).filter(|phrase| !phrase.is_empty()) else { return };
+        let Some(phrase) = row.truth("bio_has").and_then(Value::as_str).filter(|phrase| !phrase.is_empty()) else {
+            return;
+        };
         let text = texts(prediction.get("bio")).into_iter().next().unwrap_or_default();
         let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(BIO_MAX).collect();
         self.counts.bio_n += 1;

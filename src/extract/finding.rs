@@ -233,13 +233,28 @@ pub struct Card {
     pub extractor: Cow<'static, str>,
 }
 
+/// Words of one trade on a page.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct TradeSignal {
+    /// Which trade.
+    pub trade: String,
+    /// Weighted count, strong places more than running text.
+    pub weight: f32,
+    /// Count in title, description and main headings.
+    pub strong: f32,
+}
+
 /// Counts that tell what a page is; kept so that a site is judged without its pages.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct PageSignals {
     /// Weighted words of tattooing as a craft offered.
     pub tattoo: f32,
-    /// Weighted words of other trades: `pmu`, `removal`, `supply`, `piercing`, `photo`, `beauty`, `theme`, `blog`.
-    pub other: Vec<(String, f32)>,
+    /// The same, counted only in title, description and main headings.
+    pub tattoo_strong: f32,
+    /// Phrases of somebody who offers tattoos in title, description and main headings.
+    pub offer_strong: f32,
+    /// Words of other trades: `pmu`, `removal`, `supply`, `piercing`, `photo`, `beauty`, `theme`, `blog`.
+    pub other: Vec<TradeSignal>,
     /// "I", "my", "me" in their languages.
     pub first_person: u32,
     /// "we", "our", "us" in their languages.

@@ -16,7 +16,7 @@ mod text;
 
 pub use extractors::handles::{Profile, normal_handle, profile_of};
 pub use extractors::{EXTRACTORS, Extractor, PageView};
-pub use finding::{Basis, Card, Field, Finding, PageFindings, PageLink, PageRole, Place, PostalAddress, Value};
+pub use finding::{Basis, Card, Field, Finding, PageFindings, PageLink, PageRole, PageSignals, Place, PostalAddress, TradeSignal, Value};
 pub use parse::{ParseBudget, ParseLimits, ParseStop};
 pub use read::read_page;
 pub use site::facts::{ArtistFacts, Evidence, Located, Member, SiteFacts, SiteKind};

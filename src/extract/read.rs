@@ -76,7 +76,9 @@ fn role_of_page(page: &Outline, heading: &str) -> PageRole {
 fn links(view: &PageView<'_>, nofollow: bool) -> Vec<PageLink> {
     let mut out: Vec<PageLink> = Vec::new();
     for (index, link) in view.outline.links.iter().enumerate() {
-        let Some(mut url) = link.url.clone().filter(|url| matches!(url.scheme(), "http" | "https")) else { continue };
+        let Some(mut url) = link.url.clone().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+            continue;
+        };
         if link.href.starts_with('#') || out.len() >= MAX_LINKS {
             continue;
         }
@@ -107,10 +109,10 @@ fn card(view: &PageView<'_>, span: &cards::Span, index: u16, findings: &[Finding
         for finding in findings.iter().filter(|finding| {
             finding.card == Some(index) && finding.field == field && finding.confidence >= least && finding.place != Place::Credit
         }) {
-            if let Some(text) = finding.value.text() {
-                if !out.iter().any(|known| fold(known) == fold(text)) {
-                    out.push(text.to_owned());
-                }
+            if let Some(text) = finding.value.text()
+                && !out.iter().any(|known| fold(known) == fold(text))
+            {
+                out.push(text.to_owned());
             }
         }
         out.truncate(200);

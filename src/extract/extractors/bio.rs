@@ -1,7 +1,7 @@
 //! Texts about the artist or the studio: paragraphs, weighed by where they stand and whom they speak of.
 
 use super::super::finding::{Field, PageRole, Place};
-use super::super::lexicon::{self, PLURAL, SINGULAR, holds_any};
+use super::super::lexicon::{self, holds_any, listed};
 use super::super::text::{cut, fold, is_filler, tokens};
 use super::{At, PageView, Sink, contact_links};
 
@@ -80,7 +80,8 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             lexicon::role_of(&heading) == PageRole::About || lexicon::role_of(&eyebrow) == PageRole::About || begins_about(&heading);
         let hinted = page.lineage(block.element).take(6).any(|element| element.hints(ABOUT_HINTS) && element.blocks.len() < 40);
         let words = tokens(cut(&text, 1_200));
-        let person = words.iter().filter(|word| SINGULAR.contains(&word.as_str()) || PLURAL.contains(&word.as_str())).count() as f32;
+        let person =
+            words.iter().filter(|word| listed(&lexicon::words().singular, word) || listed(&lexicon::words().plural, word)).count() as f32;
         let trade = fold(&text);
         let trade =
             ["tattoo", "tatua", "tatou", "tatow", "tatoe", "tetov", "тату", "ink", "タトゥー"].iter().any(|word| trade.contains(word));

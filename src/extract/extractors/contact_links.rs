@@ -1,95 +1,17 @@
 //! Links that lead to people: mail, phone, messengers, Instagram and other profiles, protected addresses.
 
 use super::super::finding::{Field, Place};
+use super::super::lexicon::words;
 use super::super::outline::Link;
 use super::super::text::{cut, fold};
 use super::contact_text::{is_phone, normal_email};
 use super::handles::{Profile, percent_decoded, profile_of};
 use super::{At, PageView, Sink};
 
-/// Words of the line that names who built a site.
-const CREDIT: &[&str] = &[
-    "design by",
-    "designed by",
-    "designed and",
-    "developed by",
-    "development by",
-    "website by",
-    "web by",
-    "site by",
-    "built by",
-    "created by",
-    "made by",
-    "powered by",
-    "made with",
-    "web design",
-    "webdesign",
-    "web designer",
-    "web developer",
-    "crafted by",
-    "coded by",
-    "disenado por",
-    "desarrollado por",
-    "diseno web",
-    "diseno y desarrollo",
-    "creado por",
-    "hecho por",
-    "pagina web por",
-    "desenvolvido por",
-    "criado por",
-    "feito por",
-    "site criado",
-    "realise par",
-    "realisation",
-    "conception",
-    "cree par",
-    "developpe par",
-    "site web par",
-    "erstellt von",
-    "umsetzung",
-    "gestaltet von",
-    "webseite von",
-    "website von",
-    "sito web",
-    "realizzato da",
-    "sviluppato da",
-    "creato da",
-    "sito realizzato",
-    "ontwikkeld door",
-    "gemaakt door",
-    "ontworpen door",
-    "website door",
-    "projekt i wykonanie",
-    "wykonanie",
-    "realizacja",
-    "strona wykonana",
-    "stworzone przez",
-    "vytvoril",
-    "tvorba webu",
-    "разработка сайта",
-    "создание сайта",
-    "сделано",
-    "разработано",
-    "дизайн сайта",
-    "розробка сайту",
-    "template by",
-    "theme by",
-    "photo by",
-    "photos by",
-    "photography by",
-    "fotos de",
-    "fotografia",
-    "hosted by",
-    "dev by",
-    "by developer",
-    "desarrollo y diseno",
-    "development",
-];
-
 /// Does a short line tell who built the site, rather than whose it is?
 pub(crate) fn is_credit(text: &str) -> bool {
     let folded = fold(cut(text, 300));
-    folded.chars().count() < 220 && CREDIT.iter().any(|mark| folded.contains(mark))
+    folded.chars().count() < 220 && words().credit.iter().any(|mark| folded.contains(mark.as_str()))
 }
 
 /// What stands around a link: its own text, the line it is in, the heading above.

@@ -44,10 +44,10 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                         "author",
                         "department",
                     ] {
-                        if let Some(inner) = object.get(key) {
-                            if inner.is_object() || inner.is_array() {
-                                stack.push(inner.clone());
-                            }
+                        if let Some(inner) = object.get(key)
+                            && (inner.is_object() || inner.is_array())
+                        {
+                            stack.push(inner.clone());
                         }
                     }
                 }
@@ -144,10 +144,8 @@ fn entity(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>)
         return people(object, view, sink);
     }
     let at = |confidence: f32| At::new(Place::JsonLd, confidence).context(&format!("type {}", kinds.join(" ")));
-    if website {
-        if let Some(name) = string(object, "name") {
-            sink.text(Field::Name, &name, at(0.7));
-        }
+    if website && let Some(name) = string(object, "name") {
+        sink.text(Field::Name, &name, at(0.7));
     }
     if !business {
         return;
@@ -253,12 +251,15 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 fn people(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>) {
-    let Some(name) = string(object, "name") else { return };
+    let Some(name) = string(object, "name") else {
+        return;
+    };
     if sink.people.len() >= MAX_PEOPLE {
         return;
     }
     let job = string(object, "jobTitle").unwrap_or_default();
-    let tattoos = lexicon::holds_any(&tokens(&job), lexicon::TATTOOER) || fold(&job).contains("tattoo") || fold(&job).contains("tatua");
+    let tattoos =
+        lexicon::holds_any(&tokens(&job), &lexicon::words().tattooer) || fold(&job).contains("tattoo") || fold(&job).contains("tatua");
     let at = At::new(Place::JsonLd, 0.9).context(&format!("person {job}"));
     let mut card = Card {
         name: Some(name.clone()),

@@ -25,7 +25,9 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     }
     let mut seen = Vec::new();
     for name in ["description", "og:description", "twitter:description"] {
-        let Some(text) = page.meta(&[name]) else { continue };
+        let Some(text) = page.meta(&[name]) else {
+            continue;
+        };
         if seen.contains(&fold(text)) {
             continue;
         }
@@ -38,7 +40,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     }
     if let Some(words) = page.meta(&["keywords"]) {
         // Long keyword lists are written for search engines and claim everything.
-        let confidence = if words.split(',').count() > 25 { 0.3 } else { 0.6 };
+        let confidence = if words.split(',').count() > 15 { 0.3 } else { 0.6 };
         for style in style_words::styles_in_offer(words, view.styles) {
             sink.text(Field::Style, &view.styles.all()[style].name.clone(), meta(confidence, "keywords"));
         }

@@ -11,8 +11,10 @@ mod json_ld;
 mod meta;
 mod microdata;
 mod names;
+mod people;
 pub(crate) mod signals;
 mod style_words;
+mod workplace;
 
 use super::finding::{Card, Field, Finding, MAX_FINDINGS, MAX_VALUE, PageRole, Place, PostalAddress, Value};
 use super::outline::Outline;
@@ -41,6 +43,8 @@ pub const EXTRACTORS: &[Extractor] = &[
     Extractor { name: "microdata", read: microdata::read },
     Extractor { name: "meta", read: meta::read },
     Extractor { name: "names", read: names::read },
+    Extractor { name: "people", read: people::read },
+    Extractor { name: "workplace", read: workplace::read },
     Extractor { name: "contact_links", read: contact_links::read },
     Extractor { name: "contact_text", read: contact_text::read },
     Extractor { name: "address", read: address::read },

@@ -31,44 +31,44 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             );
             continue;
         }
-        if length <= 160 {
-            if let Some(found) = COPYRIGHT.captures(&text) {
-                let name = found[1].trim();
-                let name = [
-                    "all rights",
-                    "todos los",
-                    "todos os",
-                    "tous droits",
-                    "alle rechte",
-                    "tutti i",
-                    "alle rechten",
-                    "wszelkie",
-                    "vsechna",
-                    "все права",
-                    "всі права",
-                    "All rights",
-                    "All Rights",
-                    "Todos",
-                    "Tous",
-                    "Alle",
-                    "Tutti",
-                    "Wszelkie",
-                    "Všechna",
-                    "Все права",
-                    "Всі права",
-                    "ALL RIGHTS",
-                ]
-                .iter()
-                .filter_map(|end| name.find(end))
-                .min()
-                .map_or(name, |at| &name[..at]);
-                sink.text(
-                    Field::Name,
-                    name.trim_end_matches(['.', ',', ' ', '-', '–', '—', '·']),
-                    At::new(Place::Footer, 0.6).context("copyright"),
-                );
-                continue;
-            }
+        if length <= 160
+            && let Some(found) = COPYRIGHT.captures(&text)
+        {
+            let name = found[1].trim();
+            let name = [
+                "all rights",
+                "todos los",
+                "todos os",
+                "tous droits",
+                "alle rechte",
+                "tutti i",
+                "alle rechten",
+                "wszelkie",
+                "vsechna",
+                "все права",
+                "всі права",
+                "All rights",
+                "All Rights",
+                "Todos",
+                "Tous",
+                "Alle",
+                "Tutti",
+                "Wszelkie",
+                "Všechna",
+                "Все права",
+                "Всі права",
+                "ALL RIGHTS",
+            ]
+            .iter()
+            .filter_map(|end| name.find(end))
+            .min()
+            .map_or(name, |at| &name[..at]);
+            sink.text(
+                Field::Name,
+                name.trim_end_matches(['.', ',', ' ', '-', '–', '—', '·']),
+                At::new(Place::Footer, 0.6).context("copyright"),
+            );
+            continue;
         }
         let brand = matches!(block.place, Place::Nav | Place::Header | Place::Main | Place::Footer)
             && length <= 50

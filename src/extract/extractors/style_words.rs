@@ -71,6 +71,35 @@ const TATTOO: &[&str] = &[
 const LESSON: &[&str] =
     &["trend", "trends", "tendencia", "tendencias", "tendance", "tendances", "history of", "historia del", "origins of", "originated"];
 
+const TOOLS: &[&str] = &["maszyn", "machines", "cartridge", "pigment", "kartusz", "nadeln", "igly", "agujas", "maquinas"];
+
+/// Stems of "specialises in", which make even an answer an offer.
+const SPECIAL: &[&str] = &["speciali", "especiali", "spezialis", "gespeciali", "specjaliz", "специализ", "спеціаліз"];
+
+/// Names of the house in the title and the site name: "Dark Tower Tattoo" offers no dark tattoos.
+fn brands(view: &PageView<'_>) -> Vec<Vec<String>> {
+    let page = view.outline;
+    let names = [Some(page.title.as_str()), page.meta(&["og:site_name"]), page.meta(&["og:title"])];
+    let mut out: Vec<Vec<String>> = Vec::new();
+    for piece in names.into_iter().flatten().flat_map(|text| text.split(['|', '–', '—', '·', '•', ':'])).flat_map(|part| part.split(" - "))
+    {
+        let words = tokens(piece);
+        if (2..=5).contains(&words.len()) && !out.contains(&words) {
+            out.push(words);
+        }
+    }
+    out
+}
+
+fn branded(words: &[String], hit: &Hit, brands: &[Vec<String>]) -> bool {
+    brands.iter().any(|brand| {
+        let from = hit.start.saturating_sub(brand.len());
+        (from..=hit.start).any(|at| words.get(at..at + brand.len()).is_some_and(|window| window == brand.as_slice()) && hit.end <= at + brand.len())
+            // The short form of the name: all but the word of the trade.
+            || brand.len() > 2 && (from..=hit.start).any(|at| words.get(at..at + brand.len() - 1).is_some_and(|window| window == &brand[..brand.len() - 1]) && hit.end < at + brand.len())
+    })
+}
+
 fn near_trade(words: &[String], hit: &Hit) -> bool {
     let from = hit.start.saturating_sub(3);
     let to = (hit.end + 3).min(words.len());
@@ -78,7 +107,7 @@ fn near_trade(words: &[String], hit: &Hit) -> bool {
 }
 
 /// Hits of one sentence; everyday words only beside the trade or beside a style in plain words.
-fn accepted(words: &[String], styles: &Styles, list: bool) -> Vec<usize> {
+fn accepted(words: &[String], styles: &Styles, list: bool, brands: &[Vec<String>]) -> Vec<usize> {
     let hits = styles.hits(words);
     let firm = hits.iter().any(|hit| !hit.weak);
     let mut out = Vec::new();
@@ -87,7 +116,8 @@ fn accepted(words: &[String], styles: &Styles, list: bool) -> Vec<usize> {
             || list
             || near_trade(words, hit)
             || (firm && hits.iter().any(|other| !other.weak && other.start.abs_diff(hit.end).min(hit.start.abs_diff(other.end)) <= 6));
-        if takes && !negated(words, hit) && !out.contains(&hit.style) {
+        let refused = negated(words, hit) || (hit.weak && branded(words, hit, brands));
+        if takes && !refused && !out.contains(&hit.style) {
             out.push(hit.style);
         }
     }
@@ -107,9 +137,12 @@ pub(crate) fn styles_in_offer(text: &str, styles: &Styles) -> Vec<usize> {
     let mut out = Vec::new();
     for sentence in sentences(cut(text, 3_000)) {
         let short_list = sentence.split([',', '/', '|', '·', '&']).count() > 2 || tokens(sentence).len() <= 5;
-        for style in
-            accepted(&tokens(sentence), styles, short_list && styles.hits(&tokens(sentence)).iter().filter(|hit| !hit.weak).count() > 0)
-        {
+        for style in accepted(
+            &tokens(sentence),
+            styles,
+            short_list && styles.hits(&tokens(sentence)).iter().filter(|hit| !hit.weak).count() > 0,
+            &[],
+        ) {
             if !out.contains(&style) {
                 out.push(style);
             }
@@ -120,9 +153,10 @@ pub(crate) fn styles_in_offer(text: &str, styles: &Styles) -> Vec<usize> {
 
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let page = view.outline;
+    let brands = brands(view);
     let factor = match view.role {
         PageRole::Blog | PageRole::Legal | PageRole::Shop | PageRole::Aftercare | PageRole::Guests => 0.2,
-        PageRole::Faq | PageRole::Booking => 0.7,
+        PageRole::Faq | PageRole::Booking => 0.5,
         _ => 1.0,
     };
     for (index, block) in page.blocks.iter().enumerate() {
@@ -141,11 +175,15 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         for sentence in sentences(cut(&block.text, 4_000)) {
             let words = tokens(sentence);
             let question = sentence.ends_with('?');
+            // What a machine or an ink is good for is not what is offered.
+            let tool = words.iter().any(|word| TOOLS.iter().any(|tool| word.starts_with(tool)));
+            let special = words.iter().any(|word| SPECIAL.iter().any(|stem| word.starts_with(stem)));
+            let base = base * if tool { 0.5 } else { 1.0 } * if special && factor == 0.5 { 1.6 } else { 1.0 };
             let tag = words.len() <= 4;
             let listed = words.len() <= 14 && sentence.split([',', '/', '|', '·', '•', '&', '+']).count() >= 3;
             // A one-word block is an entry of a list when its neighbours are styles too.
             let listed = listed || (tag && is_entry(view, index));
-            for style in accepted(&words, view.styles, listed) {
+            for style in accepted(&words, view.styles, listed, &brands) {
                 let confidence = if question {
                     base * 0.5
                 } else if tag || listed {

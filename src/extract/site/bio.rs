@@ -7,6 +7,8 @@ use super::resolve::Site;
 
 /// Longest text kept, in characters.
 const MAX_BIO: usize = 1_800;
+/// A paragraph beside the best one must be about the people, too.
+const ENOUGH: f32 = 0.4;
 
 fn parts(finding: &Finding) -> (String, Option<usize>) {
     match finding.context.rsplit_once('#') {
@@ -45,7 +47,9 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
     for finding in
         page.findings.iter().filter(|finding| finding.field == Field::Bio && !matches!(finding.place, Place::Meta | Place::JsonLd))
     {
-        let (other, Some(line)) = parts(finding) else { continue };
+        let (other, Some(line)) = parts(finding) else {
+            continue;
+        };
         if other == heading && line.abs_diff(place) <= 12 && finding.confidence > 0.15 {
             lines.extend(finding.value.text().map(|text| (line, text)));
         }
@@ -62,6 +66,30 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
         if !out.is_empty() {
             out.push(' ');
         }
+        out.push_str(text);
+    }
+    // Other paragraphs about the same people follow, the best first, while there is room.
+    let mut others: Vec<(f32, &str)> = Vec::new();
+    for (order, other) in site.pages.iter().enumerate() {
+        if site.is_member_page(other) && site.kind == SiteKind::Studio {
+            continue;
+        }
+        for finding in other.findings.iter().filter(|finding| finding.field == Field::Bio) {
+            let theirs = finding.card.is_some() && site.kind == SiteKind::Studio;
+            if theirs || matches!(finding.place, Place::Meta | Place::JsonLd | Place::Footer) || finding.confidence < ENOUGH {
+                continue;
+            }
+            others.extend(finding.value.text().map(|text| (finding.confidence - 0.01 * order as f32, text)));
+        }
+    }
+    others.sort_by(|left, right| right.0.total_cmp(&left.0));
+    for (_, text) in others {
+        let folded = fold(text);
+        if seen.contains(&folded) || out.chars().count() + text.chars().count() >= MAX_BIO {
+            continue;
+        }
+        seen.push(folded);
+        out.push(' ');
         out.push_str(text);
     }
     let out = cut(&out, MAX_BIO).to_owned();

@@ -101,7 +101,9 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
     for (at, page) in site.pages.iter().enumerate() {
         let mut seen: Vec<(String, Place)> = Vec::new();
         for finding in page.findings.iter().filter(|finding| finding.field == field && finding.place != Place::Credit) {
-            let Some(value) = finding.value.text() else { continue };
+            let Some(value) = finding.value.text() else {
+                continue;
+            };
             let key = key(field, value);
             if seen.contains(&(key.clone(), finding.place)) {
                 continue;
@@ -112,12 +114,15 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
             let theirs = finding.card.is_some_and(|card| page.cards.get(card as usize).is_some_and(|card| card.name.is_some()))
                 && site.kind == SiteKind::Studio;
             let weight = finding.confidence * factor * if theirs { 0.2 } else { 1.0 };
+            // Booking screens print numbers for payments and examples of forms.
+            let screen = field == Field::Phone && page.role == PageRole::Booking && finding.extractor == "contact_text";
+            let confidence = finding.confidence * if screen { 0.6 } else { 1.0 };
             let foreign = field == Field::Instagram && is_foreign(&finding.context, site.kind);
             let linked = finding.extractor == "contact_links" || finding.extractor == "json_ld";
             match out.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, known)) => {
                     known.weight += weight;
-                    known.confidence = known.confidence.max(finding.confidence);
+                    known.confidence = known.confidence.max(confidence);
                     known.linked |= linked;
                     known.foreign &= foreign;
                     if field == Field::Phone
@@ -133,7 +138,7 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
                     Candidate {
                         value: value.to_owned(),
                         weight,
-                        confidence: finding.confidence,
+                        confidence,
                         linked,
                         foreign,
                         page: page.url.clone(),

@@ -35,7 +35,9 @@ impl MemberHint {
 pub fn member_facts(pages: &[PageFindings], hint: &MemberHint, vocabulary: &Styles) -> ArtistFacts {
     let mut out =
         ArtistFacts { name: hint.name.clone(), instagram: hint.instagram.clone(), page: hint.page.clone(), ..ArtistFacts::default() };
-    let Some(first) = pages.first() else { return out };
+    let Some(first) = pages.first() else {
+        return out;
+    };
     let (facts, members) = resolve::studio(&first.url, pages, vocabulary);
     if facts.kind != SiteKind::Negative {
         out.studio.clone_from(&facts.studio);
@@ -51,7 +53,9 @@ pub fn member_facts(pages: &[PageFindings], hint: &MemberHint, vocabulary: &Styl
             out.place.basis = Some(Basis::Studio);
         }
     }
-    let Some(draft) = members.iter().find(|draft| hint.fits(draft)) else { return out };
+    let Some(draft) = members.iter().find(|draft| hint.fits(draft)) else {
+        return out;
+    };
     out.name = draft.name.clone().or(out.name);
     out.instagram = draft
         .handles

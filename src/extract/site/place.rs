@@ -20,7 +20,9 @@ pub(crate) fn resolve(site: &mut Site<'_>, phones: &[String], emails: &[String])
         };
         let mut seen: Vec<PostalAddress> = Vec::new();
         for finding in page.findings.iter().filter(|finding| finding.field == Field::Address && finding.place != Place::Credit) {
-            let Value::Address(address) = &finding.value else { continue };
+            let Value::Address(address) = &finding.value else {
+                continue;
+            };
             if seen.contains(address) {
                 continue;
             }

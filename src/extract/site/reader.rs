@@ -18,11 +18,13 @@ pub struct SiteLimits {
     pub depth: u8,
     /// Pages beyond `pages` that only pages of single artists may use.
     pub artist_pages: usize,
+    /// Leave links alone where a page asks so; off only for folders, which are nobody's server.
+    pub obey_nofollow: bool,
 }
 
 impl Default for SiteLimits {
     fn default() -> Self {
-        Self { pages: 12, depth: 2, artist_pages: 12 }
+        Self { pages: 12, depth: 2, artist_pages: 12, obey_nofollow: true }
     }
 }
 
@@ -140,7 +142,7 @@ impl SiteReader {
         for also in [Some(&page.url), page.canonical.as_ref()].into_iter().flatten() {
             self.known.insert(page_key(also));
         }
-        if depth < self.limits.depth && !page.nofollow {
+        if depth < self.limits.depth && !(page.nofollow && self.limits.obey_nofollow) {
             let team = page.role == PageRole::Team && !person;
             for link in &page.links {
                 self.consider(link, depth + 1, team);
@@ -150,7 +152,7 @@ impl SiteReader {
     }
 
     fn consider(&mut self, link: &PageLink, depth: u8, team: bool) {
-        if link.nofollow || !is_page(&link.url) || !same_site(&link.url, &self.entry) {
+        if (link.nofollow && self.limits.obey_nofollow) || !is_page(&link.url) || !same_site(&link.url, &self.entry) {
             return;
         }
         let nav = matches!(link.place, Place::Nav | Place::Footer | Place::Header);

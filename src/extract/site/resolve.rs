@@ -99,10 +99,10 @@ fn images(site: &Site<'_>) -> Vec<Url> {
     for page in site.pages {
         let mut seen = std::collections::BTreeSet::new();
         for finding in page.findings.iter().filter(|finding| finding.field == Field::Image) {
-            if let Some(text) = finding.value.text() {
-                if seen.insert(text) {
-                    *pages_of.entry(text).or_default() += 1;
-                }
+            if let Some(text) = finding.value.text()
+                && seen.insert(text)
+            {
+                *pages_of.entry(text).or_default() += 1;
             }
         }
     }
@@ -113,7 +113,9 @@ fn images(site: &Site<'_>) -> Vec<Url> {
             continue;
         }
         for finding in page.findings.iter().filter(|finding| finding.field == Field::Image && finding.confidence >= 0.3) {
-            let Some(text) = finding.value.text() else { continue };
+            let Some(text) = finding.value.text() else {
+                continue;
+            };
             let shared = pages_of.get(text).copied().unwrap_or_default();
             let theme = shared >= 4 && shared * 2 > site.pages.len();
             if theme || !known.insert(text.to_owned()) || out.len() >= 1_000 {

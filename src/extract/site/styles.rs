@@ -16,7 +16,9 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Vec<String> {
             continue;
         }
         for finding in page.findings.iter().filter(|finding| finding.field == Field::Style) {
-            let Some(name) = finding.value.text() else { continue };
+            let Some(name) = finding.value.text() else {
+                continue;
+            };
             let other = finding.card.and_then(|card| page.cards.get(card as usize)).is_some_and(|card| card.not_artist.is_some());
             if other {
                 continue;

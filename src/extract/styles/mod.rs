@@ -1,10 +1,14 @@
 //! The style vocabulary: canonical styles, their wordings by language, and the matcher that reads them from text.
 
-use super::text::{fold, tokens};
-use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+mod load;
 
-const DEFAULT: &str = include_str!("../../config/styles.toml");
+use load::File;
+pub use load::VocabularyError;
+
+use crate::extract::text::{fold, tokens};
+use std::collections::HashMap;
+
+const DEFAULT: &str = include_str!("../../../config/styles.toml");
 
 /// One canonical style.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,77 +19,6 @@ pub struct Style {
     pub slug: String,
     /// The style a reader would also look under.
     pub broader: Option<String>,
-}
-
-/// Why a vocabulary is refused; every message names both places of a clash.
-#[derive(thiserror::Error, Clone, Debug, PartialEq, Eq)]
-pub enum VocabularyError {
-    /// Not TOML, or not our tables.
-    #[error("style vocabulary cannot be read: {0}; compare with config/styles.toml")]
-    Syntax(String),
-    /// Two styles share a name or a slug.
-    #[error("style `{0}` is defined twice; keep one entry")]
-    DuplicateStyle(String),
-    /// One wording would mean two things.
-    #[error("wording `{wording}` stands at {first} and at {second}; keep it at one place")]
-    DuplicateWording {
-        /// The wording, folded.
-        wording: String,
-        /// Where it stands first.
-        first: String,
-        /// Where it stands again.
-        second: String,
-    },
-    /// `broader` or a compound names a style that is not there.
-    #[error("{place} names the style `{name}`, which is not defined; add it or correct the name")]
-    UnknownStyle {
-        /// Who names it.
-        place: String,
-        /// The missing name.
-        name: String,
-    },
-    /// `broader` leads back to its start.
-    #[error("`broader` runs in a circle: style `{first}` and style `{second}` are above each other; remove one")]
-    Cycle {
-        /// A style of the circle.
-        first: String,
-        /// The style it names as broader.
-        second: String,
-    },
-    /// A wording without letters.
-    #[error("{0} holds a wording without letters; remove it")]
-    EmptyWording(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    style: Vec<StyleEntry>,
-    #[serde(default)]
-    compound: Vec<CompoundEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StyleEntry {
-    name: String,
-    broader: Option<String>,
-    #[serde(default)]
-    wordings: Wordings,
-    #[serde(default)]
-    weak: Wordings,
-    #[serde(default)]
-    not: Vec<String>,
-}
-
-/// Language → wordings; `not` may also be written below the table of a style, where TOML files it here.
-type Wordings = BTreeMap<String, Vec<String>>;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CompoundEntry {
-    wording: String,
-    styles: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -147,7 +80,11 @@ impl Styles {
         for (index, entry) in file.style.iter().enumerate() {
             let name = &out.styles[index].name.clone();
             let whole = format!("style `{name}`");
-            out.add(&mut seen, name, &[index], false, whole.clone(), index)?;
+            // A name that is itself an everyday word stands among the weak wordings instead.
+            let everyday = entry.weak.values().flatten().any(|wording| tokens(wording) == tokens(name));
+            if !everyday {
+                out.add(&mut seen, name, &[index], false, whole.clone(), index)?;
+            }
             for (weak, lists) in [(false, &entry.wordings), (true, &entry.weak)] {
                 for (language, wordings) in lists {
                     let kind = if language == "not" {

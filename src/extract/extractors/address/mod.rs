@@ -1,0 +1,225 @@
+//! Addresses printed in text: street lines, postal codes with cities, "City, Country", map links.
+
+mod pairs;
+mod printed;
+
+pub(crate) use pairs::pair;
+use pairs::{lone_city, original};
+pub(crate) use printed::printed;
+use printed::{NAME, expression, is_no_city, tidy_city};
+
+use crate::extract::extractors::handles::percent_decoded;
+use crate::extract::extractors::{At, PageView, Sink};
+use crate::extract::finding::{Field, Place, PostalAddress};
+use crate::extract::places;
+use crate::extract::text::{clean, cut, fold, sentences, tokens};
+use regex::Regex;
+use std::sync::LazyLock;
+
+static MAP_QUERY: LazyLock<Regex> = LazyLock::new(|| expression(r"[?&](?:q|query|daddr|destination|address)=([^&#]+)"));
+
+static MAP_NAME: LazyLock<Regex> = LazyLock::new(|| expression(r"!2s([^!]+)"));
+
+static BASED: LazyLock<Regex> = LazyLock::new(|| {
+    expression(&format!(
+        r"(?:\b(?i:based in|located in|studio in|shop in|tattoos? in|artist in|tattooer in|tattooing in|based out of|live in|work in|working in|piercing in|parlou?r in|ubicad[oa] en|tatuajes en|tatuador en|tatuadora en|estudio en|resido en|radicad[oa] en|tatuagem em|tatuador em|est[uú]dio em|tatuadora em|tatoueu[rs]e? [àa]|bas[ée]e? [àa]|tatouage [àa]|salon [àa]|studio [àa]|install[ée]e? [àa]|in|aus|tattoo studio|tattoostudio|tatuatore a|tatuatrice a|tatuaggi a|studio a|con sede a|gevestigd in|tattooshop|tattooshop in|tatua[zż] w|studio w|studio tatua[zż]u w|tetov[aá]n[ií] v|тату (?:в|салон)|мастер в|студия в|в городе|г\.|город)\s+)({NAME})"
+    ))
+});
+
+pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
+    let page = view.outline;
+    for (index, block) in page.blocks.iter().enumerate() {
+        if matches!(block.place, Place::Quote | Place::Credit) || block.text.chars().count() > 1_500 {
+            continue;
+        }
+        let card = view.card_of_block(index as u32);
+        let heading = page.heading_text(block.heading);
+        let tagged = page.lineage(block.element).take(2).any(|element| {
+            element.is("address")
+                || element.hints(&["address", "adres", "adresse", "direccion", "indirizzo", "endereco", "location", "ubicacion"])
+        });
+        let label = index.checked_sub(1).map(|at| cut(&page.blocks[at].text, 60).to_owned()).unwrap_or_default();
+        let labelled = tagged || is_label(&label) || is_label(cut(&block.text, 30)) || is_label(&heading);
+        let context = format!("{} | {}", cut(&label, 60), cut(&heading, 60));
+        let text = block.text.replace('\n', ", ");
+        if let Some(address) = printed(&text) {
+            let confidence = if labelled {
+                0.85
+            } else if matches!(block.place, Place::Form) {
+                0.3
+            } else {
+                0.75
+            };
+            sink.address(address, At::new(block.place, confidence).card(card).context(&context));
+            continue;
+        }
+        // Lines of one address are often blocks of their own.
+        if let Some(next) = page.blocks.get(index + 1).filter(|next| {
+            next.level == 0
+                && next.element != block.element
+                && text.chars().count() < 80
+                && next.text.chars().count() < 80
+                && text.chars().any(|letter| letter.is_ascii_digit())
+        }) && printed(&next.text).is_none()
+            && next.text.chars().any(char::is_alphabetic)
+            && labelled
+            && let Some(address) = printed(&format!("{text}, {}", next.text.replace('\n', ", ")))
+        {
+            sink.address(address, At::new(block.place, 0.7).card(card).context(&context));
+            continue;
+        }
+        if text.chars().count() < 160 {
+            if let Some(address) = pair(&text, labelled) {
+                let confidence = if labelled {
+                    0.7
+                } else if block.place == Place::Footer || block.level > 0 {
+                    0.55
+                } else {
+                    0.5
+                };
+                sink.address(address, At::new(block.place, confidence).card(card).context(&context));
+                continue;
+            }
+            if labelled
+                && block.level == 0
+                && let Some(address) = lone_city(&text)
+            {
+                sink.address(address, At::new(block.place, 0.5).card(card).context(&context));
+                continue;
+            }
+        }
+        if block.place != Place::Nav && block.place != Place::Form {
+            read_sentences(&text, block.place, 0.4, card, sink);
+        }
+    }
+    for link in &page.links {
+        if let Some(url) = link.url.as_ref().filter(|url| is_map(url.as_str())) {
+            map(url.as_str(), view, sink);
+        }
+    }
+    for frame in page.frames.iter().filter(|frame| is_map(frame)) {
+        map(frame, view, sink);
+    }
+}
+
+fn is_map(link: &str) -> bool {
+    let head: String = link.chars().take(60).collect::<String>().to_lowercase();
+    (head.contains("google.") && head.contains("/maps"))
+        || head.contains("maps.google")
+        || head.contains("maps.apple.com")
+        || head.contains("openstreetmap")
+        || head.contains("yandex") && head.contains("maps")
+}
+
+fn map(link: &str, view: &PageView<'_>, sink: &mut Sink<'_>) {
+    let link = cut(link, 1_500);
+    let at = || At::new(Place::Main, 0.6).context("map");
+    if let Some(found) = MAP_QUERY.captures(link) {
+        let text = clean(&percent_decoded(&found[1]), 200);
+        if let Some(mut address) = printed(&text) {
+            address.venue = None;
+            sink.address(address, at());
+        } else if let Some(address) = pair(&text, true) {
+            sink.address(address, At::new(Place::Main, 0.45).context("map"));
+        }
+    }
+    if let Some(found) = MAP_NAME
+        .captures_iter(link)
+        .map(|found| clean(&percent_decoded(&found[1]), 120))
+        .find(|name| name.chars().any(char::is_alphabetic) && !name.starts_with("0x") && name.chars().count() > 3)
+    {
+        if let Some(address) = printed(&found) {
+            sink.address(address, at());
+        } else if fold(&found).contains("tattoo") || fold(&found).contains("tatu") {
+            sink.text(Field::Studio, &found, At::new(Place::Main, 0.3).context("map"));
+        }
+    }
+    let _ = view;
+}
+
+fn is_label(text: &str) -> bool {
+    let words = tokens(text);
+    crate::extract::lexicon::holds_any(
+        &words,
+        &[
+            "address",
+            "location",
+            "find us",
+            "visit us",
+            "visit",
+            "where",
+            "studio",
+            "direccion",
+            "ubicacion",
+            "endereco",
+            "localizacao",
+            "adresse",
+            "anschrift",
+            "standort",
+            "indirizzo",
+            "dove siamo",
+            "sede",
+            "adres",
+            "locatie",
+            "vestiging",
+            "adresa",
+            "адрес",
+            "адреса",
+            "как добраться",
+            "based in",
+            "shop",
+            "lugar",
+            "ciudad",
+            "city",
+            "lieu",
+            "stadt",
+            "住所",
+            "所在地",
+            "gdzie jestesmy",
+            "kde nas najdete",
+        ],
+    )
+}
+
+/// A place named in a sentence of a title or a description.
+pub(crate) fn read_sentence(text: &str, place: Place, confidence: f32, sink: &mut Sink<'_>) {
+    read_sentences(text, place, confidence, None, sink);
+}
+
+fn read_sentences(text: &str, place: Place, confidence: f32, card: Option<u16>, sink: &mut Sink<'_>) {
+    for sentence in sentences(cut(text, 1_500)).into_iter().take(20) {
+        if let Some(address) = pair(sentence, false) {
+            sink.address(address, At::new(place, confidence).card(card).context(sentence));
+            continue;
+        }
+        let words = tokens(sentence);
+        if let Some(found) = BASED.captures(sentence) {
+            let name = tidy_city(&found[1]);
+            let name = name.split([',', '.']).next().unwrap_or_default().trim().to_owned();
+            if let Some(country) = places::country_of_city(&name) {
+                let address = PostalAddress {
+                    city: Some(name),
+                    country: Some(country.to_owned()),
+                    country_inferred: true,
+                    ..PostalAddress::default()
+                };
+                sink.address(address, At::new(place, confidence).card(card).context(sentence));
+                continue;
+            }
+            if !places::is_wide(&name) && !is_no_city(&name) && name.chars().count() >= 3 && matches!(place, Place::Title | Place::Meta) {
+                let address = PostalAddress { city: Some(name), ..PostalAddress::default() };
+                sink.address(address, At::new(place, confidence * 0.7).card(card).context(sentence));
+                continue;
+            }
+        }
+        if (matches!(place, Place::Title | Place::Meta | Place::Heading | Place::Footer | Place::Header) || words.len() <= 12)
+            && let Some((at, len, country)) = places::city_in(&words)
+            && let Some(city) = original(sentence, &words[at..at + len])
+                .filter(|city| city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii()))
+        {
+            let address =
+                PostalAddress { city: Some(city), country: Some(country.to_owned()), country_inferred: true, ..PostalAddress::default() };
+            sink.address(address, At::new(place, confidence * 0.8).card(card).context(sentence));
+        }
+    }
+}

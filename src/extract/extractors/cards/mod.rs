@@ -1,0 +1,352 @@
+//! Cards of people: repeated blocks with a name in a part of the page that presents artists.
+
+mod menus;
+mod name;
+
+use menus::{menu_roster, pictures_only};
+pub(crate) use name::{name_in, name_like};
+
+use crate::extract::finding::{MAX_CARDS, PageRole, Place};
+use crate::extract::lexicon::{self, holds_any, role_of};
+use crate::extract::outline::Outline;
+use crate::extract::styles::Styles;
+use crate::extract::text::{cut, tokens};
+use std::collections::HashMap;
+use std::ops::Range;
+use url::Url;
+
+/// Where a card lies in the lists of the outline.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub blocks: Range<u32>,
+    pub links: Range<u32>,
+    pub images: Range<u32>,
+    pub name: Option<String>,
+    /// The heading above the card.
+    pub group: String,
+    /// A heading, a class or the page says that these are artists.
+    pub named_artist: bool,
+    pub not_artist: Option<String>,
+    pub role: Option<String>,
+}
+
+const TEAM_HINTS: &[&str] = &[
+    "artist",
+    "artists",
+    "artista",
+    "artistas",
+    "artiste",
+    "artistes",
+    "artisti",
+    "artiesten",
+    "artiest",
+    "team",
+    "member",
+    "members",
+    "crew",
+    "staff",
+    "equipo",
+    "equipe",
+    "tatuador",
+    "tatuadores",
+    "tatoueur",
+    "tatoueurs",
+    "tatuatori",
+    "tatuatore",
+    "kunstler",
+    "kuenstler",
+    "tattooer",
+    "tattooers",
+    "tattooist",
+    "tattooists",
+    "resident",
+    "residents",
+    "artysta",
+    "artysci",
+    "artyści",
+    "master",
+    "masters",
+    "mastera",
+    "profile",
+    "person",
+    "people",
+];
+
+const NAME_HINTS: &[&str] = &["name", "nombre", "nome", "naam", "nom", "imie", "title", "heading"];
+
+struct Candidate {
+    block: u32,
+    name: String,
+    level: u8,
+    /// The line is nothing but a link.
+    linked: bool,
+    hinted: bool,
+    /// The name is the first of several lines.
+    lead: bool,
+}
+
+/// Finds the cards of a page.
+pub(crate) fn find(page: &Outline, role: PageRole, styles: &Styles) -> Vec<Span> {
+    let mut groups: HashMap<(u8, String, u16), Vec<Candidate>> = HashMap::new();
+    for (index, block) in page.blocks.iter().enumerate() {
+        if matches!(block.place, Place::Nav | Place::Form | Place::Quote | Place::Footer | Place::Credit) {
+            continue;
+        }
+        // In a caption the name is the first line, what follows is about the person.
+        let lead = block.level == 0 && block.text.contains('\n');
+        let text = if lead { block.text.split('\n').next().unwrap_or_default() } else { block.text.as_str() };
+        if text.chars().count() > 90 || block.text.chars().count() > 600 {
+            continue;
+        }
+        let element = page.element(block.element);
+        let linked = page.links_of(&element.links).iter().any(|link| link.visible && link.text == block.line() && link.url.is_some());
+        let hinted = page.lineage(block.element).take(2).any(|element| element.hints(NAME_HINTS));
+        if block.level == 0 && !linked && !hinted && !lead {
+            continue;
+        }
+        let Some(name) = name_in(text, styles) else {
+            continue;
+        };
+        let key = (block.level, element.tag.to_string(), element.depth);
+        groups.entry(key).or_default().push(Candidate { block: index as u32, name, level: block.level, linked, hinted, lead });
+    }
+    let mut groups: Vec<Vec<Candidate>> = groups.into_values().collect();
+    groups.sort_by_key(|group| group[0].block);
+    let mut out: Vec<Span> = Vec::new();
+    for group in &groups {
+        for span in spans(page, role, group) {
+            let overlaps = out.iter().any(|other| other.blocks.start < span.blocks.end && span.blocks.start < other.blocks.end);
+            if !overlaps && out.len() < MAX_CARDS {
+                out.push(span);
+            }
+        }
+    }
+    pictures_only(page, styles, &mut out);
+    menu_roster(page, styles, &mut out);
+    out.sort_by_key(|span| (span.blocks.start, span.links.start));
+    out
+}
+
+/// The group heading: the nearest heading above that is no name of the group.
+fn group_heading(page: &Outline, group: &[Candidate], block: u32) -> (Option<u32>, String, bool) {
+    let mut at = page.blocks[block as usize].heading;
+    for _ in 0..6 {
+        let Some(index) = at else { break };
+        if !group.iter().any(|other| other.block == index) {
+            let text = page.blocks[index as usize].line();
+            let eyebrow = index
+                .checked_sub(1)
+                .map(|above| page.blocks[above as usize].line())
+                .filter(|text| text.chars().count() < 40)
+                .unwrap_or_default();
+            let team = role_of(&text) == PageRole::Team || role_of(&eyebrow) == PageRole::Team;
+            return (Some(index), text, team);
+        }
+        at = page.blocks[index as usize].heading;
+    }
+    (None, String::new(), false)
+}
+
+fn spans(page: &Outline, role: PageRole, group: &[Candidate]) -> Vec<Span> {
+    let mut out = Vec::new();
+    for (position, candidate) in group.iter().enumerate() {
+        let block = &page.blocks[candidate.block as usize];
+        let (heading, group_text, team) = group_heading(page, group, candidate.block);
+        // Climb while the container holds no other name of the group and not the heading above them all.
+        let mut card = block.element;
+        loop {
+            let parent = page.element(card).parent;
+            let above = page.element(parent);
+            let shared = group.iter().any(|other| other.block != candidate.block && above.blocks.contains(&other.block))
+                || heading.is_some_and(|at| above.blocks.contains(&at));
+            if parent == card || shared || matches!(&*above.tag, "body" | "html" | "main") {
+                break;
+            }
+            card = parent;
+        }
+        let element = page.element(card);
+        let lone = group.len() == 1;
+        let mut blocks = element.blocks.clone();
+        let mut links = element.links.clone();
+        let mut images = element.images.clone();
+        let flat = blocks.len() <= 1 && images.is_empty() && (links.is_empty() || candidate.linked && candidate.level > 0)
+            || card == block.element && candidate.level > 0;
+        if flat && candidate.level > 0 {
+            let parent = page.element(page.element(card).parent);
+            let next = group.get(position + 1).map(|next| next.block).filter(|next| parent.blocks.contains(next));
+            let end = next.unwrap_or_else(|| {
+                (candidate.block + 1..parent.blocks.end)
+                    .find(|at| page.blocks[*at as usize].level > 0 && page.blocks[*at as usize].level <= candidate.level)
+                    .unwrap_or(parent.blocks.end)
+            });
+            blocks = candidate.block..end;
+            let inside = |at: u32| blocks.contains(&at);
+            let first = parent.links.clone().find(|at| inside(page.links[*at as usize].block)).unwrap_or(parent.links.end);
+            let last = parent.links.clone().rfind(|at| inside(page.links[*at as usize].block)).map_or(first, |at| at + 1);
+            links = first..last.max(first);
+            images = parent.images.end..parent.images.end;
+        }
+        let own_lines: Vec<String> =
+            if candidate.lead { block.text.split('\n').skip(1).take(2).map(str::to_owned).collect() } else { Vec::new() };
+        let near: Vec<String> = own_lines
+            .into_iter()
+            .chain(
+                (blocks.start..blocks.end.min(blocks.start + 8))
+                    .filter(|at| *at != candidate.block && page.blocks[*at as usize].place != Place::Nav)
+                    .map(|at| page.blocks[at as usize].line())
+                    .filter(|text| text.chars().count() <= 90)
+                    .take(3),
+            )
+            .collect();
+        let own_hint = page
+            .lineage(block.element)
+            .take_while(|above| !matches!(&*above.tag, "body" | "html"))
+            .take(5)
+            .any(|above| above.hints(TEAM_HINTS));
+        let role_words = near.iter().any(|line| {
+            let words = tokens(line);
+            holds_any(&words, &lexicon::words().tattooer) && words.len() <= 7
+        });
+        let pictured = !images.is_empty();
+        let reachable = links.clone().any(|at| page.links[at as usize].url.is_some());
+        let on_team = role == PageRole::Team && candidate.level > 1 && (pictured || reachable);
+        let said = team || role_words && (pictured || reachable);
+        let accepted = if candidate.level == 0 && !candidate.hinted {
+            // A line that is only a link is a person when its container says so.
+            (team || own_hint || role == PageRole::Team && candidate.lead)
+                && !lone
+                && (pictured || candidate.linked || candidate.lead && reachable)
+        } else {
+            said && (pictured || reachable || blocks.len() > 1)
+                || own_hint && (pictured || reachable || blocks.len() > 1 && !lone)
+                || on_team
+        };
+        if !accepted || blocks.len() > 120 {
+            continue;
+        }
+        // A heading of the page that names the site is no card; it stands alone and owns everything.
+        if lone && candidate.level == 1 && role != PageRole::Team {
+            continue;
+        }
+        let card_hint = page.lineage(card).take(1).map(|above| above.hint.clone()).collect::<String>();
+        // "In memoriam" right above a name of the same level is no heading of the group and still tells.
+        let above = blocks.start.checked_sub(1).map(|at| &page.blocks[at as usize]).filter(|above| above.level > 0);
+        let above = above.map(|above| above.line()).unwrap_or_default();
+        let not_artist = near
+            .iter()
+            .map(String::as_str)
+            .chain([above.as_str(), group_text.as_str(), card_hint.as_str(), block.text.as_str()])
+            .find_map(lexicon::not_artist)
+            .map(str::to_owned);
+        let role_line = near.iter().find(|line| {
+            let words = tokens(line);
+            holds_any(&words, &lexicon::words().tattooer) || lexicon::not_artist(line).is_some()
+        });
+        out.push(Span {
+            blocks,
+            links,
+            images,
+            name: Some(candidate.name.clone()),
+            group: cut(&group_text, 100).to_owned(),
+            named_artist: said || own_hint,
+            not_artist,
+            role: role_line.cloned(),
+        });
+    }
+    out
+}
+
+/// "Book Mila", "Reservar con Mila".
+fn books(text: &str) -> bool {
+    tokens(text).first().is_some_and(|word| {
+        [
+            "book",
+            "booking",
+            "reservar",
+            "reserva",
+            "agendar",
+            "agenda",
+            "buchen",
+            "termin",
+            "prenota",
+            "reserver",
+            "boek",
+            "afspraak",
+            "umow",
+            "zarezerwuj",
+            "записаться",
+            "запись",
+            "request",
+            "enquire",
+            "inquire",
+            "email",
+            "message",
+            "dm",
+            "call",
+            "contact",
+        ]
+        .contains(&word.as_str())
+    })
+}
+
+/// The page of a person that a card links to, on the same host.
+pub(crate) fn page_of(page: &Outline, span: &Span, here: &Url) -> Option<Url> {
+    let candidates = page.links.get(span.links.start as usize..span.links.end as usize)?;
+    candidates
+        .iter()
+        .filter(|link| !link.href.starts_with('#') && !link.href.is_empty())
+        .filter_map(|link| link.url.as_ref().map(|url| (link, url)))
+        .filter(|(link, url)| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host_str() == here.host_str()
+                && url.path() != here.path()
+                && matches!(role_of(&link.text), PageRole::Other | PageRole::Portfolio | PageRole::About | PageRole::Team)
+        })
+        .filter(|(link, _)| !books(&link.text))
+        .find(|(_, url)| !["jpg", "jpeg", "png", "webp", "gif", "avif", "pdf"].iter().any(|end| url.path().to_lowercase().ends_with(end)))
+        .map(|(_, url)| {
+            let mut url = url.clone();
+            url.set_fragment(None);
+            url
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_headings() {
+        let styles = Styles::standard();
+        for text in [
+            "Mila Vento",
+            "Tutu.ink",
+            "shezi_tattoo",
+            "Ana de la Cruz",
+            "JOHN O'NEILL",
+            "Олена Коваль",
+            "Big Tony",
+            "Kordian Betcher Tattoo",
+        ] {
+            assert!(name_like(text, &styles), "{text}");
+        }
+        for text in [
+            "Our Services",
+            "Custom Tattoos",
+            "Blackwork",
+            "Book now",
+            "Opening hours",
+            "Fine Line Tattoo",
+            "What to expect",
+            "Contact",
+            "Professional Piercer",
+            "12:00",
+            "Get in touch",
+        ] {
+            assert!(!name_like(text, &styles), "{text}");
+        }
+        assert_eq!(name_in("Mila Vento – Tattoo Artist", &styles).as_deref(), Some("Mila Vento"));
+        assert_eq!(name_in("Mila Vento (@mila.ink)", &styles).as_deref(), Some("Mila Vento"));
+        assert_eq!(name_in("Design – from idea to skin", &styles), None);
+    }
+}

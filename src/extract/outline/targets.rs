@@ -1,0 +1,77 @@
+//! Links and pictures of the outline: addresses made absolute, labels and sizes kept.
+
+use super::build::Builder;
+use super::{Image, Link};
+use crate::extract::finding::Place;
+use crate::extract::text::clean;
+use scraper::node::Element as Node5;
+use url::Url;
+
+const MAX_LINKS: usize = 5_000;
+const MAX_IMAGES: usize = 4_000;
+
+impl Builder<'_> {
+    pub(super) fn open_link(&mut self, element: &Node5, index: u32, place: Place, href: &str) {
+        if self.out.links.len() >= MAX_LINKS {
+            return;
+        }
+        let href: String = href.trim().chars().take(2_048).collect();
+        let label = ["aria-label", "title"].iter().find_map(|name| element.attr(name)).unwrap_or_default();
+        self.link = Some(self.out.links.len() as u32);
+        self.out.links.push(Link {
+            url: if href.is_empty() { None } else { self.out.base.join(&href).ok() },
+            href,
+            text: clean(label, 200),
+            visible: false,
+            rel: element.attr("rel").unwrap_or_default().to_lowercase(),
+            element: index,
+            block: self.out.blocks.len() as u32,
+            place,
+            heading: self.headings.last().copied(),
+        });
+    }
+
+    pub(super) fn image(&mut self, element: &Node5, index: u32, place: Place) {
+        if self.out.images.len() >= MAX_IMAGES {
+            return;
+        }
+        let mut urls: Vec<Url> = Vec::new();
+        for name in ["src", "data-src", "data-lazy-src", "data-original", "data-lazy", "data-full", "srcset", "data-srcset"] {
+            let Some(value) = element.attr(name) else {
+                continue;
+            };
+            let value = if name.ends_with("srcset") {
+                // The last candidate is the largest by custom; commas also occur inside addresses, so cut at spaces.
+                value.split_whitespace().rev().find(|part| part.len() > 6 && !part.ends_with(['w', 'x'])).unwrap_or_default()
+            } else {
+                value
+            };
+            let value = value.trim().trim_end_matches(',');
+            if value.is_empty() || value.starts_with("data:") || value.len() > 2_048 {
+                continue;
+            }
+            if let Ok(url) = self.out.base.join(value)
+                && !urls.contains(&url)
+            {
+                urls.push(url);
+            }
+        }
+        let side = ["width", "height"]
+            .iter()
+            .filter_map(|name| element.attr(name).and_then(|value| value.trim_end_matches("px").parse::<u32>().ok()))
+            .max()
+            .unwrap_or(0);
+        let alt = clean(element.attr("alt").unwrap_or_default(), 300);
+        if let Some(link) = self.link {
+            let link = &mut self.out.links[link as usize];
+            if link.text.is_empty() {
+                link.text.clone_from(&alt);
+            }
+        }
+        if !urls.is_empty() {
+            let heading = self.headings.last().copied();
+            let block = self.out.blocks.len() as u32;
+            self.out.images.push(Image { urls, alt, element: index, place, heading, block, link: self.link, side });
+        }
+    }
+}
