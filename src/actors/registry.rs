@@ -61,6 +61,18 @@ impl<A: Actor> Slot<A> {
         self.0.borrow().as_ref().filter(|addr| addr.connected()).cloned()
     }
 
+    /// Waits until somebody is there.
+    async fn somebody(&self) -> Addr<A> {
+        let mut taken = self.0.subscribe();
+        loop {
+            if let Some(addr) = self.get() {
+                return addr;
+            }
+            // The sender is held by this slot, so the channel cannot close.
+            let _changed = taken.changed().await;
+        }
+    }
+
     /// Sends without waiting; a full mailbox refuses.
     ///
     /// # Errors
@@ -90,7 +102,8 @@ impl<A: Actor> Slot<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        let addr = self.get().ok_or(Unreached::Down(name))?;
+        // At the start, and between a death and the restart, the place is empty for a moment.
+        let Ok(addr) = tokio::time::timeout(within, self.somebody()).await else { return Err(Unreached::Down(name)) };
         match tokio::time::timeout(within, addr.send(message)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) | Err(_) => Err(Unreached::NoAnswer(name)),

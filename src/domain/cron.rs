@@ -65,14 +65,14 @@ impl Schedule {
                     why: format!("`{dow}` is no day of the week; AWS counts 1-7 = SUN-SAT"),
                 })?;
                 let dom = if *dom == "?" { "*" } else { dom };
-                format!("{minute} {hour} {dom} {month} {dow} {year}")
+                format!("0 {minute} {hour} {dom} {month} {dow} {year}")
             }
-            (None, [_, _, _, _, _]) => fields.join(" ") + " *",
+            (None, [_, _, _, _, _]) => format!("0 {} *", fields.join(" ")),
             _ => {
                 return Err(ScheduleError::Fields { text: trimmed.to_owned(), found: fields.len() });
             }
         };
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Required).build();
+        let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Required).build();
         let cron = parser.parse(&pattern).map_err(|error| ScheduleError::Field { text: trimmed.to_owned(), why: error.to_string() })?;
         Ok(Self { text: trimmed.to_owned(), cron })
     }
