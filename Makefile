@@ -1,0 +1,33 @@
+# Two commands matter: `make demo` runs the main job on a made-up web, `make test` proves everything.
+# The target folder lies under the user's cache folder, so that a clean checkout does not build the world again.
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/inkdex
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+INKDEX := $(CARGO_TARGET_DIR)/debug/inkdex
+CORPUS ?= ../shared/corpus/dev
+
+.PHONY: help demo test corpus
+
+help:
+	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
+	@echo "make test                 install what the tests need, then formatting, lints, licences and every test"
+	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
+
+demo:
+	@scripts/toolchain.sh
+	cargo build --locked
+	$(INKDEX) demo $(ARGS)
+
+corpus:
+	@scripts/toolchain.sh
+	cargo build --locked
+	$(INKDEX) rehearse $(CORPUS)
+	$(INKDEX) eval $(CORPUS)
+
+test:
+	@scripts/toolchain.sh
+	@scripts/test-needs.sh
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	@scripts/deny.sh
+	cargo test --locked
