@@ -1,7 +1,10 @@
 //! Our own labelled sites: facts, figures against the rule book, and indifference to names of hosts and pages.
 
 use super::*;
-use crate::extract::{Field, Miss, ParseBudget, ParseLimits, ParseStop, SiteFacts, SiteKind, SiteLimits, SiteReader, Styles, read_page};
+use crate::extract::{
+    Basis, Field, MemberHint, Miss, PageFindings, ParseBudget, ParseLimits, ParseStop, SiteFacts, SiteKind, SiteLimits, SiteReader, Styles,
+    member_facts, read_page,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -29,7 +32,7 @@ fn predict_all(corpus: &Path, rows: &[Truth]) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// 002-X8, 002-R17: every rule learnt has a page of ours here, and all of them hold at once.
+/// 002-X8, 002-R17, 002-R9: every rule learnt has a page of ours here, and all of them hold at once.
 #[test]
 fn our_own_sites_are_read_without_a_fault() {
     let rows = read_truth(&fixtures()).expect("labels");
@@ -222,7 +225,7 @@ fn the_label_is_never_served() {
     assert_eq!((facts.kind, facts.emails.len()), (SiteKind::Artist, 0));
 }
 
-fn read(text: &str) -> Result<crate::extract::PageFindings, ParseStop> {
+fn read(text: &str) -> Result<PageFindings, ParseStop> {
     let clock = || Duration::ZERO;
     let budget = ParseBudget::new(ParseLimits::default(), &clock);
     read_page(&Url::parse("http://page.test/").expect("address"), text, &Styles::standard(), &budget)
@@ -259,6 +262,80 @@ fn generated_artists_are_refused() {
     reader.page_read(&first, page);
     let facts = reader.finish(&Styles::standard());
     assert_eq!(facts.artists.len(), 0);
+}
+
+/// Reads the pages of a fixture as a job would: every page that the reader asks for.
+fn pages_of(site: &str) -> Vec<PageFindings> {
+    let styles = Styles::standard();
+    let clock = || Duration::ZERO;
+    let budget = ParseBudget::new(ParseLimits::default(), &clock);
+    let root = fixtures().join(site);
+    let mut reader = SiteReader::new(Url::parse("http://studio.test/index.html").expect("address"), SiteLimits::default());
+    while let Some(url) = reader.next_page() {
+        let path = url.path().trim_start_matches('/').to_owned();
+        let file = [root.join(&path), root.join(&path).join("index.html")].into_iter().find(|file| file.is_file());
+        match file {
+            Some(file) => {
+                reader.page_read(&url, read_page(&url, &std::fs::read_to_string(file).expect("page"), &styles, &budget).expect("page"))
+            }
+            None => reader.page_missed(&url, Miss::Gone),
+        }
+    }
+    reader.pages().to_vec()
+}
+
+/// 002-R9: a member of a team list without pages of their own: their card, the studio's place, nothing of the studio's contacts.
+#[test]
+fn a_member_is_read_from_a_card() {
+    let pages = pages_of("brass-lantern");
+    let hint = MemberHint { name: Some("Marisol Quade".into()), ..MemberHint::default() };
+    let facts = member_facts(&pages, &hint, &Styles::standard());
+    assert_eq!(facts.instagram.as_deref(), Some("marisol.quade"));
+    assert_eq!(facts.emails, ["marisol@brasslantern.example"]);
+    assert_eq!(facts.styles, ["black and grey", "lettering"]);
+    assert_eq!(facts.studio.as_deref(), Some("Brass Lantern Tattoo Co."));
+    assert_eq!(
+        (facts.place.city.as_deref(), facts.place.country.as_deref(), facts.place.basis),
+        (Some("Duluth"), Some("US"), Some(Basis::Studio))
+    );
+    assert!(facts.phones.is_empty() && facts.socials.is_empty());
+    assert!(facts.bio.is_some_and(|bio| bio.contains("script") && !bio.contains("We opened")));
+}
+
+/// A member with a page of their own, meant by that page or by the handle alone.
+#[test]
+fn a_member_is_read_from_their_page() {
+    let pages = pages_of("tinta-luna");
+    let page = Url::parse("http://studio.test/artistas/teo.html").expect("address");
+    for hint in [
+        MemberHint { page: Some(page.clone()), ..MemberHint::default() },
+        MemberHint { instagram: Some("teovidal_tattoo".into()), ..MemberHint::default() },
+    ] {
+        let facts = member_facts(&pages, &hint, &Styles::standard());
+        assert_eq!((facts.name.as_deref(), facts.instagram.as_deref()), (Some("Teo Vidal"), Some("teovidal_tattoo")));
+        assert_eq!((facts.page.as_ref(), facts.images.len()), (Some(&page), 2));
+        assert!(facts.emails.is_empty(), "the studio's address is not his");
+    }
+}
+
+/// A page crosses to a child process and back as it is.
+#[test]
+fn findings_survive_a_process_boundary() {
+    for page in pages_of("nadelwerk") {
+        let text = serde_json::to_string(&page).expect("json");
+        let back: PageFindings = serde_json::from_str(&text).expect("findings");
+        assert_eq!(serde_json::to_string(&back).expect("json"), text);
+    }
+}
+
+/// Shapes that would cost a careless reader the square of their length end within the caps.
+#[test]
+fn long_lists_cost_no_squares() {
+    let lines: String = (0..6_000).map(|n| format!("<p>@nobody{n} call 0151 23{n:04} 11</p>")).collect();
+    let links: String = (0..3_000).map(|n| format!("<div class=artist><a href=/x{n}><img src=/i{n}.jpg></a></div>")).collect();
+    let menu: String = (0..1_000).map(|n| format!("<li><a href=/a{n}>Artists</a>")).collect();
+    let page = read(&format!("<nav>{menu}</nav>{lines}{links}")).expect("page");
+    assert!(page.findings.len() <= 4_000 && page.links.len() <= 1_500 && page.cards.len() <= 120);
 }
 
 /// Disguised names are cleaned before anything is compared or kept.

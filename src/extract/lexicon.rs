@@ -1,7 +1,7 @@
 //! Words that tell what a page, a heading or a person is, in the languages of the directory; read from a table.
 
 use super::finding::PageRole;
-use super::text::{cut, holds_words, tokens};
+use super::text::{cut, tokens};
 use serde::Deserialize;
 use std::sync::LazyLock;
 
@@ -75,7 +75,10 @@ pub(crate) fn is_quote_heading(text: &str) -> bool {
 pub(crate) fn holds_any<S: AsRef<str>>(words: &[String], phrases: &[S]) -> bool {
     phrases.iter().map(AsRef::as_ref).any(|phrase| match phrase.split_once(' ') {
         None => words.iter().any(|word| word == phrase),
-        Some(_) => holds_words(words, &tokens(phrase)),
+        // Entries are folded words between single spaces, so cutting at spaces is all it takes.
+        Some((first, _)) => words.iter().enumerate().any(|(at, word)| {
+            word == first && phrase.split(' ').enumerate().all(|(step, part)| words.get(at + step).is_some_and(|given| given == part))
+        }),
     })
 }
 

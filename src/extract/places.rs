@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(country_by_name("UK"), Some("GB"));
         assert_eq!(country_by_name("xx"), None);
         assert_eq!(country_by_dialling("+48 531 000 111"), Some("PL"));
-        assert_eq!(country_by_dialling("+1 518 203 7730"), None);
+        assert_eq!(country_by_dialling("+1 218 730 4416"), None);
         assert_eq!(country_by_dialling("531 000 111"), None);
         assert_eq!(country_by_domain("ink.co"), None);
         assert_eq!(country_by_domain("ink.nl"), Some("NL"));

@@ -20,8 +20,7 @@ pub fn read_page(url: &Url, text: &str, vocabulary: &Styles, budget: &ParseBudge
     let spans = cards::find(&page, role, vocabulary);
     budget.check_time()?;
     let view = PageView { url, outline: &page, styles: vocabulary, role, spans: &spans };
-    let (findings, people) = extractors::run(&view);
-    budget.check_time()?;
+    let (findings, people) = extractors::run(&view, budget)?;
     let mut cards: Vec<Card> = spans.iter().enumerate().map(|(index, span)| card(&view, span, index as u16, &findings)).collect();
     cards.extend(people);
     cards.truncate(MAX_CARDS);

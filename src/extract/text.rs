@@ -99,11 +99,6 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
     out
 }
 
-/// Does `haystack` hold the words of `phrase` in a row? Both are lists of folded words.
-pub(crate) fn holds_words(haystack: &[String], phrase: &[String]) -> bool {
-    !phrase.is_empty() && haystack.windows(phrase.len()).any(|window| window == phrase)
-}
-
 /// The first `cap` characters of a text.
 pub(crate) fn cut(text: &str, cap: usize) -> &str {
     match text.char_indices().nth(cap) {

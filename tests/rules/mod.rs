@@ -39,8 +39,14 @@ fn dependencies_point_inward() {
     for (name, text) in rust_files("src") {
         let Some(layer) = name.strip_prefix("src/").and_then(|rest| rest.split(['/', '.']).next()) else { continue };
         let forbidden: &[&str] = match layer {
-            "domain" => &["store", "queue", "feed", "search", "discover", "alert", "objects", "scrape", "extract", "jobs", "actors", "web", "app", "config", "metrics"],
-            "extract" => &["store", "queue", "feed", "search", "discover", "alert", "objects", "scrape", "jobs", "actors", "web", "app", "config", "metrics"],
+            "domain" => &[
+                "store", "queue", "feed", "search", "discover", "alert", "objects", "scrape", "extract", "jobs", "actors", "web", "app",
+                "config", "metrics",
+            ],
+            "extract" => &[
+                "store", "queue", "feed", "search", "discover", "alert", "objects", "scrape", "jobs", "actors", "web", "app", "config",
+                "metrics",
+            ],
             layer if PORTS.contains(&layer) => &["jobs", "actors", "web", "app", "config", "metrics"],
             "jobs" => &["actors", "web", "app", "config", "metrics"],
             "actors" => &["web", "app", "config"],
@@ -85,7 +91,8 @@ fn files_open_with_what_they_are_and_stay_short() {
 fn the_actor_table_is_documented() {
     let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
     let header = "| actor | mailbox | from | stops |";
-    let documented: Vec<String> = text.lines().skip_while(|line| *line != header).skip(2).take_while(|line| line.starts_with('|')).map(str::to_owned).collect();
+    let documented: Vec<String> =
+        text.lines().skip_while(|line| *line != header).skip(2).take_while(|line| line.starts_with('|')).map(str::to_owned).collect();
     let stop = |phase| serde_json::to_value(phase).unwrap().as_str().unwrap().to_owned();
     let coded: Vec<String> = inkdex::actors::CHILDREN
         .iter()
@@ -117,7 +124,9 @@ fn every_alert_is_documented() {
 fn every_file_of_the_documents_exists() {
     for document in ["README.md", "docs/ARCHITECTURE.md", "docs/ADDING.md", "docs/QUIRKS.md"] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
-        for word in text.split(['`', ' ', '(', ')', ',', ';']).filter(|word| word.starts_with("src/") || word.starts_with("tests/") || word.starts_with("docs/") || word.starts_with("config/")) {
+        for word in text.split(['`', ' ', '(', ')', ',', ';']).filter(|word| {
+            word.starts_with("src/") || word.starts_with("tests/") || word.starts_with("docs/") || word.starts_with("config/")
+        }) {
             let path = word.split("::").next().unwrap_or(word).trim_end_matches(['.', ':']);
             assert!(Path::new(&root().join(path)).exists(), "{document} names {path}, which is not there");
         }

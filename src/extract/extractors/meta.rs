@@ -36,7 +36,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         for style in style_words::styles_in_offer(text, view.styles) {
             sink.text(Field::Style, &view.styles.all()[style].name.clone(), meta(0.7, text));
         }
-        address::read_sentence(text, Place::Meta, 0.45, sink);
+        address::read_sentence(text, Place::Meta, 0.45, view, sink);
     }
     if let Some(words) = page.meta(&["keywords"]) {
         // Long keyword lists are written for search engines and claim everything.
@@ -46,7 +46,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         }
     }
     let title = page.title.clone();
-    address::read_sentence(&title, Place::Title, 0.45, sink);
+    address::read_sentence(&title, Place::Title, 0.45, view, sink);
     geo(view, sink);
 }
 

@@ -18,6 +18,7 @@ mod workplace;
 
 use super::finding::{Card, Field, Finding, MAX_FINDINGS, MAX_VALUE, PageRole, Place, PostalAddress, Value};
 use super::outline::Outline;
+use super::parse::{ParseBudget, ParseStop};
 use super::styles::Styles;
 use super::text::{clean, cut};
 use std::borrow::Cow;
@@ -143,12 +144,13 @@ impl Sink<'_> {
     }
 }
 
-/// Runs every extractor over a page.
-pub(crate) fn run(view: &PageView<'_>) -> (Vec<Finding>, Vec<Card>) {
+/// Runs every extractor over a page, looking at the time after each.
+pub(crate) fn run(view: &PageView<'_>, budget: &ParseBudget<'_>) -> Result<(Vec<Finding>, Vec<Card>), ParseStop> {
     let mut sink = Sink { page: view.url, extractor: "", findings: Vec::new(), people: Vec::new() };
     for extractor in EXTRACTORS {
         sink.extractor = extractor.name;
         (extractor.read)(view, &mut sink);
+        budget.check_time()?;
     }
-    (sink.findings, sink.people)
+    Ok((sink.findings, sink.people))
 }

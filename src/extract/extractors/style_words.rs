@@ -76,7 +76,7 @@ const TOOLS: &[&str] = &["maszyn", "machines", "cartridge", "pigment", "kartusz"
 /// Stems of "specialises in", which make even an answer an offer.
 const SPECIAL: &[&str] = &["speciali", "especiali", "spezialis", "gespeciali", "specjaliz", "специализ", "спеціаліз"];
 
-/// Names of the house in the title and the site name: "Dark Tower Tattoo" offers no dark tattoos.
+/// Names of the house in the title and the site name: "Dark Harbour Tattoo" offers no dark tattoos.
 fn brands(view: &PageView<'_>) -> Vec<Vec<String>> {
     let page = view.outline;
     let names = [Some(page.title.as_str()), page.meta(&["og:site_name"]), page.meta(&["og:title"])];

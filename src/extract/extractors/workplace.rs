@@ -207,7 +207,7 @@ fn shop_name(text: &str, tail: Option<&str>) -> Option<String> {
     {
         return None;
     }
-    // "the Sinked Art studio": the word in small letters says what it is and is no part of the name.
+    // "the Copper Fox studio": the word in small letters says what it is and is no part of the name.
     Some(match tail {
         Some(tail) if tail.chars().next().is_some_and(char::is_uppercase) => {
             format!("{name} {tail}")

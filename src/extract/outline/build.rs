@@ -8,13 +8,12 @@ use crate::extract::parse::{ParseBudget, ParseStop};
 use crate::extract::text::clean;
 use html5ever::LocalName;
 use scraper::{Html, Node, node::Element as Node5};
+use std::collections::HashSet;
 use url::Url;
 
 pub(super) const MAX_BLOCK: usize = 6_000;
 
 pub(super) const MAX_BLOCKS: usize = 20_000;
-
-pub(super) const MAX_JSON_LD: usize = 300_000;
 
 /// Stands between two inline elements that touch: a space, unless every piece is a single letter.
 pub(super) const SEAM: char = '\u{1}';
@@ -26,6 +25,8 @@ pub(super) struct Builder<'page> {
     pub(super) current: String,
     pub(super) current_element: u32,
     pub(super) headings: Vec<u32>,
+    /// Headings of parts where clients speak.
+    quotes: HashSet<u32>,
     pub(super) heading_level: u8,
     pub(super) link: Option<u32>,
     pub(super) closed_inline: bool,
@@ -79,6 +80,7 @@ pub(crate) fn outline(html: &Html, page: &Url, budget: &ParseBudget<'_>) -> Resu
         current: String::new(),
         current_element: ROOT,
         headings: Vec::new(),
+        quotes: HashSet::new(),
         heading_level: 0,
         link: None,
         closed_inline: false,
@@ -197,44 +199,6 @@ impl Builder<'_> {
         self.stack.push(open);
     }
 
-    fn other_tag(&mut self, tag: &str, element: &Node5, content: Option<String>) {
-        let attr = |name: &str| element.attr(name).unwrap_or_default();
-        match tag {
-            "html" if self.out.lang.is_none() => {
-                self.out.lang = element.attr("lang").map(|lang| clean(lang, 20)).filter(|lang| !lang.is_empty());
-            }
-            "base" if self.out.base == *self.page => {
-                if let Ok(base) = self.page.join(attr("href"))
-                    && base.scheme().starts_with("http")
-                {
-                    self.out.base = base;
-                }
-            }
-            "meta" => {
-                let name = ["name", "property", "itemprop", "http-equiv"].iter().find_map(|name| element.attr(name));
-                if let Some(name) = name {
-                    self.out.metas.push((clean(name, 80).to_lowercase(), clean(attr("content"), 4_000)));
-                }
-            }
-            "link" => self.out.head_links.push((attr("rel").to_lowercase(), attr("href").to_owned())),
-            "script" => {
-                self.out.has_scripts |= element.attr("src").is_some();
-                if attr("type").to_lowercase().contains("ld+json") {
-                    let content = content.unwrap_or_default();
-                    if content.len() <= MAX_JSON_LD {
-                        self.out.json_ld.push(content);
-                    }
-                }
-            }
-            "iframe" | "embed" => {
-                let source = if attr("src").is_empty() { attr("data-src") } else { attr("src") };
-                self.out.frames.push(source.chars().take(2_000).collect());
-            }
-            "form" => self.out.actions.push(attr("action").chars().take(500).collect()),
-            _ => {}
-        }
-    }
-
     fn text(&mut self, text: &str) {
         if self.title_open {
             let title = std::mem::take(&mut self.out.title);
@@ -275,18 +239,16 @@ impl Builder<'_> {
             return;
         }
         let index = self.out.blocks.len() as u32;
+        let level = self.heading_level;
+        while level > 0 && self.headings.last().is_some_and(|at| self.out.blocks[*at as usize].level >= level) {
+            self.headings.pop();
+        }
         let mut place = self.out.element(self.current_element).place;
-        if place != Place::Form && self.headings.iter().any(|at| lexicon::is_quote_heading(&self.out.blocks[*at as usize].text)) {
+        if place != Place::Form && self.headings.iter().any(|at| self.quotes.contains(at)) {
             place = Place::Quote;
         }
-        if self.heading_level > 0 {
-            let level = self.heading_level;
-            while self.headings.last().is_some_and(|at| self.out.blocks[*at as usize].level >= level) {
-                self.headings.pop();
-            }
-            if place == Place::Quote && !self.headings.iter().any(|at| lexicon::is_quote_heading(&self.out.blocks[*at as usize].text)) {
-                place = self.out.element(self.current_element).place;
-            }
+        if level > 0 && lexicon::is_quote_heading(&text) {
+            self.quotes.insert(index);
         }
         self.out.blocks.push(Block {
             text,

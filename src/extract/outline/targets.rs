@@ -1,4 +1,4 @@
-//! Links and pictures of the outline: addresses made absolute, labels and sizes kept.
+//! Links, pictures and the head of a page: addresses made absolute, labels and sizes kept.
 
 use super::build::Builder;
 use super::{Image, Link};
@@ -7,6 +7,7 @@ use crate::extract::text::clean;
 use scraper::node::Element as Node5;
 use url::Url;
 
+const MAX_JSON_LD: usize = 300_000;
 const MAX_LINKS: usize = 5_000;
 const MAX_IMAGES: usize = 4_000;
 
@@ -72,6 +73,44 @@ impl Builder<'_> {
             let heading = self.headings.last().copied();
             let block = self.out.blocks.len() as u32;
             self.out.images.push(Image { urls, alt, element: index, place, heading, block, link: self.link, side });
+        }
+    }
+
+    pub(super) fn other_tag(&mut self, tag: &str, element: &Node5, content: Option<String>) {
+        let attr = |name: &str| element.attr(name).unwrap_or_default();
+        match tag {
+            "html" if self.out.lang.is_none() => {
+                self.out.lang = element.attr("lang").map(|lang| clean(lang, 20)).filter(|lang| !lang.is_empty());
+            }
+            "base" if self.out.base == *self.page => {
+                if let Ok(base) = self.page.join(attr("href"))
+                    && base.scheme().starts_with("http")
+                {
+                    self.out.base = base;
+                }
+            }
+            "meta" => {
+                let name = ["name", "property", "itemprop", "http-equiv"].iter().find_map(|name| element.attr(name));
+                if let Some(name) = name {
+                    self.out.metas.push((clean(name, 80).to_lowercase(), clean(attr("content"), 4_000)));
+                }
+            }
+            "link" => self.out.head_links.push((attr("rel").to_lowercase(), attr("href").to_owned())),
+            "script" => {
+                self.out.has_scripts |= element.attr("src").is_some();
+                if attr("type").to_lowercase().contains("ld+json") {
+                    let content = content.unwrap_or_default();
+                    if content.len() <= MAX_JSON_LD {
+                        self.out.json_ld.push(content);
+                    }
+                }
+            }
+            "iframe" | "embed" => {
+                let source = if attr("src").is_empty() { attr("data-src") } else { attr("src") };
+                self.out.frames.push(source.chars().take(2_000).collect());
+            }
+            "form" => self.out.actions.push(attr("action").chars().take(500).collect()),
+            _ => {}
         }
     }
 }

@@ -117,7 +117,8 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
             // Booking screens print numbers for payments and examples of forms.
             let screen = field == Field::Phone && page.role == PageRole::Booking && finding.extractor == "contact_text";
             let confidence = finding.confidence * if screen { 0.6 } else { 1.0 };
-            let foreign = field == Field::Instagram && is_foreign(&finding.context, site.kind);
+            let alike = site.name.as_deref().is_some_and(|name| resembles(value, name));
+            let foreign = field == Field::Instagram && !alike && is_foreign(&finding.context, site.kind);
             let linked = finding.extractor == "contact_links" || finding.extractor == "json_ld";
             match out.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, known)) => {

@@ -10,7 +10,8 @@ use printed::{NAME, expression, is_no_city, tidy_city};
 
 use crate::extract::extractors::handles::percent_decoded;
 use crate::extract::extractors::{At, PageView, Sink};
-use crate::extract::finding::{Field, Place, PostalAddress};
+use crate::extract::finding::{Field, PageRole, Place, PostalAddress};
+use crate::extract::lexicon::role_of;
 use crate::extract::places;
 use crate::extract::text::{clean, cut, fold, sentences, tokens};
 use regex::Regex;
@@ -22,7 +23,7 @@ static MAP_NAME: LazyLock<Regex> = LazyLock::new(|| expression(r"!2s([^!]+)"));
 
 static BASED: LazyLock<Regex> = LazyLock::new(|| {
     expression(&format!(
-        r"(?:\b(?i:based in|located in|studio in|shop in|tattoos? in|artist in|tattooer in|tattooing in|based out of|live in|work in|working in|piercing in|parlou?r in|ubicad[oa] en|tatuajes en|tatuador en|tatuadora en|estudio en|resido en|radicad[oa] en|tatuagem em|tatuador em|est[uú]dio em|tatuadora em|tatoueu[rs]e? [àa]|bas[ée]e? [àa]|tatouage [àa]|salon [àa]|studio [àa]|install[ée]e? [àa]|in|aus|tattoo studio|tattoostudio|tatuatore a|tatuatrice a|tatuaggi a|studio a|con sede a|gevestigd in|tattooshop|tattooshop in|tatua[zż] w|studio w|studio tatua[zż]u w|tetov[aá]n[ií] v|тату (?:в|салон)|мастер в|студия в|в городе|г\.|город)\s+)({NAME})"
+        r"(?:\b(?i:based in|located in|studio in|shop in|tattoos? in|artist in|tattooer in|tattooing in|based out of|live in|work in|working in|piercing in|parlou?r in|ubicad[oa] en|tatuajes en|tatuador en|tatuadora en|estudio en|resido en|radicad[oa] en|tatuagem em|tatuador em|est[uú]dio em|tatuadora em|tatoueu[rs]e? [àa]|bas[ée]e? [àa]|tatouage [àa]|salon [àa]|studio [àa]|install[ée]e? [àa]|tatuatore a|tatuatrice a|tatuaggi a|studio a|con sede a|gevestigd in|tattooshop in|tattoostudio in|tatua[zż] w|studio w|studio tatua[zż]u w|tetov[aá]n[ií] v|тату (?:в|салон)|мастер в|студия в|в городе|г\.|город)\s+)({NAME})"
     ))
 });
 
@@ -39,6 +40,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                 || element.hints(&["address", "adres", "adresse", "direccion", "indirizzo", "endereco", "location", "ubicacion"])
         });
         let label = index.checked_sub(1).map(|at| cut(&page.blocks[at].text, 60).to_owned()).unwrap_or_default();
+        let contact = view.role == PageRole::Contact || role_of(&heading) == PageRole::Contact;
         let labelled = tagged || is_label(&label) || is_label(cut(&block.text, 30)) || is_label(&heading);
         let context = format!("{} | {}", cut(&label, 60), cut(&heading, 60));
         let text = block.text.replace('\n', ", ");
@@ -80,7 +82,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                 sink.address(address, At::new(block.place, confidence).card(card).context(&context));
                 continue;
             }
-            if labelled
+            if (labelled || contact)
                 && block.level == 0
                 && let Some(address) = lone_city(&text)
             {
@@ -88,8 +90,9 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                 continue;
             }
         }
+        let spot = if block.level > 0 && block.place == Place::Main { Place::Heading } else { block.place };
         if block.place != Place::Nav && block.place != Place::Form {
-            read_sentences(&text, block.place, 0.4, card, sink);
+            read_sentences(&text, &At::new(spot, 0.4).card(card), view, sink);
         }
     }
     for link in &page.links {
@@ -181,15 +184,20 @@ fn is_label(text: &str) -> bool {
     )
 }
 
-/// A place named in a sentence of a title or a description.
-pub(crate) fn read_sentence(text: &str, place: Place, confidence: f32, sink: &mut Sink<'_>) {
-    read_sentences(text, place, confidence, None, sink);
+/// A place named in the sentences of a title or a description.
+pub(crate) fn read_sentence(text: &str, place: Place, confidence: f32, view: &PageView<'_>, sink: &mut Sink<'_>) {
+    read_sentences(text, &At::new(place, confidence), view, sink);
 }
 
-fn read_sentences(text: &str, place: Place, confidence: f32, card: Option<u16>, sink: &mut Sink<'_>) {
+fn implied(city: String, country: &str) -> PostalAddress {
+    PostalAddress { city: Some(city), country: Some(country.to_owned()), country_inferred: true, ..PostalAddress::default() }
+}
+
+fn read_sentences(text: &str, at: &At, view: &PageView<'_>, sink: &mut Sink<'_>) {
     for sentence in sentences(cut(text, 1_500)).into_iter().take(20) {
+        let told = |share: f32| At { confidence: at.confidence * share, ..at.clone() }.context(sentence);
         if let Some(address) = pair(sentence, false) {
-            sink.address(address, At::new(place, confidence).card(card).context(sentence));
+            sink.address(address, told(1.0));
             continue;
         }
         let words = tokens(sentence);
@@ -197,29 +205,29 @@ fn read_sentences(text: &str, place: Place, confidence: f32, card: Option<u16>, 
             let name = tidy_city(&found[1]);
             let name = name.split([',', '.']).next().unwrap_or_default().trim().to_owned();
             if let Some(country) = places::country_of_city(&name) {
-                let address = PostalAddress {
-                    city: Some(name),
-                    country: Some(country.to_owned()),
-                    country_inferred: true,
-                    ..PostalAddress::default()
-                };
-                sink.address(address, At::new(place, confidence).card(card).context(sentence));
+                sink.address(implied(name, country), told(1.0));
                 continue;
             }
-            if !places::is_wide(&name) && !is_no_city(&name) && name.chars().count() >= 3 && matches!(place, Place::Title | Place::Meta) {
-                let address = PostalAddress { city: Some(name), ..PostalAddress::default() };
-                sink.address(address, At::new(place, confidence * 0.7).card(card).context(sentence));
+            // A name that no table knows is a city only where the head of the page says so; a style is none.
+            let style = !view.styles.hits(&tokens(&name)).is_empty();
+            let head = matches!(at.place, Place::Title | Place::Meta);
+            if head && !style && !places::is_wide(&name) && !is_no_city(&name) && name.chars().count() >= 3 {
+                sink.address(PostalAddress { city: Some(name), ..PostalAddress::default() }, told(0.7));
                 continue;
             }
         }
-        if (matches!(place, Place::Title | Place::Meta | Place::Heading | Place::Footer | Place::Header) || words.len() <= 12)
-            && let Some((at, len, country)) = places::city_in(&words)
-            && let Some(city) = original(sentence, &words[at..at + len])
-                .filter(|city| city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii()))
-        {
-            let address =
-                PostalAddress { city: Some(city), country: Some(country.to_owned()), country_inferred: true, ..PostalAddress::default() };
-            sink.address(address, At::new(place, confidence * 0.8).card(card).context(sentence));
+        // Running text names cities for many reasons: guest spots, prizes, origins. Two pages must agree.
+        let head = matches!(at.place, Place::Title | Place::Meta | Place::Heading | Place::Footer | Place::Header);
+        if !head && words.len() > 12 {
+            continue;
+        }
+        let Some((start, len, country)) = places::city_in(&words) else {
+            continue;
+        };
+        let city = original(sentence, &words[start..start + len]);
+        let proper = |city: &String| city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii());
+        if let Some(city) = city.filter(proper) {
+            sink.address(implied(city, country), told(if head { 0.8 } else { 0.5 }));
         }
     }
 }

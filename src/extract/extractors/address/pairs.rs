@@ -21,6 +21,9 @@ pub(crate) fn pair(text: &str, labelled: bool) -> Option<PostalAddress> {
     if let Some(address) = comma_line(&text) {
         return Some(address);
     }
+    if let Some(address) = country_first(&text) {
+        return Some(address);
+    }
     let mut from = 0;
     while let Some(found) = PAIR.captures_at(&text, from) {
         let (first, second) = (found.get(1)?, found.get(2)?);
@@ -98,7 +101,18 @@ pub(crate) fn pair(text: &str, labelled: bool) -> Option<PostalAddress> {
     None
 }
 
-/// "25 rue de Paris, Herblay, France": read from the country backwards; what holds digits or a kind of street is the street.
+/// "Россия, г. Казань": some languages begin with the country.
+fn country_first(text: &str) -> Option<PostalAddress> {
+    let (country, rest) = text.split_once(',')?;
+    let country = places::country_by_name(country).filter(|_| country.trim().chars().count() > 2)?;
+    let first = rest.split(',').next().unwrap_or_default().trim();
+    let city = ["г.", "м.", "город ", "місто ", "city of "].iter().find_map(|lead| first.strip_prefix(lead)).unwrap_or(first).trim();
+    let short = (1..=3).contains(&city.split_whitespace().count()) && !city.chars().any(|letter| letter.is_ascii_digit());
+    let fine = short && city.chars().next().is_some_and(char::is_uppercase) && !places::is_wide(city) && !is_no_city(city);
+    fine.then(|| PostalAddress { city: Some(tidy_city(city)), country: Some(country.to_owned()), ..PostalAddress::default() })
+}
+
+/// "31 rue de Paris, Vitré, France": read from the country backwards; what holds digits or a kind of street is the street.
 pub(super) fn comma_line(text: &str) -> Option<PostalAddress> {
     let text = text.split_once(':').filter(|(label, _)| label.split_whitespace().count() <= 2).map_or(text, |(_, rest)| rest);
     let parts: Vec<&str> = text.trim().trim_end_matches('.').split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
@@ -136,7 +150,7 @@ pub(super) fn comma_line(text: &str) -> Option<PostalAddress> {
     })
 }
 
-/// "Based in Portland" and "Salon Mashinka - Herblay": leading words that are no part of the name.
+/// "Based in Portland" and "Salon Minou - Rennes": leading words that are no part of the name.
 pub(super) fn strip_lead(city: &str) -> String {
     let mut words: Vec<&str> = city.split(' ').collect();
     while let Some(first) = words.first() {

@@ -6,8 +6,12 @@ use crate::extract::lexicon;
 use crate::extract::outline::Outline;
 use crate::extract::styles::Styles;
 
+/// A menu stands on a page twice at most: wide and narrow.
+const MAX_MENUS: usize = 4;
+
 /// A menu entry "Artists" with the names of people below it.
 pub(super) fn menu_roster(page: &Outline, styles: &Styles, out: &mut Vec<Span>) {
+    let mut heads = 0;
     for (index, head) in page.links.iter().enumerate() {
         if !matches!(head.place, Place::Nav | Place::Header) || lexicon::role_exact(&head.text) != PageRole::Team {
             continue;
@@ -16,6 +20,10 @@ pub(super) fn menu_roster(page: &Outline, styles: &Styles, out: &mut Vec<Span>) 
         let entry = if parent.is("li") || parent.links.len() > 1 { parent } else { page.element(parent.parent) };
         if !entry.is("li") && !entry.hints(&["dropdown", "submenu", "item"]) {
             continue;
+        }
+        heads += 1;
+        if heads > MAX_MENUS || entry.links.len() > 2 * MAX_CARDS {
+            break;
         }
         for at in entry.links.clone().filter(|at| *at as usize > index) {
             let link = &page.links[at as usize];
@@ -44,6 +52,9 @@ pub(super) fn menu_roster(page: &Outline, styles: &Styles, out: &mut Vec<Span>) 
 pub(super) fn pictures_only(page: &Outline, styles: &Styles, out: &mut Vec<Span>) {
     let mut found: Vec<(u32, Span)> = Vec::new();
     for (index, element) in page.elements.iter().enumerate() {
+        if found.len() > 2 * MAX_CARDS {
+            return;
+        }
         let single = element.hints(&["artist", "artista", "artiste", "member", "tatuador", "tatoueur", "resident", "person"]);
         if !single
             || !element.blocks.is_empty()
