@@ -22,8 +22,6 @@ const POLL: Duration = Duration::from_millis(250);
 const OUTAGE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Name of this reader where the feed keeps its position.
 const READER: &str = "index";
-/// How often tombstones are looked at.
-const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Follows the feed.
 pub struct IndexSync {
@@ -31,7 +29,6 @@ pub struct IndexSync {
     nudged: Arc<Notify>,
     state: SyncState,
     pause: Duration,
-    purged_at: Option<Duration>,
     _life: Incarnation,
 }
 
@@ -67,14 +64,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.set_mailbox_capacity(mailbox);
         life.begin(&ctx.address());
         ctx.notify(Begin);
-        IndexSync {
-            context: inner,
-            nudged: Arc::new(Notify::new()),
-            state: SyncState::default(),
-            pause: OUTAGE.0,
-            purged_at: None,
-            _life: life,
-        }
+        IndexSync { context: inner, nudged: Arc::new(Notify::new()), state: SyncState::default(), pause: OUTAGE.0, _life: life }
     });
     context.registry.index_sync.set(addr);
 }
@@ -130,12 +120,7 @@ impl Handler<Follow> for IndexSync {
 
     fn handle(&mut self, Follow { shard }: Follow, ctx: &mut Self::Context) {
         let (context, nudged) = (self.context.clone(), self.nudged.clone());
-        let now = context.ports.clock.monotonic();
-        let purge = self.purged_at.is_none_or(|at| now.saturating_sub(at) > PURGE_EVERY);
-        if purge {
-            self.purged_at = Some(now);
-        }
-        ctx.spawn(async move { follow(&context, &nudged, shard, purge).await }.into_actor(self).map(move |followed, sync, ctx| {
+        ctx.spawn(async move { follow(&context, &nudged, shard).await }.into_actor(self).map(move |followed, sync, ctx| {
             match followed {
                 Ok(followed) => {
                     sync.pause = OUTAGE.0;
@@ -182,12 +167,8 @@ async fn position(context: &Context, shard: Shard) -> Result<(Option<Position>, 
     Ok(ports.feed.saved(READER, shard).await?.map_or((None, 0), |(position, epoch)| (Some(position), epoch)))
 }
 
-async fn follow(context: &Context, nudged: &Notify, shard: Shard, purge: bool) -> Result<Followed, PortError> {
+async fn follow(context: &Context, nudged: &Notify, shard: Shard) -> Result<Followed, PortError> {
     let ports = &context.ports;
-    if purge {
-        let before = ports.clock.now().minus(context.settings.tombstones);
-        ports.index.purge_tombstones(before).await?;
-    }
     let (after, epoch) = position(context, shard).await?;
     let polled = tokio::select! {
         polled = ports.feed.poll(shard, after.as_ref(), context.settings.sync_batch, POLL) => polled,

@@ -8,13 +8,18 @@ use crate::domain::cron::Schedule;
 use crate::domain::ids::SessionId;
 use crate::domain::session::Trigger;
 use crate::jobs::sessions::{self, DueNow, Pipeline};
-use crate::jobs::{PortError, Ports, courier};
+use crate::jobs::{PortError, Ports, courier, housekeeping};
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, ResponseActFuture, WrapFuture};
 use serde::Serialize;
+use std::time::Duration;
 use tracing::{info, warn};
 
 /// Jobs sent by one sweep at most.
 const SWEEP: usize = 500;
+
+/// How soon after the start, and how often, what is past its time is dropped.
+const TIDY_FIRST: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Meta key of the newest moment of the schedule that was handled: started, or skipped and said so.
 fn handled_key(pipeline: &str) -> String {
@@ -50,6 +55,11 @@ struct Tick;
 #[rtype(result = "()")]
 struct Sweep;
 
+/// Drop what is past its time.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Tidy;
+
 /// Starts a Scheduler.
 pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
     let inner = context.clone();
@@ -58,6 +68,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         life.begin(&ctx.address());
         ctx.notify(Tick);
         ctx.notify(Sweep);
+        ctx.notify_later(Tidy, TIDY_FIRST);
         let started = inner.ports.clock.now();
         Scheduler { context: inner, started, state: SchedulerState::default(), _life: life }
     });
@@ -189,6 +200,22 @@ impl Handler<Sweep> for Scheduler {
                 }
             }
             ctx.notify_later(Sweep, scheduler.context.settings.sweep);
+        }));
+    }
+}
+
+impl Handler<Tidy> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Tidy, ctx: &mut Self::Context) {
+        let context = self.context.clone();
+        let work = async move { housekeeping::tidy(&context.ports, context.settings.tombstones).await };
+        ctx.spawn(work.into_actor(self).map(|tidied, scheduler, ctx| {
+            if let Err(error) = tidied {
+                scheduler.state.failures += 1;
+                warn!(%error, "what is past its time is dropped later");
+            }
+            ctx.notify_later(Tidy, TIDY_EVERY);
         }));
     }
 }

@@ -6,9 +6,10 @@ use crate::domain::backoff::RetryDelay;
 use crate::domain::chance::Chance;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ArtistId;
-use crate::domain::job::{AlertDebt, Attempt, Job, JobState, Stage};
+use crate::domain::job::{AlertDebt, Attempt, Job, JobState, Stage, Task};
 use crate::domain::outcome::{Cancelled, Category, Failure, Outcome};
 use std::time::Duration;
+use url::Url;
 
 /// The limits of rule 4 and the spacing of re-sends.
 #[derive(Debug, Clone, PartialEq)]
@@ -263,6 +264,29 @@ pub fn withdrawn(job: &Job, why: Cancelled, now: Timestamp) -> Option<Job> {
         alert: AlertDebt::None,
         ..job.clone()
     })
+}
+
+/// The row of a job about a person who was removed: withdrawn unless it was done, and without anything that names them.
+pub fn erased(job: &Job, now: Timestamp) -> Job {
+    let mut row = withdrawn(job, Cancelled::Removed, now).unwrap_or_else(|| job.clone());
+    if let Task::ScrapeArtist(task) = &mut row.new.task {
+        task.name = "removed".to_owned();
+        task.instagram = None;
+        task.entry = Url::parse("https://removed.invalid/").expect("a constant that parses");
+        task.listed_on = None;
+    }
+    row.outcome = row.outcome.map(erased_outcome);
+    row
+}
+
+/// An outcome without what its message may say about a person.
+pub fn erased_outcome(outcome: Outcome) -> Outcome {
+    let blank = |reason: Failure| Failure { message: "removed by request".to_owned(), ..reason };
+    match outcome {
+        Outcome::Retry { after, reason } => Outcome::Retry { after, reason: blank(reason) },
+        Outcome::Dead { reason } => Outcome::Dead { reason: blank(reason) },
+        outcome @ (Outcome::Done { .. } | Outcome::Wait { .. } | Outcome::Cancelled { .. }) => outcome,
+    }
 }
 
 #[cfg(test)]

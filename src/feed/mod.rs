@@ -9,6 +9,7 @@ pub mod sqlite;
 
 use crate::domain::ErrorClass;
 use crate::domain::change::Dirty;
+use crate::domain::clock::Timestamp;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -67,6 +68,10 @@ pub trait ChangeFeed: std::fmt::Debug + Send + Sync {
 
     /// The position now: everything committed later is after it. Where a rebuild begins to follow the feed.
     async fn head(&self, shard: Shard) -> Result<Position, FeedError>;
+
+    /// Drops entries made before `before`, where the feed does not forget by itself; a reader that stands further back is told
+    /// [`FeedError::TooOld`]. Answers how many.
+    async fn prune(&self, before: Timestamp) -> Result<u64, FeedError>;
 
     /// The saved position of a reader and its epoch, for indexes that cannot commit one.
     async fn saved(&self, reader: &str, shard: Shard) -> Result<Option<(Position, u64)>, FeedError>;

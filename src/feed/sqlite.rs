@@ -1,5 +1,6 @@
 //! The embedded feed: a gapless sequence that the store appends to in the transaction of the change.
 
+use crate::domain::clock::Timestamp;
 use crate::feed::{ChangeFeed, FeedBatch, FeedError, Position, Shard};
 use crate::store::StoreError;
 use crate::store::sqlite::{SqliteDb, feed};
@@ -100,6 +101,17 @@ impl ChangeFeed for SqliteFeed {
     async fn head(&self, shard: Shard) -> Result<Position, FeedError> {
         only(shard)?;
         Ok(position(self.db.read(feed::head).await?))
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, FeedError> {
+        let mut pruned = 0;
+        loop {
+            let chunk = self.db.write(move |txn| feed::prune_chunk(txn.connection, before)).await?;
+            if chunk == 0 {
+                return Ok(pruned);
+            }
+            pruned += chunk;
+        }
     }
 
     async fn saved(&self, reader: &str, shard: Shard) -> Result<Option<(Position, u64)>, FeedError> {

@@ -5,6 +5,7 @@ pub mod courier;
 pub mod deny;
 pub mod discover_studios;
 pub mod find_artists;
+pub mod housekeeping;
 pub mod letters;
 pub mod reading;
 pub mod reconcile;

@@ -4,12 +4,13 @@
 use crate::domain::artist::{Artist, Life};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
-use crate::domain::job::{NewJob, Task};
-use crate::domain::outcome::{Cancelled, Done, Outcome};
+use crate::domain::job::{Attempt, Job, NewJob, Task};
+use crate::domain::ledger;
+use crate::domain::outcome::{Done, Outcome};
 use crate::domain::write::Writer;
 use crate::jobs::write_artist::remove_record;
-use crate::jobs::{PortError, Ports, Running, courier, deny, store_outcome, wait_for_dependency};
-use crate::store::AuditRow;
+use crate::jobs::{PortError, Ports, Running, deny, store_outcome, wait_for_dependency};
+use crate::store::{AuditRow, JobPut};
 use tracing::info;
 
 /// The session under which jobs of operators run: it has no row and never ends.
@@ -93,8 +94,8 @@ pub async fn purge(ports: &Ports, id: &ArtistId) -> Result<(), crate::store::Sto
     let record = row.as_ref().and_then(|row| row.record.clone());
     // Whatever keys came to the artist after it was denied are denied as well.
     deny_all(ports, id, record.as_ref()).await?;
-    for job in ports.store.open_jobs_about(id).await? {
-        courier::withdraw(ports, &job, Cancelled::Removed).await?;
+    for job in ports.store.jobs_about(id).await? {
+        erase(ports, job).await?;
     }
     let now = ports.clock.now();
     let writer = Writer { job_id: JobId::new(format!("remove:{id}:{}", now.0)), generation: 1, fence: Timestamp(now.0) };
@@ -106,6 +107,25 @@ pub async fn purge(ports: &Ports, id: &ArtistId) -> Result<(), crate::store::Sto
         forget_pages(ports, &record).await?;
     }
     info!(artist.id = %id, "artist {id} was removed for good");
+    Ok(())
+}
+
+/// Withdraws a job about the person and blanks what names them, in its row and in its attempts.
+async fn erase(ports: &Ports, job: Job) -> Result<(), crate::store::StoreError> {
+    let mut met = job;
+    let row = loop {
+        let row = ledger::erased(&met, ports.clock.now());
+        match ports.store.put_job(&met, &row, None).await? {
+            JobPut::Committed => break row,
+            JobPut::Conflict(Some(current)) => met = *current,
+            JobPut::Conflict(None) => return Ok(()),
+        }
+    };
+    for attempt in ports.store.attempts(row.id()).await? {
+        let blank = Attempt { outcome: attempt.outcome.clone().map(ledger::erased_outcome), ..attempt };
+        // Should the row move on meanwhile, the job is met again by the removal's next repetition.
+        ports.store.put_job(&row, &row, Some(&blank)).await?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The object store: page cache, reports, evidence. A thin layer over the `object_store` crate, which speaks both a local
 //! folder and S3.
 
+use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::sync::Arc;
@@ -75,6 +76,21 @@ impl Objects {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(key, &error)),
         }
+    }
+    /// Deletes every object whose key lies below `prefix`. Answers how many.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`]; what was deleted is deleted, repeat for the rest.
+    pub async fn delete_below(&self, prefix: &str) -> Result<u64, ObjectsError> {
+        let folder = Path::from(prefix);
+        let mut listed = self.inner.list(Some(&folder));
+        let mut count = 0;
+        while let Some(found) = listed.next().await {
+            let found = found.map_err(|error| failed(prefix, &error))?;
+            self.delete(found.location.as_ref()).await?;
+            count += 1;
+        }
+        Ok(count)
     }
 }
 

@@ -71,8 +71,13 @@ pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     serde_json::from_slice(&plain).ok()
 }
 
+/// Below which keys the pages of a session lie.
+pub fn folder(session: &SessionId) -> String {
+    format!("pages/{session}")
+}
+
 fn key(session: &SessionId, url: &Url) -> String {
-    format!("pages/{session}/{}", crate::domain::artist::hex(&Sha256::digest(url.as_str().as_bytes())[..]))
+    format!("{}/{}", folder(session), crate::domain::artist::hex(&Sha256::digest(url.as_str().as_bytes())[..]))
 }
 
 impl PageCache {

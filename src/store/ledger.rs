@@ -104,9 +104,9 @@ pub trait Ledger {
     /// Jobs that owe an alert (rule 19).
     async fn jobs_owing_alert(&self, limit: usize) -> StoreResult<Vec<Job>>;
 
-    /// Open jobs about an artist, removals left out: those that staged a write of it, and scrapes by an identity key that
-    /// names it (so ask before the keys are forgotten). What removal cancels.
-    async fn open_jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>>;
+    /// Jobs about an artist, removals left out: those that wrote the artist, and open or dead ones that would read it by a
+    /// key that names the artist. What removal withdraws and blanks.
+    async fn jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>>;
 
     /// Ends the leases of all owners but `owner`, who holds the database alone and so knows them dead.
     /// Their named leases end as well. Answers how many jobs there were; 0 where nobody can hold the database alone.

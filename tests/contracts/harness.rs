@@ -145,6 +145,6 @@ impl Harness for Embedded {
     }
 
     async fn prune_feed(&self, before: Timestamp) {
-        self.sqlite().prune_feed(before).await.unwrap();
+        self.feed().prune(before).await.unwrap();
     }
 }

@@ -31,7 +31,7 @@ on_every_backend!(
     a_requeue_is_a_new_generation,
     a_withdrawn_job_is_over,
     dead_owners_lose_their_leases,
-    open_jobs_about_an_artist_are_found,
+    jobs_about_an_artist_are_found,
 );
 
 fn done() -> Outcome {
@@ -355,8 +355,8 @@ async fn dead_owners_lose_their_leases(h: &impl Harness) {
     assert_eq!(again.orphans, 1);
 }
 
-/// Rule 15: a removal finds the open jobs that wrote the artist or would read it, and not itself.
-async fn open_jobs_about_an_artist_are_found(h: &impl Harness) {
+/// Rule 15: a removal finds the jobs that wrote the artist, and open or dead ones that would read it, and not itself.
+async fn jobs_about_an_artist_are_found(h: &impl Harness) {
     let ana = ArtistId::new("artist-ana");
     let key = inkdex::domain::identity::IdentityKey::instagram("ana").unwrap();
     let by_handle = scrape_job("Ana", "ana", "https://elsewhere.example/");
@@ -377,15 +377,16 @@ async fn open_jobs_about_an_artist_are_found(h: &impl Harness) {
     made(h, &removal).await;
     let (_, attempt) = begun(h, &removal.id, "a").await;
     h.store().stage_writing(&attempt, &ana).await.unwrap();
-    let mut found: Vec<_> = h.store().open_jobs_about(&ana).await.unwrap().into_iter().map(|job| job.new.id).collect();
-    let mut expected = vec![by_handle.id.clone(), wrote.id.clone()];
+    let mut found: Vec<_> = h.store().jobs_about(&ana).await.unwrap().into_iter().map(|job| job.new.id).collect();
+    let mut expected = vec![by_handle.id.clone(), wrote.id.clone(), finished.id.clone()];
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    // A finished scrape is about nobody any more; requeued it is again.
+    // A dead letter still names somebody; withdrawn it does not.
     let (job, attempt) = begun(h, &by_handle.id, "a").await;
     let letter = settled(h, &job, &attempt, dead(Category::Data)).await.job;
-    assert_eq!(h.store().open_jobs_about(&ana).await.unwrap().len(), 1);
-    put(h, &letter, &requeued(&letter, h.now()).unwrap(), None).await;
-    assert_eq!(h.store().open_jobs_about(&ana).await.unwrap().len(), 2);
+    assert_eq!(h.store().jobs_about(&ana).await.unwrap().len(), 3);
+    let withdrawn = inkdex::domain::ledger::withdrawn(&letter, inkdex::domain::outcome::Cancelled::Removed, h.now()).unwrap();
+    put(h, &letter, &withdrawn, None).await;
+    assert_eq!(h.store().jobs_about(&ana).await.unwrap().len(), 2);
 }

@@ -175,21 +175,6 @@ impl ArtistStore for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Drops feed entries made before `before`; a reader that stands further back is told to rebuild. Answers how many.
-    ///
-    /// # Errors
-    /// As for any write.
-    pub async fn prune_feed(&self, before: Timestamp) -> StoreResult<u64> {
-        let mut pruned = 0;
-        loop {
-            let chunk = self.db.write(move |txn| super::feed::prune_chunk(txn.connection, before)).await?;
-            if chunk == 0 {
-                return Ok(pruned);
-            }
-            pruned += chunk;
-        }
-    }
-
     /// How many artists have a row, deleted ones included.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ pub(crate) fn save(connection: &Connection, reader: &str, shard: u16, epoch: u64
 }
 
 /// Drops entries from the front of the feed while they are older than `before`. Answers how many; 0 when there are none left.
-pub(super) fn prune_chunk(connection: &Connection, before: Timestamp) -> StoreResult<u64> {
+pub(crate) fn prune_chunk(connection: &Connection, before: Timestamp) -> StoreResult<u64> {
     // Times may step back with the clock, sequence numbers never do: only a prefix is ever dropped.
     let mut statement = connection.prepare_cached("SELECT seq, at FROM feed ORDER BY seq LIMIT ?1")?;
     let mut rows = statement.query([PRUNE_CHUNK])?;

@@ -73,9 +73,9 @@ fn write_row(connection: &Connection, job: &Job, fresh: bool) -> StoreResult<boo
     Ok(execute(connection, if fresh { INSERT } else { UPDATE }, values)? == 1)
 }
 
-/// Keeps the table of open jobs by identity key in step with a row that became open or terminal.
+/// Keeps the table of jobs by identity key in step: a row is in it while it is open, or a dead letter that names somebody.
 fn write_keys(connection: &Connection, job: &Job) -> StoreResult<()> {
-    if job.state.is_terminal() {
+    if matches!(job.state, JobState::Done | JobState::Cancelled) {
         execute(connection, "DELETE FROM open_job_keys WHERE job_id = ?1", [job.id().as_str()])?;
     } else if let Task::ScrapeArtist(task) = &job.new.task {
         for key in keys_of(task) {
@@ -238,9 +238,9 @@ impl Ledger for SqliteStore {
         self.db.read(move |connection| read_all(connection, "jobs", sql, [super::seal::limit(limit)])).await
     }
 
-    async fn open_jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>> {
+    async fn jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>> {
         let id = id.clone();
-        self.db.read(move |connection| queries::open_jobs_about(connection, &id)).await
+        self.db.read(move |connection| queries::jobs_about(connection, &id)).await
     }
 
     async fn release_leases_of_others(&self, owner: &str, now: Timestamp) -> StoreResult<u64> {

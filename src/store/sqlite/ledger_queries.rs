@@ -146,13 +146,13 @@ pub(super) fn dead_letters(connection: &Connection, query: &DeadLetterQuery) -> 
 }
 
 /// Jobs whose attempts staged a write of the artist, and scrapes by a key that names the artist.
-pub(super) fn open_jobs_about(connection: &Connection, id: &ArtistId) -> StoreResult<Vec<Job>> {
+pub(super) fn jobs_about(connection: &Connection, id: &ArtistId) -> StoreResult<Vec<Job>> {
     let sql = "SELECT job_id FROM staged WHERE artist_id = ?1
                UNION SELECT job_id FROM open_job_keys JOIN identity USING (key) WHERE artist_id = ?1 ORDER BY job_id";
     let mut jobs = Vec::new();
     for job_id in column::<String>(connection, sql, [id.as_str()])? {
         let found = super::ledger::job(connection, &JobId::new(job_id))?;
-        jobs.extend(found.filter(|job| !job.state.is_terminal() && job.kind() != JobKind::RemoveArtist));
+        jobs.extend(found.filter(|job| job.kind() != JobKind::RemoveArtist));
     }
     Ok(jobs)
 }
