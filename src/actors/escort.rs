@@ -31,7 +31,7 @@ async fn escort(context: Context, run: RunJob) {
     let mut seen = (progress.steps(), started);
     let ended = loop {
         let due = tokio::select! {
-            joined = &mut body => Due::Joined(Box::new(joined.map_or_else(|error| panicked(error).into(), |ended| ended))),
+            joined = &mut body => Due::Joined(Box::new(joined.unwrap_or_else(|error| panicked(error).into()))),
             () = told(&mut giving_up) => Due::GiveUp,
             () = tokio::time::sleep(context.settings.extend_lease) => Due::Lease,
         };

@@ -62,6 +62,9 @@ struct Entry {
     place_id: Option<String>,
 }
 
+/// Entries with their lines, each good or not by itself.
+type Numbered = Vec<(usize, Result<Entry, String>)>;
+
 /// Reads a studio file by its ending.
 ///
 /// # Errors
@@ -69,7 +72,7 @@ struct Entry {
 pub fn parse(path: &Path, source: &str, text: &str) -> Result<Discovered, String> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let entries: Vec<(usize, Result<Entry, String>)> = match ending.as_str() {
+    let entries: Numbered = match ending.as_str() {
         "yaml" | "yml" => yaml_entries(text)?,
         "json" => json_entries(text)?,
         "csv" => csv_entries(text)?,
@@ -127,7 +130,7 @@ fn read_place(text: &str) -> Place {
     Place { country, region, city, coordinates: None }
 }
 
-fn yaml_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, String> {
+fn yaml_entries(text: &str) -> Result<Numbered, String> {
     let values: Vec<serde_norway::Value> = serde_norway::from_str(text).map_err(|error| format!("not a YAML list of studios: {error}"))?;
     // A list's items begin at the lines that start with a dash at the list's own indentation.
     let dash = text.lines().find(|line| line.trim_start().starts_with('-')).map(|line| line.len() - line.trim_start().len()).unwrap_or(0);
@@ -138,7 +141,7 @@ fn yaml_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, Strin
     Ok(values.into_iter().enumerate().map(|(index, value)| (lines.get(index).copied().unwrap_or(index + 1), entry(value))).collect())
 }
 
-fn json_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, String> {
+fn json_entries(text: &str) -> Result<Numbered, String> {
     let broken = |why: &str| format!("not a JSON list of studios: {why}");
     let mut at = text.len() - text.trim_start().len();
     if !text[at..].starts_with('[') {
@@ -160,7 +163,7 @@ fn json_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, Strin
     }
 }
 
-fn csv_entries(text: &str) -> Result<Vec<(usize, Result<Entry, String>)>, String> {
+fn csv_entries(text: &str) -> Result<Numbered, String> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(false).from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| format!("not a CSV file of studios: {error}"))?.clone();
     if !headers.iter().any(|header| header == "name") {

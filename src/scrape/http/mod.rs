@@ -63,6 +63,7 @@ struct Body {
     wire_bytes: u64,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place that builds the client, behind the guard")]
 fn build_client(guard: &Arc<Guard>, limits: &FetchLimits, user_agent: &str) -> Result<Client, ClientError> {
     Client::builder()
         .user_agent(user_agent)
