@@ -50,11 +50,15 @@ async fn studio_with_site(ports: &Ports, id: &StudioId) -> Result<(Studio, Url),
 }
 
 async fn settle_facts(ports: &Ports, running: &Running, studio: &Studio, website: &Url, facts: &SiteFacts) -> Result<Outcome, PortError> {
-    let kind = match (facts.kind, facts.artists.len()) {
-        (SiteKind::Negative, _) => StudioKind::NotTattoo,
-        (SiteKind::Artist, _) => StudioKind::OneArtist,
-        (SiteKind::Studio, 0) => StudioKind::Studio,
-        (SiteKind::Studio, _) => StudioKind::Studio,
+    if facts.kind == SiteKind::Negative && facts.drawn_by_script {
+        // An empty shell says nothing about what the site is: it is not called no studio.
+        let message = format!("{website} is drawn by a script, and this build reads pages without a browser");
+        return Ok(Outcome::Dead { reason: Failure::new(Category::Config, "needs_browser", "find", message) });
+    }
+    let kind = match facts.kind {
+        SiteKind::Negative => StudioKind::NotTattoo,
+        SiteKind::Artist => StudioKind::OneArtist,
+        SiteKind::Studio => StudioKind::Studio,
     };
     let row = Studio { kind, last_session: running.job.new.session_id.clone(), updated_at: ports.clock.now(), ..studio.clone() };
     ports.store.put_studio(&row).await?;

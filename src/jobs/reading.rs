@@ -3,10 +3,13 @@
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::outcome::{Category, Failure, Outcome};
 use crate::extract::{PageFindings, ParseBudget, ParseLimits, ParseStop, Styles, read_page};
+use lru::LruCache;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -62,9 +65,16 @@ impl ReadError {
     }
 }
 
-/// Reads pages.
+/// Pages whose findings are kept: about what the jobs in work are busy with.
+const KEPT: NonZeroUsize = NonZeroUsize::new(512).expect("512 is not zero");
+
+/// What a page is recognised by: its address and its bytes.
+type PageKey = [u8; 32];
+
+/// Reads pages. Findings of the newest pages are kept, since every artist of a studio is read from the studio's pages.
 #[derive(Debug)]
 pub struct PageReader {
+    kept: Mutex<LruCache<PageKey, Arc<PageFindings>>>,
     styles: Arc<Styles>,
     limits: ParseLimits,
     permits: Arc<Semaphore>,
@@ -85,7 +95,7 @@ pub struct ChildSettings {
 impl PageReader {
     /// A reader that parses at most `parsers` pages at once.
     pub fn new(styles: Arc<Styles>, limits: ParseLimits, parsers: usize, child: ChildSettings) -> Self {
-        Self { styles, limits, permits: Arc::new(Semaphore::new(parsers.max(1))), child }
+        Self { kept: Mutex::new(LruCache::new(KEPT)), styles, limits, permits: Arc::new(Semaphore::new(parsers.max(1))), child }
     }
 
     /// Reads a page, in a child process if the job is a suspect.
@@ -93,6 +103,10 @@ impl PageReader {
     /// # Errors
     /// [`ReadError`].
     pub async fn read(&self, url: &Url, text: String, suspect: bool) -> Result<PageFindings, ReadError> {
+        let key = page_key(url, &text);
+        if let Some(findings) = self.kept().get(&key).filter(|_| !suspect) {
+            return Ok(PageFindings::clone(findings));
+        }
         let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
         if suspect {
             let answer = self.read_in_child(url, text).await;
@@ -105,9 +119,17 @@ impl PageReader {
             read_now(&styles, limits, &url, &text)
         });
         match task.await {
-            Ok(answer) => answer.map_err(ReadError::Stopped),
+            Ok(Ok(findings)) => {
+                self.kept().put(key, Arc::new(findings.clone()));
+                Ok(findings)
+            }
+            Ok(Err(stop)) => Err(ReadError::Stopped(stop)),
             Err(error) => Err(ReadError::Panicked(panic_text(error))),
         }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, LruCache<PageKey, Arc<PageFindings>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn read_in_child(&self, url: &Url, text: String) -> Result<PageFindings, ReadError> {
@@ -143,6 +165,14 @@ impl PageReader {
             serde_json::from_slice(&answer).map_err(|error| ReadError::Died(format!("it answered nonsense: {error}")))?;
         answer.map_err(ReadError::Stopped)
     }
+}
+
+fn page_key(url: &Url, text: &str) -> PageKey {
+    let mut hasher = Sha256::new();
+    hasher.update(url.as_str().len().to_le_bytes());
+    hasher.update(url.as_str());
+    hasher.update(text);
+    hasher.finalize().into()
 }
 
 fn read_now(styles: &Styles, limits: ParseLimits, url: &Url, text: &str) -> Result<PageFindings, ParseStop> {
