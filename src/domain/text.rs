@@ -74,10 +74,8 @@ pub fn clean_line(text: &str, max: usize) -> String {
     let mut line = String::new();
     let mut count = 0;
     let mut blank_owed = false;
-    for c in text.nfc() {
-        if is_invisible(c) {
-            continue;
-        }
+    // What is invisible goes first: between two marks it would hide that they are out of order.
+    for c in text.chars().filter(|c| !is_invisible(*c)).nfc() {
         if c.is_whitespace() || c.is_control() {
             blank_owed = !line.is_empty();
             continue;

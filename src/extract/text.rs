@@ -16,12 +16,10 @@ fn is_invisible(letter: char) -> bool {
 pub(crate) fn clean(text: &str, cap: usize) -> String {
     let mut out = String::with_capacity(text.len().min(cap * 4));
     let (mut gap, mut count) = (false, 0);
-    for letter in text.chars().take(cap.saturating_mul(4)).nfc() {
+    // What is invisible goes first: between two marks it would hide that they are out of order.
+    for letter in text.chars().take(cap.saturating_mul(4)).filter(|letter| !is_invisible(*letter)).nfc() {
         if letter.is_whitespace() {
             gap = true;
-            continue;
-        }
-        if is_invisible(letter) {
             continue;
         }
         let spaced = gap && count > 0;

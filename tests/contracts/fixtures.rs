@@ -135,7 +135,7 @@ pub fn studio_job(n: usize, host: Option<&str>) -> NewJob {
 pub fn scrape_job(name: &str, handle: &str, site: &str) -> NewJob {
     let entry = Url::parse(site).unwrap();
     let host = entry.host_str().map(ToOwned::to_owned);
-    let task = ScrapeTask { studio_id: None, name: name.into(), instagram: Some(handle.into()), entry, own_site: true };
+    let task = ScrapeTask { studio_id: None, name: name.into(), instagram: Some(handle.into()), entry, own_site: true, listed_on: None };
     NewJob::new(&session(), "scrape", Task::ScrapeArtist(Box::new(task)), host)
 }
 
