@@ -1,8 +1,8 @@
 //! The only file that names concrete adapters: it builds the ports from the configuration, starts the actors and the web,
 //! and stops everything in order (rule 17).
 
+use crate::actors::control::ActorControl;
 use crate::actors::guardian::Guardian;
-use crate::actors::messages::{StartSession, TakeSurvey};
 use crate::actors::pool::Pool;
 use crate::actors::registry::Registry;
 use crate::actors::{ActorSettings, Context};
@@ -14,14 +14,14 @@ use crate::discover::file::StudioFile;
 use crate::domain::backoff::RetryDelay;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::ids::SessionId;
 use crate::extract::{ParseLimits, SiteLimits, Styles};
 use crate::feed::sqlite::SqliteFeed;
-use crate::jobs::control::{Control, ControlError, Survey};
+use crate::jobs::control::Control;
 use crate::jobs::deny::{DenyHasher, SiteDenial};
 use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::sessions::{DAILY, Pipeline};
 use crate::jobs::sync_index::SyncSettings;
+pub use crate::jobs::sync_index::is_in_step;
 use crate::jobs::{JobSettings, Ports};
 use crate::metrics::Metrics;
 use crate::objects::Objects;
@@ -38,7 +38,6 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::{OpenMode, SqliteDb};
 use crate::store::{Ledger, Store};
 use anyhow::{Context as _, anyhow};
-use async_trait::async_trait;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,11 +53,31 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(4);
 /// This build, as attempts record it.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
 
+/// What the application is given besides its configuration.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Time; the machine's, but for tests of nights to come.
+    pub clock: Arc<dyn Clock>,
+    /// The program whose hidden verb reads the pages of suspects; this one, but for tests that run in another.
+    pub program: PathBuf,
+}
+
+impl Surroundings {
+    /// The machine's clock and the running program.
+    ///
+    /// # Errors
+    /// The system does not tell where this program lies.
+    pub fn of_this_process() -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("the path of this program is not known, and suspects are read by a child of it")?;
+        Ok(Self { clock: Arc::new(SystemClock::new()), program })
+    }
+}
+
 /// Builds the ports over embedded backends, as their only owner.
 ///
 /// # Errors
 /// A sentence that says what to change.
-pub async fn open_ports(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Ports> {
+pub async fn open_ports(config: &Config, Surroundings { clock, program }: Surroundings) -> anyhow::Result<Ports> {
     let folder = &config.data.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made; set data.folder", folder.display()))?;
     let db = SqliteDb::open(&config.data.database(), OpenMode::Owner, clock.clone())?;
@@ -74,7 +93,7 @@ pub async fn open_ports(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resul
     let visitor = visitor(config, &store, &objects, &deny, &clock, &chance, guard).await?;
     let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
     let child = ChildSettings {
-        program: std::env::current_exe().context("the path of this program is not known, and suspects are read by a child of it")?,
+        program,
         time: Duration::from_millis(config.workers.child_ms),
         memory_mb: config.workers.child_mb,
     };
@@ -263,8 +282,15 @@ impl App {
     /// # Errors
     /// A sentence that says what to change.
     pub async fn start(config: &Config, with_web: bool) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let ports = open_ports(config, clock).await?;
+        Self::start_in(Surroundings::of_this_process()?, config, with_web).await
+    }
+
+    /// Starts everything in other surroundings than those of this process.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_in(surroundings: Surroundings, config: &Config, with_web: bool) -> anyhow::Result<Self> {
+        let ports = open_ports(config, surroundings).await?;
         let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
         if config.alerts.log {
             sinks.push(Arc::new(LogSink));
@@ -288,7 +314,7 @@ impl App {
             settings: Arc::new(actor_settings(config)),
             stopping: stop.clone(),
         };
-        let control: Arc<dyn Control> = Arc::new(ActorControl { registry });
+        let control: Arc<dyn Control> = Arc::new(ActorControl::new(registry));
         let web = with_web.then(|| web_settings(config, &ports, &control, &metrics, stop));
         let bind = config.server.bind;
         let (started, starting) = tokio::sync::oneshot::channel();
@@ -315,10 +341,7 @@ impl App {
     pub async fn gave_up(&self) -> String {
         let mut failed = self.gave_up.clone();
         let why = failed.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
-        match why {
-            Some(why) => why,
-            None => "the actor system ended by itself".to_owned(),
-        }
+        why.unwrap_or_else(|| "the actor system ended by itself".to_owned())
     }
 
     /// Stops in order: intake, running jobs (finished, or released without burning an attempt), index, actors.
@@ -358,19 +381,6 @@ impl App {
     }
 }
 
-/// Whether the index has seen everything that is in the feed now.
-pub async fn is_in_step(ports: &Ports) -> bool {
-    let Ok(shards) = ports.feed.shards().await else { return false };
-    for shard in shards {
-        let Ok(position) = ports.index.position(shard).await else { return false };
-        match ports.feed.poll(shard, position.as_ref(), 1, Duration::ZERO).await {
-            Ok(batch) if batch.dirty.is_empty() => {}
-            _ => return false,
-        }
-    }
-    true
-}
-
 fn web_settings(
     config: &Config,
     ports: &Ports,
@@ -387,23 +397,5 @@ fn web_settings(
         token_key: seed.iter().flat_map(|id| *id.as_bytes()).collect(),
         body_deadline: Duration::from_millis(config.server.body_deadline_ms),
         stopping,
-    }
-}
-
-/// Commands through the registry.
-#[derive(Debug)]
-struct ActorControl {
-    registry: Registry,
-}
-
-#[async_trait]
-impl Control for ActorControl {
-    async fn start_session(&self) -> Result<SessionId, ControlError> {
-        let asked = self.registry.scheduler.ask("scheduler", StartSession, Duration::from_secs(10)).await;
-        asked.map_err(|error| ControlError(error.to_string()))?.map_err(|error| ControlError(error.to_string()))
-    }
-
-    async fn survey(&self) -> Survey {
-        self.registry.guardian.ask("guardian", TakeSurvey, Duration::from_secs(2)).await.unwrap_or_default()
     }
 }

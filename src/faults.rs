@@ -1,7 +1,7 @@
 //! Planned faults for tests: compiled into debug builds only, and silent unless the environment names a plan.
 //!
 //! `INKDEX_FAULTS="read_page:abort:MARKER,writer:panic*2:MARKER"`: at the point, for texts that hold the marker, abort,
-//! panic or hang; `*2` does it twice.
+//! panic, hang or, as `sleep50`, hold the thread for 50 ms; `*2` does it twice.
 
 /// Where a fault can be planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,10 @@ pub fn hit(point: Point, text: &str) {
             "hang" => loop {
                 std::thread::park();
             },
-            _ => {}
+            action => {
+                let pause = action.strip_prefix("sleep").and_then(|ms| ms.parse().ok());
+                std::thread::sleep(std::time::Duration::from_millis(pause.unwrap_or(0)));
+            }
         }
     }
 }

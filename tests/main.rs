@@ -1,5 +1,7 @@
 //! The one integration binary: contracts of the ports, the pipeline, the web, faults, and rules of the house.
 
 mod contracts;
+mod faults;
+mod pipeline;
 mod rules;
 mod support;

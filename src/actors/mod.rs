@@ -3,6 +3,7 @@
 //! Mailboxes carry wake-ups and handles: losing any of them loses time only. Jobs live in the ledger under a lease.
 
 pub mod alerter;
+pub mod control;
 pub mod desk;
 pub mod discovery;
 pub mod dispatcher;

@@ -185,3 +185,16 @@ async fn parked_within_hour(ports: &Ports) -> Result<usize, PortError> {
 fn alert(ports: &Ports, kind: &str, severity: Severity, text: String, subject: &str) -> Alert {
     Alert { kind: kind.to_owned(), severity, text, subject: subject.to_owned(), at: ports.clock.now() }
 }
+
+/// Whether the index has seen everything that is in the feed now.
+pub async fn is_in_step(ports: &Ports) -> bool {
+    let Ok(shards) = ports.feed.shards().await else { return false };
+    for shard in shards {
+        let Ok(position) = ports.index.position(shard).await else { return false };
+        match ports.feed.poll(shard, position.as_ref(), 1, Duration::ZERO).await {
+            Ok(batch) if batch.dirty.is_empty() => {}
+            _ => return false,
+        }
+    }
+    true
+}

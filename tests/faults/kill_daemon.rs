@@ -1,0 +1,223 @@
+//! kill -9 of the whole daemon, twenty times in nights over the made-up web, most of them in the middle of a write or
+//! between an outcome and its ack: nothing is lost, nothing is applied twice, nobody innocent is quarantined.
+
+use crate::support::daemon::Daemon;
+use crate::support::ledger::{changes, jobs_of, rows, searchable, subject};
+use crate::support::wait::{LONG, until, until_every};
+use crate::support::world::{World, program};
+use inkdex::app::{Surroundings, open_ports};
+use inkdex::demo::{DemoWeb, Fate};
+use inkdex::domain::artist::ArtistRow;
+use inkdex::domain::chance::Chance;
+use inkdex::domain::clock::SystemClock;
+use inkdex::domain::ids::JobId;
+use inkdex::domain::job::{Attempt, Job, JobState, Message, Stage};
+use inkdex::domain::outcome::Category;
+use inkdex::jobs::reconcile::compare;
+use inkdex::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
+use inkdex::store::{Ledger, SessionStore};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SEED: u64 = 20_261_122;
+const KILLS: usize = 20;
+const MID_WRITE: usize = 15;
+/// The windows that kills are aimed at, held open a little longer.
+const FAULTS: &str = "before_put:sleep40:,before_ack:sleep40:";
+
+/// The ledger as an onlooker reads it, beside the daemon or after its death.
+struct Onlooker {
+    store: SqliteStore,
+    path: PathBuf,
+}
+
+impl Onlooker {
+    fn of(world: &World) -> Self {
+        let path = world.config.data.database();
+        let db = SqliteDb::open(&path, OpenMode::ReadOnly, Arc::new(SystemClock::new())).unwrap();
+        Self { store: SqliteStore::new(db), path }
+    }
+
+    async fn all_jobs(&self) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        for session in self.store.sessions(1_000).await.unwrap() {
+            jobs.extend(jobs_of(&self.store, &session.id).await);
+        }
+        jobs
+    }
+
+    async fn is_drained(&self) -> bool {
+        self.store.open_sessions().await.unwrap().is_empty()
+    }
+
+    /// Attempts of `owner` that are about to write, or have written, and have no outcome.
+    async fn writing(&self, owner: &str) -> usize {
+        let mut writing = 0;
+        for session in self.store.open_sessions().await.unwrap() {
+            for job in self.store.jobs_in(&session.id, Some(JobState::Running), None, 500).await.unwrap() {
+                let attempts = self.store.attempts(job.id()).await.unwrap();
+                writing += attempts.iter().filter(|attempt| attempt.owner == owner && is_writing(attempt)).count();
+            }
+        }
+        writing
+    }
+
+    /// Messages in somebody's hands whose job has the outcome that ends it, by an attempt of `owner`.
+    async fn unacked(&self, owner: &str) -> usize {
+        let mut unacked = 0;
+        for id in self.in_flight() {
+            let Some(job) = self.store.job(&id).await.unwrap() else { continue };
+            let attempts = self.store.attempts(&id).await.unwrap();
+            let ended = attempts.last().is_some_and(|last| last.owner == owner && last.outcome.is_some());
+            unacked += usize::from(job.state.is_terminal() && ended);
+        }
+        unacked
+    }
+
+    fn in_flight(&self) -> Vec<JobId> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(&self.path, flags).unwrap();
+        connection.busy_timeout(Duration::from_secs(5)).unwrap();
+        let mut statement = connection.prepare("SELECT body FROM messages WHERE receipt IS NOT NULL").unwrap();
+        let bodies = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+        bodies.map(|body| Message::from_bytes(&body.unwrap()).unwrap().job_id).collect()
+    }
+}
+
+fn is_writing(attempt: &Attempt) -> bool {
+    attempt.stage == Stage::Writing && attempt.outcome.is_none()
+}
+
+/// What a kill waits for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Aim {
+    Writing,
+    Unacked,
+    Anything,
+}
+
+/// The nights of the made-up web that the sessions meet, over and over; what is planned to be found is known of each.
+struct Nights<'w> {
+    world: &'w World,
+    days: std::iter::Cycle<std::array::IntoIter<u32, 3>>,
+    planned: BTreeSet<String>,
+    sessions: usize,
+}
+
+impl Nights<'_> {
+    /// Serves the web of another day and has a session begin over it.
+    async fn begin(&mut self, daemon: &mut Daemon) {
+        let web = self.world.serve_day(self.days.next().unwrap());
+        let searchable = web.artists().iter().filter(|artist| artist.fate == Fate::Searchable);
+        self.planned.extend(searchable.map(|artist| artist.name.clone()));
+        self.sessions += 1;
+        daemon.session().await.expect("the daemon lives");
+    }
+}
+
+/// Lets the daemon work until the aim is met, beginning sessions as they drain, and kills it.
+async fn run_and_kill(daemon: &mut Daemon, look: &Onlooker, nights: &mut Nights<'_>, aim: Aim, after_jobs: usize) {
+    let owner = daemon.owner.clone();
+    if look.is_drained().await {
+        nights.begin(daemon).await;
+    }
+    let settled = async || look.all_jobs().await.iter().filter(|job| job.state.is_terminal()).count();
+    let goal = settled().await + after_jobs;
+    until("jobs are settled", LONG, async || (settled().await >= goal || look.is_drained().await).then_some(())).await;
+    let mut again = false;
+    until_every(Duration::from_millis(1), "the moment to kill", LONG, async || {
+        if look.is_drained().await {
+            again = true;
+            return Some(());
+        }
+        let met = match aim {
+            Aim::Writing => look.writing(&owner).await > 0,
+            Aim::Unacked => look.unacked(&owner).await > 0,
+            Aim::Anything => true,
+        };
+        met.then_some(())
+    })
+    .await;
+    if again {
+        Box::pin(run_and_kill(daemon, look, nights, aim, 0)).await;
+        return;
+    }
+    daemon.kill();
+}
+
+/// 0 twice (rule 5): no two versions of a row from one `(job, generation)`, and as many changes as versions.
+fn assert_nothing_twice(rows: &[ArtistRow], changes: &BTreeSet<(String, i64)>) -> usize {
+    let mut twice = 0;
+    for row in rows {
+        let writers: BTreeSet<_> = row.writers.iter().collect();
+        twice += row.writers.len() - writers.len();
+        let versions = changes.iter().filter(|(id, _)| id == row.id.as_str()).count();
+        twice += versions.abs_diff(row.writers.len());
+    }
+    twice
+}
+
+/// Rules 1 to 5 and 17: 0 lost, 0 twice, 0 innocents quarantined after 20 kills, 15 of them in the middle of a write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_kills_lose_nothing_and_apply_nothing_twice() {
+    let chance = Chance::seeded(SEED);
+    let world = World::of(DemoWeb::generate(SEED)).await;
+    let mut nights = Nights { world: &world, days: [0, 1, 10].into_iter().cycle(), planned: BTreeSet::new(), sessions: 0 };
+    let (mut mid_write, mut mid_job, mut slowest) = (0, 0, Duration::ZERO);
+    for kill in 0..KILLS {
+        let mut daemon = Daemon::start(&world, FAULTS).await;
+        slowest = slowest.max(daemon.took);
+        let look = Onlooker::of(&world);
+        let aim = match kill % 10 {
+            3 | 6 => Aim::Unacked,
+            9 => Aim::Anything,
+            _ => Aim::Writing,
+        };
+        let after_jobs = chance.up_to(Duration::from_micros(7)).as_micros() as usize;
+        run_and_kill(&mut daemon, &look, &mut nights, aim, after_jobs).await;
+        // What the dead daemon left, not what was seen before the signal, is what counts.
+        let jobs = look.all_jobs().await;
+        let running = jobs.iter().filter(|job| job.state == JobState::Running && job.owner.as_deref() == Some(&daemon.owner));
+        mid_job += usize::from(running.count() > 0);
+        let (writing, unacked) = (look.writing(&daemon.owner).await, look.unacked(&daemon.owner).await);
+        mid_write += usize::from(writing + unacked > 0);
+    }
+
+    let daemon = Daemon::start(&world, "").await;
+    slowest = slowest.max(daemon.took);
+    let look = Onlooker::of(&world);
+    until("the daemon has drained", LONG, async || look.is_drained().await.then_some(())).await;
+    let status = daemon.stop().await;
+    assert!(status.success(), "{status}");
+
+    let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program() };
+    let ports = open_ports(&world.config, surroundings).await.unwrap();
+    let jobs = look.all_jobs().await;
+    let lost = jobs.iter().filter(|job| !job.state.is_terminal()).count();
+    let rows = rows(ports.store.as_ref()).await;
+    let twice = assert_nothing_twice(&rows, &changes(&ports).await);
+    println!(
+        "seed {SEED}: {KILLS} kills ({mid_write} in the middle of a write, {mid_job} of a job), {} sessions, {} jobs, {} attempts, {lost} lost, \
+         {twice} twice, slowest start {} ms",
+        nights.sessions,
+        jobs.len(),
+        jobs.iter().map(|job| job.attempts).sum::<u32>(),
+        slowest.as_millis()
+    );
+    assert!(mid_write >= MID_WRITE, "only {mid_write} kills met a write: the test has shown too little");
+    assert_eq!((lost, twice), (0, 0));
+    let poisoned: Vec<_> = jobs.iter().filter(|job| job.death().is_some_and(|why| why.category == Category::Poison)).collect();
+    assert!(poisoned.is_empty(), "quarantined though innocent: {:?}", poisoned.iter().map(|job| subject(job)).collect::<Vec<_>>());
+    let dead: BTreeMap<&str, usize> = jobs.iter().filter_map(Job::death).fold(BTreeMap::new(), |mut codes, why| {
+        *codes.entry(why.code.as_str()).or_default() += 1;
+        codes
+    });
+    assert!(dead.keys().all(|code| *code == "parse_over_budget"), "{dead:?}");
+    assert_eq!(searchable(&ports).await, nights.planned.into_iter().collect::<Vec<_>>());
+    let drift = compare(&ports).await.unwrap();
+    assert!(drift.is_none(), "{drift:?}");
+    let db = SqliteDb::open(&look.path, OpenMode::ReadOnly, Arc::new(SystemClock::new())).unwrap();
+    assert_eq!(db.integrity_problems().await.unwrap(), Vec::<String>::new());
+}

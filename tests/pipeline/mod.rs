@@ -1,0 +1,3 @@
+//! The whole path over the made-up web: discover, find, scrape, write, feed, search, in one process.
+
+mod whole_path;

@@ -1,0 +1,135 @@
+//! A made-up web on loopback, a data folder, and the application over both on settings scaled to milliseconds.
+
+use super::clock::ShiftedClock;
+use super::wait::{LONG, until};
+use inkdex::app::{App, Surroundings};
+use inkdex::config::{Config, MappedHost};
+use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb};
+use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
+use inkdex::domain::ids::SessionId;
+use inkdex::domain::session::{Session, Trigger};
+use inkdex::jobs::sessions::{self, DAILY};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Noon before the nights of these tests: 2026-11-22T12:00:00Z.
+pub const NOON: Timestamp = Timestamp(1_795_348_800_000_000);
+
+/// Everything around an application under test; outlives its restarts.
+pub struct World {
+    /// The web as it was generated: its first day.
+    pub web: DemoWeb,
+    /// Serves the web of some day.
+    pub server: DemoServer,
+    /// What the application is started with.
+    pub config: Config,
+    /// The application's clock.
+    pub clock: Arc<ShiftedClock>,
+    _folder: tempfile::TempDir,
+}
+
+/// The program whose hidden verb reads suspects' pages.
+pub fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_inkdex"))
+}
+
+impl World {
+    /// Serves `web` and prepares a data folder with its studio file.
+    pub async fn of(web: DemoWeb) -> Self {
+        let machine = SystemClock::new();
+        let now_ms = move || machine.now().0 / 1_000;
+        let options = DemoServerOptions { delay_scale: 0.1, ..DemoServerOptions::new(Arc::new(now_ms)) };
+        let server = DemoServer::start(Arc::new(web.clone()), options).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = scaled();
+        config.data.folder = folder.path().join("data");
+        config.alerts.file = folder.path().join("alerts.jsonl");
+        config.discovery.studio_files = vec![folder.path().join("studios.yaml")];
+        std::fs::write(&config.discovery.studio_files[0], web.studio_file()).unwrap();
+        config.pipeline.file = folder.path().join("daily.yaml");
+        // The retries of one call are seconds apart; here a tenth of a second.
+        let pipeline = DAILY.replace("interval_ms: 2000", "interval_ms: 100");
+        assert_ne!(pipeline, DAILY);
+        std::fs::write(&config.pipeline.file, pipeline).unwrap();
+        let (address, port) = (server.addr.ip(), server.addr.port());
+        config.fetch.hosts =
+            web.hosts().into_iter().map(|host| MappedHost { host, address, port, spacing_ms: 1 }).collect();
+        Self { web, server, config, clock: Arc::new(ShiftedClock::at(NOON)), _folder: folder }
+    }
+
+    /// Starts the application, without the web.
+    pub async fn start(&self) -> App {
+        let surroundings = Surroundings { clock: self.clock.clone(), program: program() };
+        App::start_in(surroundings, &self.config, false).await.unwrap()
+    }
+
+    /// Serves the web as it is `day` days after the first.
+    pub fn serve_day(&self, day: u32) -> DemoWeb {
+        let web = self.web.with_changes(day);
+        self.server.replace(Arc::new(web.clone()));
+        web
+    }
+
+    /// Where alerts are told.
+    pub fn alerts(&self) -> String {
+        std::fs::read_to_string(&self.config.alerts.file).unwrap_or_default()
+    }
+}
+
+/// Everything that waits for a real web or a real night, in milliseconds.
+fn scaled() -> Config {
+    let mut config = Config::default();
+    config.fetch.ask_again_ms = 10;
+    config.fetch.back_off_ms = 50;
+    // A loaded machine is no oversized page.
+    config.fetch.parse_ms = 30_000;
+    config.workers.min = 4;
+    config.workers.max = 8;
+    config.workers.resize_every_ms = 20;
+    config.workers.extend_lease_ms = 100;
+    config.workers.child_ms = 60_000;
+    config.workers.heartbeat_ms = 2_000;
+    config.ledger.lease_ms = 400;
+    config.ledger.resend_ms = 300;
+    config.ledger.resend_max_ms = 2_400;
+    config.ledger.retry_ms = 20;
+    config.ledger.retry_max_ms = 200;
+    config.ledger.sweep_every_ms = 20;
+    config.pipeline.tick_ms = 20;
+    config.pipeline.scheduled = false;
+    config.alerts.every_ms = 50;
+    config.sync.linger_ms = 5;
+    config
+}
+
+/// Waits until a session is over.
+pub async fn over(app: &App, id: &SessionId) -> Session {
+    let ports = &app.ports;
+    until(&format!("session {id} is over"), LONG, async || {
+        ports.store.session(id).await.unwrap().filter(|session| session.state.is_terminal())
+    })
+    .await
+}
+
+/// Waits until the index has seen what is committed.
+pub async fn in_step(app: &App) {
+    until("the index is in step", LONG, async || inkdex::app::is_in_step(&app.ports).await.then_some(())).await;
+}
+
+/// Runs a session by hand to its end.
+pub async fn run(app: &App) -> Session {
+    let id = app.control.start_session().await.unwrap();
+    let session = over(app, &id).await;
+    in_step(app).await;
+    session
+}
+
+/// Runs the session of a scheduled moment to its end.
+pub async fn run_night(app: &App, world: &World, moment: Timestamp) -> Session {
+    let pipeline = inkdex::app::pipeline(&world.config).unwrap();
+    let (id, new) = sessions::start(&app.ports, &pipeline, moment, Trigger::Scheduled).await.unwrap();
+    assert!(new, "the night of {moment} was run before");
+    let session = over(app, &id).await;
+    in_step(app).await;
+    session
+}
