@@ -5,3 +5,4 @@ mod faults;
 mod pipeline;
 mod rules;
 mod support;
+mod web;

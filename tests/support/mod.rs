@@ -3,6 +3,9 @@
 pub mod clock;
 pub mod daemon;
 pub mod hostile;
+pub mod http;
 pub mod ledger;
+pub mod people;
+pub mod ports;
 pub mod wait;
 pub mod world;

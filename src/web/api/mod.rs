@@ -1,0 +1,6 @@
+//! The public API: one file a resource.
+
+pub mod artists;
+pub mod health;
+pub mod records;
+pub mod styles;

@@ -1,0 +1,195 @@
+//! The page of one artist: what is known, and where each fact came from.
+
+use crate::domain::artist::Artist;
+use crate::domain::clock::Timestamp;
+use crate::domain::facts::{Evidence, Fact};
+use crate::domain::place::Basis;
+use crate::extract::Styles;
+use crate::web::api::artists::live_artist;
+use crate::web::pages::filters::Looked;
+use crate::web::pages::search::StyleTag;
+use crate::web::pages::{Frame, PageError, page, words};
+use crate::web::state::Web;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, get};
+use askama::Template;
+use url::Url;
+
+/// Pictures linked on the page; a portfolio may have hundreds.
+const PICTURES: usize = 24;
+
+/// A link that leaves the directory, or text where it is none of the web.
+#[derive(Debug)]
+struct Outward {
+    text: String,
+    href: Option<String>,
+}
+
+impl Outward {
+    fn of(url: &Url) -> Self {
+        Self { text: words::shown(url), href: words::link(url) }
+    }
+}
+
+/// A fact and its evidence.
+#[derive(Debug)]
+struct FactRow {
+    label: &'static str,
+    value: String,
+    page: Outward,
+    extractor: String,
+    basis: &'static str,
+    /// Whole per cent.
+    confidence: u32,
+    /// Tenths, for the bar.
+    tenths: u32,
+    read_at: String,
+    age: String,
+}
+
+impl FactRow {
+    fn of(label: &'static str, value: String, evidence: &Evidence, now: Timestamp) -> Self {
+        let confidence = f64::from(evidence.confidence.clamp(0.0, 1.0));
+        Self {
+            label,
+            value,
+            page: Outward::of(&evidence.page),
+            extractor: evidence.extractor.clone(),
+            basis: match evidence.basis {
+                Basis::Printed => "printed there",
+                Basis::Inferred => "inferred from it",
+                Basis::Studio => "from the studio",
+            },
+            confidence: (confidence * 100.0).round() as u32,
+            tenths: (confidence * 10.0).round() as u32,
+            read_at: evidence.observed_at.rfc3339(),
+            age: words::age(now.since(evidence.observed_at)),
+        }
+    }
+}
+
+#[derive(Debug, Template)]
+#[template(path = "artist.html", config = "src/web/askama.toml")]
+struct ArtistView {
+    frame: Frame,
+    id: String,
+    name: String,
+    monogram: String,
+    monogram_class: String,
+    studio: Option<String>,
+    city: Option<(String, String)>,
+    country: Option<(String, String)>,
+    tags: Vec<StyleTag>,
+    bio: Option<String>,
+    instagram: Option<(String, String)>,
+    own_site: Option<Outward>,
+    socials: Vec<Outward>,
+    pages: Vec<Outward>,
+    emails: Vec<String>,
+    phones: Vec<String>,
+    pictures: Vec<Outward>,
+    more_pictures: usize,
+    known: u32,
+    checked: String,
+    checked_at: String,
+    facts: Vec<FactRow>,
+}
+
+/// Show one artist.
+#[get("/artists/{id}")]
+pub async fn artist_page(web: Data<Web>, id: Path<String>) -> Result<HttpResponse, PageError> {
+    let (row, artist) = live_artist(&web, &id).await?;
+    let ports = web.ports();
+    let now = ports.clock.now();
+    let styles = &ports.styles;
+    let slugs: Vec<String> = artist.styles.iter().map(|style| style.value.clone()).collect();
+    let country_code = artist.country.as_ref().map(|country| country.value.clone());
+    let place_link = |place: String| Looked { place, ..Looked::default() }.href(None);
+    let view = ArtistView {
+        frame: Frame::new(),
+        id: row.id.to_string(),
+        name: artist.name.value.clone(),
+        monogram: words::monogram(&artist.name.value),
+        monogram_class: words::monogram_class(styles, &slugs),
+        studio: artist.studio.as_ref().map(|studio| studio.value.clone()),
+        city: artist.city.as_ref().map(|city| {
+            let key = words::city_key(&city.value);
+            let search = key.map_or_else(|| city.value.clone(), |key| words::city_search(&key, country_code.as_deref()));
+            (city.value.clone(), place_link(search))
+        }),
+        country: country_code.as_deref().map(|code| (words::country_label(code), place_link(words::country_search(code)))),
+        tags: slugs.iter().map(|slug| StyleTag::of(styles, slug)).collect(),
+        bio: artist.bio.as_ref().map(|bio| bio.value.clone()),
+        instagram: artist.instagram.as_ref().map(|handle| {
+            let handle = handle.value.clone();
+            (format!("https://www.instagram.com/{}/", path_part(&handle)), handle)
+        }),
+        own_site: artist.own_site.as_ref().map(Outward::of),
+        socials: artist.socials.iter().map(|profile| Outward::of(&profile.value)).collect(),
+        pages: artist.pages.iter().map(Outward::of).collect(),
+        emails: artist.emails.iter().map(|email| email.value.clone()).collect(),
+        phones: artist.phones.iter().map(|phone| phone.value.clone()).collect(),
+        pictures: artist.images.iter().take(PICTURES).map(|picture| Outward::of(&picture.value)).collect(),
+        more_pictures: artist.images.len().saturating_sub(PICTURES),
+        known: (artist.completeness() * 100.0).round() as u32,
+        checked: words::age(now.since(row.checked_at)),
+        checked_at: row.checked_at.rfc3339(),
+        facts: facts(&artist, styles, now),
+    };
+    Ok(page(StatusCode::OK, &view))
+}
+
+/// A handle as a part of a path; handles are plain, but this one was read from storage.
+fn path_part(handle: &str) -> String {
+    url::form_urlencoded::byte_serialize(handle.as_bytes()).collect()
+}
+
+fn facts(artist: &Artist, styles: &Styles, now: Timestamp) -> Vec<FactRow> {
+    let mut rows = Vec::new();
+    let texts = [
+        ("Name", Some(&artist.name)),
+        ("Studio", artist.studio.as_ref()),
+        ("City", artist.city.as_ref()),
+        ("Region", artist.region.as_ref()),
+        ("Country", artist.country.as_ref()),
+        ("Instagram", artist.instagram.as_ref()),
+    ];
+    rows.extend(texts.into_iter().filter_map(|(label, fact)| fact.map(|fact| text_row(label, fact, now))));
+    if let Some(point) = &artist.coordinates {
+        let value = format!("{:.4}, {:.4}", point.value.lat, point.value.lon);
+        rows.push(FactRow::of("Coordinates", value, &point.evidence, now));
+    }
+    rows.extend(artist.styles.iter().map(|style| FactRow::of("Style", words::style_label(styles, &style.value), &style.evidence, now)));
+    rows.extend(artist.emails.iter().map(|email| text_row("E-mail", email, now)));
+    rows.extend(artist.phones.iter().map(|phone| text_row("Phone", phone, now)));
+    rows.extend(artist.socials.iter().map(|profile| FactRow::of("Profile", words::shown(&profile.value), &profile.evidence, now)));
+    rows.extend(artist.bio.as_ref().map(|bio| FactRow::of("About", cut(&bio.value), &bio.evidence, now)));
+    rows.extend(picture_rows(&artist.images, now));
+    rows
+}
+
+/// One row a page for all pictures found on it.
+fn picture_rows(pictures: &[Fact<Url>], now: Timestamp) -> Vec<FactRow> {
+    let mut by_page: Vec<(&Evidence, u64)> = Vec::new();
+    for picture in pictures {
+        match by_page.iter_mut().find(|(evidence, _)| evidence.page == picture.evidence.page) {
+            Some((_, count)) => *count += 1,
+            None => by_page.push((&picture.evidence, 1)),
+        }
+    }
+    by_page
+        .into_iter()
+        .map(|(evidence, count)| FactRow::of("Pictures", words::counted(count, "picture", "pictures"), evidence, now))
+        .collect()
+}
+
+fn text_row(label: &'static str, fact: &Fact<String>, now: Timestamp) -> FactRow {
+    FactRow::of(label, fact.value.clone(), &fact.evidence, now)
+}
+
+/// The beginning of a text that stands in full above.
+fn cut(text: &str) -> String {
+    const CUT: usize = 80;
+    if text.chars().nth(CUT).is_none() { text.to_owned() } else { text.chars().take(CUT - 1).chain(['…']).collect() }
+}

@@ -1,0 +1,192 @@
+//! A server of the web in this process, and a client that sends exactly what it is told and shows exactly what came.
+
+use super::ports::{TestControl, ports};
+use inkdex::jobs::Ports;
+use inkdex::metrics::Metrics;
+use inkdex::web::{WebState, start};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long an answer may take before a test fails.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// How long the server lets a body take.
+pub const BODY_DEADLINE: Duration = Duration::from_millis(400);
+
+/// A running server over real embedded backends.
+#[derive(Debug)]
+pub struct TestWeb {
+    /// The world behind it.
+    pub ports: Ports,
+    /// What its survey says may be changed.
+    pub control: Arc<TestControl>,
+    /// Turns it towards its end.
+    pub stopping: watch::Sender<bool>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    handle: actix_web::dev::ServerHandle,
+    runtime: tokio::runtime::Runtime,
+    _folder: tempfile::TempDir,
+}
+
+impl TestWeb {
+    /// A server with the admin API and an empty directory.
+    pub fn start() -> Self {
+        Self::start_with(true)
+    }
+
+    /// A server with or without the admin API.
+    pub fn start_with(admin: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let ports = build(&runtime, folder.path());
+        let control = Arc::new(TestControl::new(ports.clone()));
+        let (stopping, stop) = watch::channel(false);
+        let state = WebState {
+            ports: ports.clone(),
+            control: control.clone(),
+            metrics: Arc::new(Metrics::new()),
+            admin,
+            token_key: Arc::from(*b"a key of tests"),
+            body_deadline: BODY_DEADLINE,
+            stopping: stop,
+        };
+        let (started, starting) = mpsc::channel();
+        std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let (address, server) = start(state, (Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+                started.send((address, server.handle())).expect("the test waits");
+                server.await.expect("the server ends cleanly");
+            });
+        });
+        let (address, handle) = starting.recv().expect("the server starts");
+        Self { ports, control, stopping, address, handle, runtime, _folder: folder }
+    }
+
+    /// A server over a directory of thirty invented artists.
+    pub fn seeded() -> Self {
+        let web = Self::start();
+        web.run(super::people::seed(&web.ports));
+        web
+    }
+
+    /// Runs something over the ports to its end.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// GET, as a program.
+    pub fn get(&self, target: &str) -> Answer {
+        self.send("GET", target, &[], None)
+    }
+
+    /// GET, as a browser that wants a page.
+    pub fn page(&self, target: &str) -> Answer {
+        self.send("GET", target, &[("Accept", "text/html,application/xhtml+xml")], None)
+    }
+
+    /// POST of a JSON body.
+    pub fn post(&self, target: &str, body: &str) -> Answer {
+        self.send("POST", target, &[("Content-Type", "application/json")], Some(body))
+    }
+
+    /// A request with exactly these headers besides `Host` (unless it is among them), `Connection` and `Content-Length`.
+    pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            write!(head, "Host: {}\r\n", self.address).expect("text grows");
+        }
+        for (name, value) in headers {
+            write!(head, "{name}: {value}\r\n").expect("text grows");
+        }
+        if let Some(body) = body {
+            write!(head, "Content-Length: {}\r\n", body.len()).expect("text grows");
+        }
+        head.push_str("\r\n");
+        head.push_str(body.unwrap_or_default());
+        self.raw(head.as_bytes())
+    }
+
+    /// Sends bytes and reads the answer to its end.
+    pub fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).expect("the server listens");
+        stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("a timeout");
+        stream.write_all(bytes).expect("the server reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("the server answers in time");
+        Answer::read(&answer)
+    }
+}
+
+impl Drop for TestWeb {
+    fn drop(&mut self) {
+        drop(self.runtime.block_on(self.handle.stop(false)));
+    }
+}
+
+fn build(runtime: &tokio::runtime::Runtime, folder: &Path) -> Ports {
+    let _entered = runtime.enter();
+    ports(folder)
+}
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers in their order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        let end = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status line");
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        let mut body = bytes[end + 4..].to_vec();
+        if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
+            body = unchunked(&body);
+        }
+        Self { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    }
+
+    /// A header's value; it must stand there once at most.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(held, _)| held == name).map(|(_, value)| value.as_str());
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} stands twice");
+        value
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
+        let length = usize::from_str_radix(String::from_utf8_lossy(&rest[..end]).trim(), 16).expect("a chunk's length");
+        if length == 0 {
+            break;
+        }
+        body.extend_from_slice(&rest[end + 2..end + 2 + length]);
+        rest = &rest[end + 2 + length + 2..];
+    }
+    body
+}
