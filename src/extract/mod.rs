@@ -23,3 +23,6 @@ pub use site::facts::{ArtistFacts, Evidence, Located, Member, SiteFacts, SiteKin
 pub use site::member::{MemberHint, member_facts};
 pub use site::reader::{Miss, SiteLimits, SiteReader};
 pub use styles::{Style, Styles, VocabularyError};
+
+#[cfg(test)]
+mod demo_web_tests;

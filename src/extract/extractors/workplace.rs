@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 static AT_SHOP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?i:(?:resident|resident artist|residente|tattoo artist|tattooer|tattooing|tattoos|i work|i'm working|working|works|currently|based|located|find me|you can find me|visit me|find her|find him|see me|artist|owner|trabajo|trabajando|atiendo|tatuador residente|tatuo|tatúo|arbeite|künstlerin|je travaille|je tatoue|travaille|lavoro|tatuo|werk|werkzaam|pracuję|tatuuję|trabalho|atendo|работаю|located inside|inside|private studio)",
+        r"(?i:(?:resident|resident artist|residente|tattoo artist|tattooer|tattooing|tattoos|i work|i'm working|working|works|currently|based|located|find me|you can find me|visit me|find her|find him|see me|artist|owner|trabajo|trabajando|atiendo|tatuador residente|tatuo|tatúo|tatua|tatúa|tätowiert|tatoue|tatuuje|arbeite|künstlerin|je travaille|je tatoue|travaille|lavoro|tatuo|werk|werkzaam|pracuję|tatuuję|trabalho|atendo|работаю|located inside|inside|private studio)",
         r"(?: (?:out|exclusively|full time|full-time|currently|now|artist|here))*)\s*[,:]?\s+(?i:at|@|bei|bei der|bei dem|im|en|chez|presso|da|bij|in|w|na|no|of|from|в)\s+(?i:the |el |la |le |il |the amazing |studio |estudio |o )?",
         r"(\p{Lu}[\p{L}\p{N}'’&.]*(?:\s+(?:\p{Lu}[\p{L}\p{N}'’&.]*|&|of|the|de|and|la|\d+)){0,5})(?:\s+(?i:(studio|tattoo studio|tattoo shop|tattoo|shop|parlou?r|collective)))?"
     ))
@@ -226,6 +226,7 @@ mod tests {
         assert_eq!(shop("Resident artist at Copper Fox Tattoo"), Some("Copper Fox Tattoo".into()));
         assert_eq!(shop("Currently, I work at the Copper Fox studio in Turin, Italy."), Some("Copper Fox".into()));
         assert_eq!(shop("Resident Artist bei Over The Hill Hamburg."), Some("Over The Hill".into()));
+        assert_eq!(shop("Tatúa en Zorro Rojo Tattoo, Valencia"), Some("Zorro Rojo Tattoo".into()));
         assert_eq!(shop("I work in Berlin"), None);
     }
 }

@@ -30,9 +30,23 @@ pub(super) struct Builder<'page> {
     pub(super) heading_level: u8,
     pub(super) link: Option<u32>,
     pub(super) closed_inline: bool,
+    /// How many bold elements are open.
+    bold: u32,
+    /// What the first line of the block at hand is made of.
+    line: FirstLine,
     /// Depth of subtrees whose text is not content.
     pub(super) silent: u32,
     pub(super) title_open: bool,
+}
+
+#[derive(Default)]
+struct FirstLine {
+    /// It has text.
+    filled: bool,
+    /// Some of its text is not bold.
+    plain: bool,
+    /// It has ended.
+    ended: bool,
 }
 
 pub(super) struct Open {
@@ -40,6 +54,7 @@ pub(super) struct Open {
     headings: usize,
     block: bool,
     silent: bool,
+    bold: bool,
     heading: u8,
     link: Option<u32>,
     title: bool,
@@ -84,6 +99,8 @@ pub(crate) fn outline(html: &Html, page: &Url, budget: &ParseBudget<'_>) -> Resu
         heading_level: 0,
         link: None,
         closed_inline: false,
+        bold: 0,
+        line: FirstLine::default(),
         silent: 0,
         title_open: false,
     };
@@ -156,17 +173,20 @@ impl Builder<'_> {
             images: self.out.images.len() as u32..0,
         });
         let silent = matches!(tag, "script" | "style" | "svg" | "template" | "noscript" | "head" | "object" | "math");
+        let bold = matches!(tag, "b" | "strong" | "th");
         let mut open =
-            Open { element: index, headings: self.headings.len(), block, silent, heading: 0, link: self.link, title: tag == "title" };
-        if silent {
-            self.silent += 1;
-        }
+            Open { element: index, headings: self.headings.len(), block, silent, bold, heading: 0, link: self.link, title: tag == "title" };
+        self.silent += u32::from(silent);
+        self.bold += u32::from(bold);
         match tag {
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 open.heading = self.heading_level;
                 self.heading_level = tag.as_bytes()[1] - b'0';
             }
-            "br" => self.current.push('\n'),
+            "br" => {
+                self.current.push('\n');
+                self.line.ended = self.line.filled;
+            }
             "a" | "area" => self.open_link(element, index, place, element.attr("href").unwrap_or_default()),
             "img" | "amp-img" => self.image(element, index, place),
             "source" => self.image(element, index, place),
@@ -212,7 +232,10 @@ impl Builder<'_> {
             let inner = self.stack.iter().rev().find(|open| open.block).map_or(ROOT, |open| open.element);
             self.current_element = inner;
         }
-        let text = text.get(..).unwrap_or_default();
+        if !text.trim().is_empty() {
+            self.line.filled = true;
+            self.line.plain |= self.bold == 0 && !self.line.ended;
+        }
         self.current.extend(text.chars().take(MAX_BLOCK * 2).map(|letter| if letter == '\n' { ' ' } else { letter }));
         self.closed_inline = false;
         if let Some(link) = self.link {
@@ -228,6 +251,7 @@ impl Builder<'_> {
     fn flush(&mut self) {
         self.closed_inline = false;
         let current = std::mem::take(&mut self.current);
+        let line = std::mem::take(&mut self.line);
         if current.trim().is_empty() || self.out.blocks.len() >= MAX_BLOCKS {
             return;
         }
@@ -255,6 +279,7 @@ impl Builder<'_> {
             element: self.current_element,
             place,
             level: self.heading_level,
+            bold: line.filled && !line.plain,
             heading: self.headings.last().copied(),
         });
         if self.heading_level > 0 {
@@ -271,9 +296,8 @@ impl Builder<'_> {
         } else {
             self.closed_inline = true;
         }
-        if open.silent {
-            self.silent -= 1;
-        }
+        self.silent -= u32::from(open.silent);
+        self.bold -= u32::from(open.bold);
         if open.title {
             self.title_open = false;
         }

@@ -48,6 +48,8 @@ pub(crate) struct Block {
     pub place: Place,
     /// 1 to 6 for a heading, else 0.
     pub level: u8,
+    /// Its first line is bold from end to end: the heading of pages that know no headings.
+    pub bold: bool,
     /// The heading this block stands under.
     pub heading: Option<u32>,
 }
@@ -182,6 +184,15 @@ mod tests {
         let page = read("<p><span>Mila</span><span>Vento</span></p><p><i>I</i><i>N</i><i>K</i></p><p><b>F</b>ine</p>");
         let blocks: Vec<_> = page.blocks.iter().map(|block| block.text.as_str()).collect();
         assert_eq!(blocks, ["Mila Vento", "INK", "Fine"]);
+    }
+
+    #[test]
+    fn bold_lines_are_told_from_lines_with_a_bold_word() {
+        let page = read(
+            "<table><tr><td><b>Mila Vento</b></td><td>A <b>b</b></td><th>C</th></tr></table><p><br><strong>Jan</strong><br>tattoos</p>",
+        );
+        let bold: Vec<_> = page.blocks.iter().map(|block| (block.text.as_str(), block.bold)).collect();
+        assert_eq!(bold, [("Mila Vento", true), ("A b", false), ("C", true), ("Jan\ntattoos", true)]);
     }
 
     #[test]

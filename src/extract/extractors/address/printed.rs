@@ -1,5 +1,6 @@
 //! Addresses with a postal code: the patterns of many countries, read into parts.
 
+use super::pairs::BRAZIL;
 use crate::extract::finding::PostalAddress;
 use crate::extract::lexicon::{self, holds_any};
 use crate::extract::places;
@@ -23,6 +24,11 @@ pub(super) static AUSTRALIA: LazyLock<Regex> =
 
 pub(super) static BRITAIN: LazyLock<Regex> =
     LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*|\s)({NAME})[,.\s]+((?:[A-Z]{{1,2}}\d[A-Z\d]?)\s*\d[A-Z]{{2}})\b")));
+
+/// "São Paulo, SP 05417-020", "Recife - PE, CEP 50050-000": the code of the state stands between city and postal code.
+static BRAZIL_STATE: LazyLock<Regex> = LazyLock::new(|| {
+    expression(&format!(r"(?:^|[,\n·|•–—-]\s*|\s)({NAME})\s*[,/–—-]?\s+([A-Z]{{2}})[,\s]\s*(?:CEP:?\s*)?(\d{{5}}-\d{{3}})\b"))
+});
 
 pub(super) static POSTCODE_CITY: LazyLock<Regex> = LazyLock::new(|| {
     expression(&format!(
@@ -71,6 +77,17 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
             None,
             Some(found[2].to_owned()),
             Some("GB"),
+            found.get(0)?.end(),
+        );
+    }
+    if let Some(found) = BRAZIL_STATE.captures(text).filter(|found| BRAZIL.contains(&&found[2])) {
+        return finish(
+            text,
+            found.get(1)?.start(),
+            found[1].to_owned(),
+            Some(found[2].to_owned()),
+            Some(found[3].to_owned()),
+            Some("BR"),
             found.get(0)?.end(),
         );
     }
@@ -290,6 +307,7 @@ mod tests {
             ("ul. Józefa 9/2, 31-056 Kraków", "Kraków", "", "PL"),
             ("Calle de la Luna 31, 28004 Madrid", "Madrid", "", "ES"),
             ("Recife - PE", "Recife", "PE", "BR"),
+            ("Rua das Gaivotas, 271, Recife, PE 50050-000", "Recife", "PE", "BR"),
             ("Boa Vista, Recife - PE, 50050-000", "Recife", "PE", "BR"),
             ("Chía, Cundinamarca", "Chía", "Cundinamarca", "CO"),
             ("Guelph, Ontario", "Guelph", "Ontario", "CA"),

@@ -10,9 +10,9 @@ pub(crate) use pages::page_of;
 
 use crate::extract::finding::{MAX_CARDS, PageRole, Place};
 use crate::extract::lexicon::{self, holds_any, role_of};
-use crate::extract::outline::Outline;
+use crate::extract::outline::{Block, Outline};
 use crate::extract::styles::Styles;
-use crate::extract::text::{cut, tokens};
+use crate::extract::text::{cut, fold, tokens};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -87,6 +87,8 @@ struct Candidate {
     hinted: bool,
     /// The name is the first of several lines.
     lead: bool,
+    /// The line stands out as a heading would: bold, or the term of a definition list.
+    bold: bool,
 }
 
 /// Finds the cards of a page.
@@ -97,7 +99,7 @@ pub(crate) fn find(page: &Outline, role: PageRole, styles: &Styles) -> Vec<Span>
             continue;
         }
         // In a caption the name is the first line, what follows is about the person.
-        let lead = block.level == 0 && block.text.contains('\n');
+        let lead = block.level == 0 && block.text.contains('\n') && !is_menu(page, block);
         let text = if lead { block.text.split('\n').next().unwrap_or_default() } else { block.text.as_str() };
         if text.chars().count() > 90 || block.text.chars().count() > 600 {
             continue;
@@ -105,18 +107,20 @@ pub(crate) fn find(page: &Outline, role: PageRole, styles: &Styles) -> Vec<Span>
         let element = page.element(block.element);
         let linked = page.links_of(&element.links).iter().any(|link| link.visible && link.text == block.line() && link.url.is_some());
         let hinted = page.lineage(block.element).take(2).any(|element| element.hints(NAME_HINTS));
-        if block.level == 0 && !linked && !hinted && !lead {
+        let bold = block.level == 0 && (block.bold || element.is("dt"));
+        if block.level == 0 && !linked && !hinted && !lead && !bold {
             continue;
         }
         let Some(name) = name_in(text, styles) else {
             continue;
         };
         let key = (block.level, element.tag.to_string(), element.depth);
-        groups.entry(key).or_default().push(Candidate { block: index as u32, name, level: block.level, linked, hinted, lead });
+        groups.entry(key).or_default().push(Candidate { block: index as u32, name, level: block.level, linked, hinted, lead, bold });
     }
+    groups.values_mut().for_each(drop_labels);
     let mut groups: Vec<Vec<Candidate>> = groups.into_values().collect();
     // Hundreds of alike lines are a list of something else, or generated.
-    groups.retain(|group| group.len() <= MAX_GROUP);
+    groups.retain(|group| (1..=MAX_GROUP).contains(&group.len()));
     groups.sort_by_key(|group| group[0].block);
     let mut out: Vec<Span> = Vec::new();
     for group in &groups {
@@ -131,6 +135,26 @@ pub(crate) fn find(page: &Outline, role: PageRole, styles: &Styles) -> Vec<Span>
     menu_roster(page, styles, &mut out);
     out.sort_by_key(|span| (span.blocks.start, span.links.start));
     out
+}
+
+/// Lines that are links and nothing else are a menu, as in the left column of a table.
+fn is_menu(page: &Outline, block: &Block) -> bool {
+    let links = page.links_of(&page.element(block.element).links);
+    let is_link = |line: &str| links.iter().any(|link| link.visible && link.text == line);
+    links.len() > 2 && block.text.split('\n').count() > 2 && block.text.split('\n').take(40).all(is_link)
+}
+
+/// A bold line that stands there again and again labels what follows; nobody's name is on every card.
+fn drop_labels(group: &mut Vec<Candidate>) {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for candidate in group.iter().filter(|candidate| candidate.bold) {
+        *times.entry(fold(&candidate.name)).or_default() += 1;
+    }
+    group.retain(|candidate| {
+        let label =
+            candidate.bold && !candidate.linked && !candidate.hinted && times.get(&fold(&candidate.name)).is_some_and(|times| *times > 1);
+        !label
+    });
 }
 
 /// The group heading: the nearest heading above that is no name of the group.
@@ -177,12 +201,16 @@ fn spans(page: &Outline, role: PageRole, group: &[Candidate]) -> Vec<Span> {
         let mut images = element.images.clone();
         let flat = blocks.len() <= 1 && images.is_empty() && (links.is_empty() || candidate.linked && candidate.level > 0)
             || card == block.element && candidate.level > 0;
-        if flat && candidate.level > 0 {
+        let flow = flat && (candidate.level > 0 || candidate.bold && !candidate.linked && !candidate.lead);
+        if flow {
             let parent = page.element(page.element(card).parent);
             let next = group.get(position + 1).map(|next| next.block).filter(|next| parent.blocks.contains(next));
             let end = next.unwrap_or_else(|| {
                 (candidate.block + 1..parent.blocks.end)
-                    .find(|at| page.blocks[*at as usize].level > 0 && page.blocks[*at as usize].level <= candidate.level)
+                    .find(|at| {
+                        let level = page.blocks[*at as usize].level;
+                        level > 0 && (level <= candidate.level || candidate.level == 0)
+                    })
                     .unwrap_or(parent.blocks.end)
             });
             blocks = candidate.block..end;
@@ -191,6 +219,11 @@ fn spans(page: &Outline, role: PageRole, group: &[Candidate]) -> Vec<Span> {
             let last = parent.links.clone().rfind(|at| inside(page.links[*at as usize].block)).map_or(first, |at| at + 1);
             links = first..last.max(first);
             images = parent.images.end..parent.images.end;
+            if candidate.level == 0 {
+                let inside = |at: &u32| blocks.contains(&page.images[*at as usize].block);
+                let first = parent.images.clone().find(inside).unwrap_or(parent.images.end);
+                images = first..parent.images.clone().rfind(inside).map_or(first, |at| at + 1);
+            }
         }
         let own_lines: Vec<String> =
             if candidate.lead { block.text.split('\n').skip(1).take(2).map(str::to_owned).collect() } else { Vec::new() };
@@ -217,11 +250,12 @@ fn spans(page: &Outline, role: PageRole, group: &[Candidate]) -> Vec<Span> {
         let reachable = links.clone().any(|at| page.links[at as usize].url.is_some());
         let on_team = role == PageRole::Team && candidate.level > 1 && (pictured || reachable);
         let said = team || role_words && (pictured || reachable);
+        let handled = || page.blocks_of(&blocks).iter().any(|block| block.text.split_whitespace().any(|word| word.starts_with('@')));
         let accepted = if candidate.level == 0 && !candidate.hinted {
             // A line that is only a link is a person when its container says so.
-            (team || own_hint || role == PageRole::Team && candidate.lead)
+            (team || own_hint || role == PageRole::Team && (candidate.lead || candidate.bold))
                 && !lone
-                && (pictured || candidate.linked || candidate.lead && reachable)
+                && (pictured || candidate.linked || (candidate.lead || candidate.bold) && reachable || candidate.bold && handled())
         } else {
             said && (pictured || reachable || blocks.len() > 1)
                 || own_hint && (pictured || reachable || blocks.len() > 1 && !lone)

@@ -44,7 +44,8 @@ pub(crate) fn name_like(text: &str, styles: &Styles) -> bool {
         lexicon::listed(&lexicon::words().no_name, word)
             && (at == 0 && !["el", "la", "da", "de", "le", "i"].contains(&word.as_str()) || !PARTICLES.contains(&word.as_str()))
     });
-    if stopped && !handle || words.is_empty() {
+    let page = lexicon::listed(&lexicon::words().nobody, &words.join(" "));
+    if (stopped || page) && !handle || words.is_empty() {
         return false;
     }
     if raw.len() > 1

@@ -194,7 +194,37 @@ pub(super) fn clusters(site: &Site<'_>) -> Vec<Cluster> {
         }
     }
     out.sort_by(|left, right| right.weight.total_cmp(&left.weight));
+    join_cities(&mut out);
     out
+}
+
+/// "Copper Fox Tattoo Hamburg" in a title is "Copper Fox Tattoo" where the pages also say that alone: the city tells where.
+fn join_cities(clusters: &mut Vec<Cluster>) {
+    let at_city = |long: &Cluster, short: &Cluster| {
+        long.claims.iter().any(|claim| {
+            let words: Vec<&str> = claim.text.split_whitespace().collect();
+            (1..=3.min(words.len().saturating_sub(1))).any(|len| {
+                let (name, city) = words.split_at(words.len() - len);
+                places::country_of_city(&city.join(" ")).is_some()
+                    && short.claims.iter().any(|claim| fold(&claim.text) == fold(name.join(" ").trim_end_matches([',', '-'])))
+            })
+        })
+    };
+    let mut at = 0;
+    while at < clusters.len().min(8) {
+        let shorter = (0..clusters.len().min(8)).find(|other| {
+            *other != at && clusters[*other].weight >= clusters[at].weight * 0.5 && at_city(&clusters[at], &clusters[*other])
+        });
+        let Some(shorter) = shorter else {
+            at += 1;
+            continue;
+        };
+        let weight = clusters[at].weight;
+        clusters[shorter].weight += weight;
+        clusters.remove(at);
+        at = 0;
+    }
+    clusters.sort_by(|left, right| right.weight.total_cmp(&left.weight));
 }
 
 /// Of several spellings the one with the most weight; capitals throughout lose against a mixed spelling.
