@@ -1,6 +1,8 @@
 //! The only file that names concrete adapters: it builds the ports from the configuration, starts the actors and the web,
 //! and stops everything in order (rule 17).
 
+pub mod single;
+
 use crate::actors::control::ActorControl;
 use crate::actors::guardian::Guardian;
 use crate::actors::pool::Pool;
@@ -27,11 +29,12 @@ use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::queue::JobQueue;
 use crate::queue::sqlite::SqliteQueue;
+use crate::scrape::Fetch;
 use crate::scrape::guard::{Guard, HostMap, MappedHost};
 use crate::scrape::http::HttpFetch;
 use crate::scrape::limits::FetchLimits;
 use crate::scrape::politeness::PolitenessSettings;
-use crate::scrape::visit::{VisitSettings, Visitor};
+use crate::scrape::visit::{UrlDenial, VisitSettings, Visitor};
 use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
 use crate::store::host_holds::MemoryHolds;
 use crate::store::sqlite::SqliteStore;
@@ -89,8 +92,11 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program }: Surrou
     let deny = Arc::new(DenyHasher::open(&hash_key_file(config), store.as_ref()).await?);
     let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
     let styles = Arc::new(Styles::standard());
-    let guard = Arc::new(Guard::new(host_map(&config.fetch)?));
-    let visitor = visitor(config, &store, &objects, &deny, &clock, &chance, guard).await?;
+    let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
+    let http = Arc::new(HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?);
+    let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
+    let reach = Reach { fetch: http, guard, denial };
+    let visitor = visitor(config, &store, &objects, &clock, &chance, reach).await?;
     let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
     let child = ChildSettings {
         program,
@@ -187,14 +193,20 @@ pub fn fetch_limits(fetch: &FetchConfig) -> FetchLimits {
     }
 }
 
+/// Where a visitor gets pages from, and what keeps it from some.
+struct Reach {
+    fetch: Arc<dyn Fetch>,
+    guard: Arc<Guard>,
+    denial: Arc<dyn UrlDenial>,
+}
+
 async fn visitor(
     config: &Config,
     store: &Arc<dyn Store>,
     objects: &Objects,
-    deny: &Arc<DenyHasher>,
     clock: &Arc<dyn Clock>,
     chance: &Arc<Chance>,
-    guard: Arc<Guard>,
+    reach: Reach,
 ) -> anyhow::Result<Visitor> {
     let fetch = &config.fetch;
     let limits = fetch_limits(fetch);
@@ -209,16 +221,14 @@ async fn visitor(
     let not_before = if fetch.hosts.is_empty() { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
     let back_offs = store.host_back_offs(clock.now()).await?;
     let holds = Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before));
-    let http = Arc::new(HttpFetch::new(guard.clone(), limits.clone(), &fetch.user_agent, clock.clone())?);
-    let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
     let settings = VisitSettings {
         politeness,
         limits,
         site: crate::scrape::limits::SiteLimits::default(),
         product_token: crate::jobs::site_visit::PRODUCT_TOKEN.to_owned(),
-        guard,
+        guard: reach.guard,
     };
-    Ok(Visitor::new(http, holds, objects.clone(), denial, clock.clone(), chance.clone(), settings))
+    Ok(Visitor::new(reach.fetch, holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
 }
 
 fn actor_settings(config: &Config) -> ActorSettings {

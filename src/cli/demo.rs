@@ -1,23 +1,28 @@
 //! `inkdex demo`: a whole session over the made-up web, on embedded backends in a temporary folder.
 
-use crate::cli::{Common, progress};
-use anyhow::Context as _;
+use crate::cli::rehearsal::{self, MappedWeb, Scratch, Tally, found, lag_line, lags_ms};
+use crate::cli::{Common, logs, output};
 use clap::Args;
-use inkdex::app::{self, App};
-use inkdex::config::{Config, MappedHost};
+use inkdex::app::App;
 use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb, Fate};
 use inkdex::domain::clock::{Clock, SystemClock};
+use inkdex::domain::session::Session;
 use inkdex::domain::text::tokens;
-use inkdex::search::{SearchIndex, SearchQuery};
-use std::collections::BTreeSet;
+use inkdex::search::SearchQuery;
+use serde_json::json;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the index may take to show what was committed last.
-const IN_STEP_WITHIN: Duration = Duration::from_secs(30);
-/// Milliseconds between two requests to a host of the made-up web; real hosts are never visited so fast.
-const SPACING_MS: u64 = 20;
+/// What newcomers need to know of it.
+pub const HELP: &str = "Examples:
+  inkdex demo                       the whole path, then the search page until Ctrl-C
+  inkdex demo --exit                leave after the summary
+  inkdex demo --exit --json         the figures as JSON
+  inkdex demo --data /tmp/demo      keep the data, to look at it with `inkdex show --set data.folder=/tmp/demo …`
+
+The sites, their people and their pages are made up and served on this machine; nothing leaves it.";
 
 /// Options of the demo.
 #[derive(Debug, Args)]
@@ -37,197 +42,100 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// A sentence that says what to change.
-pub async fn run(common: Common, args: DemoArgs) -> anyhow::Result<()> {
+pub async fn run(common: Common, args: DemoArgs) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::new();
     let began = clock.monotonic();
     let web = Arc::new(DemoWeb::generate(args.seed));
     let wall: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let server = DemoServer::start(web.clone(), DemoServerOptions::new(Arc::new(move || wall.now().0 / 1_000))).await?;
     let scratch = Scratch::new(args.data)?;
-    let config = settings(&common, &web, &server, &scratch)?;
-    say(&common, &format!("a made-up web of {} sites is served at {}; nothing leaves this machine", web.sites().len(), server.addr));
+    let mapped = MappedWeb { address: server.addr, hosts: web.hosts(), studio_file: web.studio_file() };
+    let config = rehearsal::settings(&common, mapped, scratch.folder())?;
+    logs::start_quiet(&config.log, "error")?;
+    if !common.json {
+        eprintln!("a made-up web of {} sites is served at {}; nothing leaves this machine", web.sites().len(), server.addr);
+    }
 
     let app = App::start(&config, !args.exit).await?;
-    let id = app.control.start_session().await?;
-    progress::follow(&app.ports, &id, common.json).await?;
-    wait_in_step(&app).await?;
+    let session = rehearsal::run_session(&app, common.json).await?;
     let took = clock.monotonic().saturating_sub(began);
-    let summary = summarise(&app, &web).await?;
-    summary.print(&common, &app, took);
-    if !args.exit {
-        show_searches(&common, &app, &web).await?;
-        if let Some(address) = app.web {
-            println!("\nsearch page: http://{address}/   (Ctrl-C ends)");
-        }
-        println!("{}", summary.line(took));
-        tokio::signal::ctrl_c().await?;
-    } else {
-        show_searches(&common, &app, &web).await?;
-        println!("{}", summary.line(took));
+    let summary = summarise(&app, &web, &session).await?;
+    summary.print(&common, &app, took)?;
+    show_searches(&common, &app, &web).await?;
+    if let Some(address) = app.web.filter(|_| !common.json) {
+        output::line(&format!("search page: http://{address}/   (Ctrl-C ends)"))?;
     }
+    if !common.json {
+        output::line(&summary.line(took))?;
+    }
+    if !args.exit {
+        tokio::signal::ctrl_c().await?;
+    }
+    let lost = summary.lost();
     app.stop().await;
     server.stop().await;
-    Ok(())
-}
-
-fn say(common: &Common, text: &str) {
-    if !common.json {
-        eprintln!("{text}");
-    }
-}
-
-/// The folder of the demo's data, removed at the end unless the caller named it.
-struct Scratch {
-    folder: PathBuf,
-    temporary: bool,
-}
-
-impl Scratch {
-    fn new(named: Option<PathBuf>) -> anyhow::Result<Self> {
-        let temporary = named.is_none();
-        let folder = named.unwrap_or_else(|| std::env::temp_dir().join(format!("inkdex-demo-{}", uuid::Uuid::new_v4().simple())));
-        std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        Ok(Self { folder, temporary })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if self.temporary {
-            // A temporary folder that cannot be removed is the system's to clean.
-            let _left_to_the_system = std::fs::remove_dir_all(&self.folder);
-        }
-    }
-}
-
-fn settings(common: &Common, web: &DemoWeb, server: &DemoServer, scratch: &Scratch) -> anyhow::Result<Config> {
-    let mut config = common.config()?;
-    let file = scratch.folder.join("studios.yaml");
-    std::fs::write(&file, web.studio_file())?;
-    config.data.folder = scratch.folder.clone();
-    config.discovery.studio_files = vec![file];
-    config.pipeline.scheduled = false;
-    let mapped = |host| MappedHost { host, address: server.addr.ip(), port: server.addr.port(), spacing_ms: SPACING_MS };
-    config.fetch.hosts = web.hosts().into_iter().map(mapped).collect();
-    // Everything that waits for a real web or a real night is shortened; nothing else differs from production.
-    config.fetch.ask_again_ms = SPACING_MS;
-    config.pipeline.tick_ms = 20;
-    config.ledger.sweep_every_ms = 50;
-    config.workers.resize_every_ms = 50;
-    Ok(config)
-}
-
-async fn wait_in_step(app: &App) -> anyhow::Result<()> {
-    let began = app.ports.clock.monotonic();
-    while !app::is_in_step(&app.ports).await {
-        anyhow::ensure!(app.ports.clock.monotonic().saturating_sub(began) < IN_STEP_WITHIN, "the index did not catch up");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
+    Ok(if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What store, ledger and index say after the drain.
 #[derive(Debug)]
 struct Summary {
-    studios: usize,
-    searchable: u64,
-    dead: usize,
-    dead_reasons: Vec<String>,
-    refused: usize,
-    not_tattoo: usize,
+    tally: Tally,
     missing: Vec<String>,
-    open: u64,
 }
 
-async fn summarise(app: &App, web: &DemoWeb) -> anyhow::Result<Summary> {
-    let ports = &app.ports;
-    let mut summary =
-        Summary { studios: 0, searchable: 0, dead: 0, dead_reasons: Vec::new(), refused: 0, not_tattoo: 0, missing: Vec::new(), open: 0 };
-    let Some(session) = ports.store.sessions(1).await?.into_iter().next() else { return Ok(summary) };
-    let mut ended_planned = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let jobs = ports.store.jobs_in(&session.id, None, after.as_ref(), 500).await?;
-        for job in &jobs {
-            use inkdex::domain::job::{JobKind, Task};
-            use inkdex::domain::outcome::Done;
-            let name = match &job.new.task {
-                Task::ScrapeArtist(task) => Some(task.name.clone()),
-                _ => None,
-            };
-            if let Some(reason) = job.death() {
-                summary.dead += 1;
-                summary.dead_reasons.push(format!("{} ({})", reason.code, name.clone().unwrap_or_default()));
-                ended_planned.extend(name.clone());
-            }
-            match (job.kind(), job.done()) {
-                (JobKind::FindArtists, Some(Done::NotTattoo)) => summary.not_tattoo += 1,
-                (JobKind::FindArtists, Some(_)) => summary.studios += 1,
-                (JobKind::ScrapeArtist, Some(Done::RefusedByRobots)) => {
-                    summary.refused += 1;
-                    ended_planned.extend(name);
-                }
-                _ => {}
-            }
-            summary.open += u64::from(!job.state.is_terminal());
-        }
-        match jobs.last() {
-            Some(job) => after = Some(job.new.id.clone()),
-            None => break,
-        }
-    }
-    summary.searchable = search(ports.index.as_ref(), "").await?.0;
+async fn summarise(app: &App, web: &DemoWeb, session: &Session) -> anyhow::Result<Summary> {
+    let tally = Tally::of(&app.ports, session).await?;
+    let mut missing = Vec::new();
     for artist in web.artists() {
-        let ended = artist.fate != Fate::Searchable && ended_planned.contains(&artist.name);
-        let (_, names) = search(ports.index.as_ref(), &artist.name).await?;
+        let ended = artist.fate != Fate::Searchable && tally.ended.contains(&artist.name);
+        let (_, names) = found(app.ports.index.as_ref(), &tokens(&artist.name)).await?;
         if !ended && !names.contains(&artist.name) {
-            summary.missing.push(artist.name.clone());
+            missing.push(artist.name.clone());
         }
     }
-    Ok(summary)
-}
-
-async fn search(index: &dyn SearchIndex, text: &str) -> anyhow::Result<(u64, Vec<String>)> {
-    let page = index.search(&SearchQuery { tokens: tokens(text), limit: 50, ..SearchQuery::default() }).await?;
-    Ok((page.total, page.hits.into_iter().map(|hit| hit.document.name).collect()))
+    Ok(Summary { tally, missing })
 }
 
 impl Summary {
     fn lost(&self) -> u64 {
-        self.missing.len() as u64 + self.open
+        self.missing.len() as u64 + self.tally.open
     }
 
     fn line(&self, took: Duration) -> String {
-        let letters = if self.dead == 1 { "1 dead letter".to_owned() } else { format!("{} dead letters", self.dead) };
+        let dead = self.tally.dead.len();
+        let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
         format!(
             "demo: {} studios, {} artists searchable, {letters}, {} lost, {:.1} s",
-            self.studios,
-            self.searchable,
+            self.tally.studios,
+            self.tally.searchable,
             self.lost(),
             took.as_secs_f64()
         )
     }
 
-    fn print(&self, common: &Common, app: &App, took: Duration) {
-        let lag = |quantile| app.metrics.lag_quantile(quantile).map_or(0.0, |lag| lag.as_secs_f64() * 1_000.0);
+    fn print(&self, common: &Common, app: &App, took: Duration) -> anyhow::Result<()> {
+        let tally = &self.tally;
         if common.json {
-            let value = serde_json::json!({
-                "studios": self.studios, "artists_searchable": self.searchable, "dead_letters": self.dead, "lost": self.lost(),
-                "refused_by_robots": self.refused, "not_tattoo": self.not_tattoo, "seconds": took.as_secs_f64(),
-                "searchable_p50_ms": lag(0.5), "searchable_p99_ms": lag(0.99),
-            });
-            println!("{value}");
-            return;
+            let [p50, p99] = lags_ms(app);
+            return output::json(&json!({
+                "studios": tally.studios, "artists_searchable": tally.searchable, "dead_letters": tally.dead.len(),
+                "dead_by_reason": tally.dead_by_reason(), "lost": self.lost(), "lost_names": self.missing,
+                "refused_by_robots": tally.refused, "not_tattoo": tally.not_tattoo, "seconds": took.as_secs_f64(),
+                "searchable_p50_ms": p50, "searchable_p99_ms": p99,
+            }));
         }
-        println!("studios read          {:>5}", self.studios);
-        println!("no tattoo studio      {:>5}", self.not_tattoo);
-        println!("artists searchable    {:>5}", self.searchable);
-        println!("refused by robots.txt {:>5}", self.refused);
-        println!("dead letters          {:>5}   {}", self.dead, self.dead_reasons.join(", "));
-        println!("commit → searchable   p50 {:.0} ms, p99 {:.0} ms", lag(0.5), lag(0.99));
+        let dead: Vec<String> = tally.dead.iter().map(|(code, about)| format!("{code} ({about})")).collect();
+        output::line(&format!("studios read          {:>5}", tally.studios))?;
+        output::line(&format!("no tattoo studio      {:>5}", tally.not_tattoo))?;
+        output::line(&format!("artists searchable    {:>5}", tally.searchable))?;
+        output::line(&format!("refused by robots.txt {:>5}", tally.refused))?;
+        output::line(&format!("dead letters          {:>5}   {}", dead.len(), dead.join(", ")))?;
+        output::line(&format!("commit → searchable         {}", lag_line(app)))?;
         for name in &self.missing {
-            println!("LOST: {name}");
+            output::line(&format!("LOST: {name}"))?;
         }
+        Ok(())
     }
 }
 
@@ -249,13 +157,9 @@ async fn show_searches(common: &Common, app: &App, web: &DemoWeb) -> anyhow::Res
             "a style" => "inkdex search --style fine-line".to_owned(),
             _ => "inkdex search --location \"London, UK\"".to_owned(),
         };
-        println!("\n$ {asked}     ({} found)", page.total);
-        for hit in page.hits {
-            let document = hit.document;
-            let place = [document.city.as_deref(), document.country.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
-            println!("  {:<24} {:<22} {}", document.name, place, document.styles.join(", "));
-        }
+        output::line(&format!("\n$ {asked}     ({} found)", page.total))?;
+        let rows: Vec<Vec<String>> = page.hits.iter().map(crate::cli::search::row).collect();
+        output::line(&output::columns(&rows))?;
     }
-    println!();
-    Ok(())
+    output::line("")
 }

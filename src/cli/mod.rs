@@ -1,16 +1,36 @@
 //! The command line: one file a verb.
 
+mod config;
+mod daemon;
+mod dead_letters;
 mod demo;
+mod demo_web;
+mod doctor;
+mod eval;
+mod extract;
+mod logs;
+mod output;
 mod progress;
+mod reconcile;
+mod rehearsal;
+mod rehearse;
+mod remove;
+mod run;
+mod search;
+mod serve;
+mod sessions;
+mod show;
+mod signals;
+mod world;
 
 use clap::{Args, Parser, Subcommand};
-use inkdex::config::{Config, ConfigText};
+use inkdex::config::{Config, ConfigError, ConfigText};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// An open directory of tattoo artists, kept current every night.
 #[derive(Debug, Parser)]
-#[command(name = "inkdex", version, max_term_width = 100, after_help = FIRST_STEPS)]
+#[command(name = "inkdex", version, max_term_width = 110, after_help = FIRST_STEPS)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,
@@ -21,15 +41,17 @@ pub struct Cli {
 /// What newcomers try first.
 const FIRST_STEPS: &str = "First steps:
   inkdex demo                                    see everything work on a made-up web
-  inkdex run --set discovery.studio_files='[\"studios.yaml\"]'
-                                                 read your own studios once
-  inkdex serve                                   the search page, the API and the nightly run";
+  inkdex run --studios studios.yaml              read your own studios once
+  inkdex search --style fine-line                look who was found
+  inkdex serve                                   the search page, the API and the nightly run
+
+Every verb explains itself with examples: `inkdex run --help`. When something does not work: `inkdex doctor`.";
 
 /// Options of every verb.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Configuration file (TOML); later ones win. `inkdex config default` prints every key.
-    #[arg(long, short, global = true, value_name = "FILE", env = "INKDEX_CONFIG")]
+    #[arg(long, short, global = true, value_name = "FILE", env = "INKDEX_CONFIG", hide_env_values = true)]
     config: Vec<PathBuf>,
     /// One setting, as `workers.max=4`; wins over files.
     #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
@@ -42,7 +64,39 @@ pub struct Common {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the whole path on a made-up web on this machine, then show the search page.
+    #[command(after_help = demo::HELP)]
     Demo(demo::DemoArgs),
+    /// Run one session now: find studios' artists, read their sites, write, index, report.
+    Run(run::RunArgs),
+    /// Be the daemon: search page, API, admin API and the nightly run.
+    #[command(after_help = serve::HELP)]
+    Serve,
+    /// Search the directory.
+    Search(search::SearchArgs),
+    /// Show an artist, and what each fact rests on.
+    Show(show::ShowArgs),
+    /// List runs, or show one with its report.
+    Sessions(sessions::SessionsArgs),
+    /// List, show, requeue or discard jobs that failed for good.
+    DeadLetters(dead_letters::DeadLettersArgs),
+    /// Remove a person from the directory for good.
+    Remove(remove::RemoveArgs),
+    /// Compare table and index, and repair.
+    Reconcile(reconcile::ReconcileArgs),
+    /// Read one site and print what it says.
+    Extract(extract::ExtractArgs),
+    /// Score extraction against labelled sites.
+    Eval(eval::EvalArgs),
+    /// Run a whole session over labelled sites, served on this machine.
+    Rehearse(rehearse::RehearseArgs),
+    /// Check, show or explain the configuration.
+    Config(config::ConfigArgs),
+    /// Check every part, and say what to do.
+    #[command(after_help = doctor::HELP)]
+    Doctor,
+    /// The made-up web by itself, for tests.
+    #[command(name = "__demo-web", hide = true)]
+    DemoWeb(demo_web::DemoWebArgs),
     /// The child process that reads a suspect's page.
     #[command(name = "__read-page", hide = true)]
     ReadPage,
@@ -52,30 +106,62 @@ impl Common {
     /// The configuration that files and settings add up to.
     ///
     /// # Errors
+    /// Every problem of every file and setting, with its place.
+    pub fn config_problems(&self) -> Result<Config, ConfigError> {
+        let (mut texts, mut problems) = (Vec::new(), Vec::new());
+        let read = self.config.iter().map(|file| ConfigText::from_file(file));
+        for text in read.chain(self.settings.iter().map(|setting| ConfigText::from_setting(setting))) {
+            match text {
+                Ok(text) => texts.push(text),
+                Err(error) => problems.extend(error.problems),
+            }
+        }
+        match Config::read(&texts) {
+            Ok(config) if problems.is_empty() => Ok(config),
+            Ok(_) => Err(ConfigError { problems }),
+            Err(error) => {
+                problems.extend(error.problems);
+                Err(ConfigError { problems })
+            }
+        }
+    }
+
+    /// As [`Common::config_problems`], for verbs that only go on with a good configuration.
+    ///
+    /// # Errors
     /// Every problem, with its place.
     pub fn config(&self) -> anyhow::Result<Config> {
-        let mut texts = Vec::new();
-        for file in &self.config {
-            texts.push(ConfigText::from_file(file)?);
-        }
-        for setting in &self.settings {
-            texts.push(ConfigText::from_setting(setting)?);
-        }
-        Ok(Config::read(&texts)?)
+        Ok(self.config_problems()?)
     }
 }
 
 /// Runs the verb; errors are printed with everything that led to them.
 pub fn main(cli: Cli) -> ExitCode {
+    let common = cli.common;
     let done = match cli.verb {
         Verb::ReadPage => {
             let read = inkdex::jobs::reading::child_main(&inkdex::extract::Styles::standard());
             return if read.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
-        Verb::Demo(args) => block_on(demo::run(cli.common, args)),
+        Verb::Demo(args) => block_on(demo::run(common, args)),
+        Verb::Run(args) => block_on(run::run(common, args)),
+        Verb::Serve => block_on(serve::run(common)),
+        Verb::Search(args) => block_on(search::run(common, args)),
+        Verb::Show(args) => block_on(show::run(common, args)),
+        Verb::Sessions(args) => block_on(sessions::run(common, args)),
+        Verb::DeadLetters(args) => block_on(dead_letters::run(common, args)),
+        Verb::Remove(args) => block_on(remove::run(common, args)),
+        Verb::Reconcile(args) => block_on(reconcile::run(common, args)),
+        Verb::Extract(args) => block_on(extract::run(common, args)),
+        Verb::Eval(args) => eval::run(&common, &args),
+        Verb::Rehearse(args) => block_on(rehearse::run(common, args)),
+        Verb::Config(args) => config::run(&common, &args),
+        Verb::Doctor => block_on(doctor::run(common)),
+        Verb::DemoWeb(args) => block_on(demo_web::run(args)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("inkdex: {error:#}");
             ExitCode::FAILURE
@@ -84,7 +170,7 @@ pub fn main(cli: Cli) -> ExitCode {
 }
 
 /// Runs a verb on the multi-thread runtime on which jobs run.
-fn block_on(verb: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on(verb: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("jobs").build()?;
     let done = runtime.block_on(verb);
     // Blocking tasks that are stuck must not hold the process.

@@ -1,11 +1,13 @@
 //! The progress of a session: bars on a terminal, plain lines elsewhere.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use inkdex::domain::clock::Clock;
 use inkdex::domain::ids::SessionId;
 use inkdex::domain::job::JobState;
 use inkdex::domain::session::{Session, StepCounts, StepState};
-use inkdex::jobs::Ports;
+use inkdex::store::Store;
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the ledger is asked.
@@ -13,23 +15,44 @@ const EVERY: Duration = Duration::from_millis(100);
 /// How often a plain line is printed.
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
+/// How long a session's row may be missing before it is taken for one of another database.
+const ROW_WITHIN: Duration = Duration::from_secs(10);
+
+/// The bar that is drawn now, if one is.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Writes something on standard error without tearing the bar.
+pub fn beside_bar<T>(write: impl FnOnce() -> T) -> T {
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
 /// Follows a session until it is over, showing steps, jobs done, waiting and failed, rate and time left.
 ///
 /// # Errors
-/// The store failed.
-pub async fn follow(ports: &Ports, id: &SessionId, quiet: bool) -> anyhow::Result<Session> {
+/// The store failed, or knows no such session.
+pub async fn follow(store: &dyn Store, clock: &dyn Clock, id: &SessionId, quiet: bool) -> anyhow::Result<Session> {
     let mut view = View::new(quiet);
-    let began = ports.clock.monotonic();
+    let began = clock.monotonic();
     loop {
-        let session = ports.store.session(id).await?;
-        let counts = ports.store.step_counts(id).await?;
-        let elapsed = ports.clock.monotonic().saturating_sub(began);
-        if let Some(session) = session {
-            view.show(&session, &counts, elapsed);
-            if session.state.is_terminal() {
-                view.end(&session, &counts, elapsed);
-                return Ok(session);
+        let session = store.session(id).await?;
+        let counts = store.step_counts(id).await?;
+        let elapsed = clock.monotonic().saturating_sub(began);
+        match session {
+            Some(session) => {
+                view.show(&session, &counts, elapsed);
+                if session.state.is_terminal() {
+                    view.end(&session, &counts, elapsed);
+                    return Ok(session);
+                }
             }
+            None if elapsed > ROW_WITHIN => anyhow::bail!(
+                "session {id} is not in this database; the daemon asked works on another one: give this command the daemon's configuration"
+            ),
+            None => {}
         }
         tokio::time::sleep(EVERY).await;
     }
@@ -103,6 +126,7 @@ impl View {
         // The template is a constant of ours; should it ever be wrong, the plain bar shows as much.
         let style = ProgressStyle::with_template("{bar:30.cyan/dim} {pos}/{len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         Self::Bar(bar)
     }
 
@@ -129,6 +153,15 @@ impl View {
             Self::Quiet => {}
             Self::Bar(bar) => bar.finish_and_clear(),
             Self::Lines { .. } => eprintln!("{:>6.1} s  {}", elapsed.as_secs_f64(), Sum::of(session, counts).line(session, elapsed)),
+        }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+            *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 }

@@ -67,6 +67,8 @@ section! {
         parse_depth: usize = 512, |depth| (16..=10_000).contains(depth) => "16 to 10000";
         /// Hosts reached at fixed addresses. Each is warned about at the start.
         hosts: Vec<MappedHost> = Vec::new();
+        /// Refuse every host that is not in `hosts`: for demos and rehearsals, which must not leave this machine.
+        only_mapped: bool = false;
     }
 }
 

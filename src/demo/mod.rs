@@ -5,6 +5,7 @@
 mod build;
 mod cast;
 mod dice;
+mod folder_server;
 mod people;
 mod places;
 mod prose;
@@ -17,6 +18,7 @@ mod words;
 
 use std::collections::HashMap;
 
+pub use folder_server::{FolderServer, FolderSite};
 pub use respond::DemoResponse;
 pub use server::{DemoServer, DemoServerOptions, NowMs, RequestLog};
 pub use site::{DemoSite, Layout, SiteKind};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use url::Url;
 
 /// Meta key under which the check value of the hash key is stored.
-const CHECK_KEY: &str = "denylist.key_check";
+pub const CHECK_KEY: &str = "denylist.key_check";
 
 /// Makes the hashes.
 pub struct DenyHasher {

@@ -13,6 +13,7 @@ pub mod remove_artist;
 pub mod report;
 pub mod scrape_artist;
 pub mod sessions;
+pub mod single_visit;
 pub mod site_visit;
 pub mod sync_index;
 pub mod write_artist;

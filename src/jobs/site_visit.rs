@@ -5,10 +5,12 @@ use crate::domain::job::Usage;
 use crate::domain::ledger::is_suspect;
 use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::extract::{Miss, PageFindings, SiteReader};
+use crate::jobs::reading::PageReader;
 use crate::jobs::{Ports, Running, store_outcome, wait_for_dependency};
-use crate::scrape::FetchError;
 use crate::scrape::signals::page_refuses;
 use crate::scrape::visit::{Visit, VisitContext, VisitError};
+use crate::scrape::{FetchError, FetchedPage};
+use async_trait::async_trait;
 use url::Url;
 
 /// The name by which robots.txt and pages address us.
@@ -39,28 +41,55 @@ pub async fn begin(ports: &Ports, running: &Running) -> Visit {
 /// The outcome of a job that cannot go on: the entry is refused, gone or broken, or something has to be waited for.
 /// Pages fetched so far are in the session's cache, so that nothing is fetched twice.
 pub async fn read_site(ports: &Ports, running: &Running, entry: &Url) -> Result<SiteRead, Unread> {
-    let mut visit = begin(ports, running).await;
+    let mut pages = JobPages { ports, running, visit: begin(ports, running).await };
     let mut reader = SiteReader::new(entry.clone(), ports.settings.site);
-    let mut stopped = None;
+    let stopped = drive(&mut reader, entry, &mut pages).await;
+    let usage = usage_of(&pages.visit);
+    end(pages.visit).await;
+    match stopped {
+        Err((url, stop)) => Err((stop.outcome(ports, &url), usage)),
+        Ok(()) => Ok(SiteRead { reader, usage }),
+    }
+}
+
+/// Where the pages of a site come from.
+#[async_trait]
+pub trait Pages: Send {
+    /// Fetches and reads one page.
+    async fn page(&mut self, url: &Url) -> Result<PageFindings, PageStop>;
+}
+
+/// Feeds a reader with the pages it asks for, until it wants no more.
+///
+/// # Errors
+/// The page without which the site cannot be read, and why it was not read.
+pub async fn drive(reader: &mut SiteReader, entry: &Url, pages: &mut dyn Pages) -> Result<(), (Url, PageStop)> {
     while let Some(url) = reader.next_page() {
         let is_entry = reader.pages().is_empty() && url == *entry;
-        match one_page(ports, running, &mut visit, &url).await {
+        match pages.page(&url).await {
             Ok(findings) => reader.page_read(&url, findings),
             Err(stop) => match stop.as_miss(is_entry) {
                 Some(miss) => reader.page_missed(&url, miss),
-                None => {
-                    stopped = Some(stop.outcome(ports, &url));
-                    break;
-                }
+                None => return Err((url, stop)),
             },
         }
-        running.progress.step();
     }
-    let usage = usage_of(&visit);
-    end(visit).await;
-    match stopped {
-        Some(outcome) => Err((outcome, usage)),
-        None => Ok(SiteRead { reader, usage }),
+    Ok(())
+}
+
+/// The pages of a running job.
+struct JobPages<'a> {
+    ports: &'a Ports,
+    running: &'a Running,
+    visit: Visit,
+}
+
+#[async_trait]
+impl Pages for JobPages<'_> {
+    async fn page(&mut self, url: &Url) -> Result<PageFindings, PageStop> {
+        let findings = one_page(self.ports, self.running, &mut self.visit, url).await;
+        self.running.progress.step();
+        findings
     }
 }
 
@@ -103,13 +132,16 @@ pub(crate) async fn end(visit: Visit) {
 }
 
 /// Why one page was not read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum PageStop {
     /// While fetching.
+    #[error(transparent)]
     Visit(VisitError),
     /// While parsing.
+    #[error(transparent)]
     Read(super::reading::ReadError),
     /// The page asks not to be used.
+    #[error("the page asks not to be used (noindex)")]
     NoIndex,
 }
 
@@ -162,7 +194,17 @@ fn fetch_outcome(error: &FetchError) -> Outcome {
 pub(crate) async fn one_page(ports: &Ports, running: &Running, visit: &mut Visit, url: &Url) -> Result<PageFindings, PageStop> {
     let page = visit.page(url).await.map_err(PageStop::Visit)?;
     running.progress.step();
-    let findings = ports.reader.read(&page.url, page.text, is_suspect(&running.job)).await.map_err(PageStop::Read)?;
+    let (findings, refuses) = read_fetched(&ports.reader, page, is_suspect(&running.job)).await?;
+    if refuses { Err(PageStop::NoIndex) } else { Ok(findings) }
+}
+
+/// Reads a fetched page. Answers what it says, and whether it asks not to be used.
+///
+/// # Errors
+/// [`PageStop::Read`].
+pub async fn read_fetched(reader: &PageReader, page: FetchedPage, suspect: bool) -> Result<(PageFindings, bool), PageStop> {
+    let findings = reader.read(&page.url, page.text, suspect).await.map_err(PageStop::Read)?;
     let signals = page_refuses(&page.robots_tags, std::iter::empty(), PRODUCT_TOKEN);
-    if findings.noindex || signals.refuses_record() { Err(PageStop::NoIndex) } else { Ok(findings) }
+    let refuses = findings.noindex || signals.refuses_record();
+    Ok((findings, refuses))
 }

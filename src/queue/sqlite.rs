@@ -38,7 +38,9 @@ impl From<StoreError> for QueueError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(why) => Self::Unavailable(why),
-            StoreError::Refused(_) | StoreError::Corrupt { .. } | StoreError::Bug(_) => Self::Refused(error.to_string()),
+            StoreError::Refused(_) | StoreError::Held { .. } | StoreError::Corrupt { .. } | StoreError::Bug(_) => {
+                Self::Refused(error.to_string())
+            }
         }
     }
 }

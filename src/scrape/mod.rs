@@ -1,5 +1,6 @@
 //! Fetching that harms nobody: guard, robots, politeness, limits. [`Fetch`] is the port; [`visit`] is what jobs use.
 
+pub mod folder;
 pub mod guard;
 pub mod http;
 pub mod limits;

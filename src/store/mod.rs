@@ -53,6 +53,18 @@ pub enum StoreError {
     /// The database is not one that this build may use.
     #[error("{0}")]
     Refused(String),
+    /// Another process owns the database, so this one may only read it.
+    #[error(
+        "{database} is held by another inkdex process (pid {holder}, lock file {lock}); stop that process, or send commands through its API"
+    )]
+    Held {
+        /// The database's file.
+        database: String,
+        /// The owner's process id, or `unknown`.
+        holder: String,
+        /// The lock file.
+        lock: String,
+    },
     /// A fault of ours, as a panic inside a write: the same request will fail again.
     #[error("a fault in the store, please report it: {0}")]
     Bug(String),
@@ -63,7 +75,7 @@ impl StoreError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Unavailable(_) => ErrorClass::Transient,
-            Self::Corrupt { .. } | Self::Refused(_) | Self::Bug(_) => ErrorClass::Permanent,
+            Self::Corrupt { .. } | Self::Refused(_) | Self::Held { .. } | Self::Bug(_) => ErrorClass::Permanent,
         }
     }
 }

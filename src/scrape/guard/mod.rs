@@ -51,6 +51,8 @@ pub struct Guard {
     lookup: Arc<dyn NameLookup>,
     clock: Arc<dyn Clock>,
     answers: Mutex<HashMap<String, (Duration, Vec<IpAddr>)>>,
+    /// Refuse every host that is not mapped: nothing leaves the machine.
+    only_mapped: bool,
 }
 
 fn refuse(url: &Url, why: impl std::fmt::Display) -> FetchError {
@@ -101,7 +103,13 @@ impl Guard {
 
     /// A guard over another resolver.
     pub fn with_lookup(map: HostMap, lookup: Arc<dyn NameLookup>, clock: Arc<dyn Clock>) -> Self {
-        Self { map, lookup, clock, answers: Mutex::new(HashMap::new()) }
+        Self { map, lookup, clock, answers: Mutex::new(HashMap::new()), only_mapped: false }
+    }
+
+    /// The guard, refusing every host that is not in its map if `only_mapped`: for rehearsals, which leave no machine.
+    #[must_use]
+    pub fn only_mapped(self, only_mapped: bool) -> Self {
+        Self { only_mapped, ..self }
     }
 
     /// Where the host of `url` is mapped to, if the configuration says so.
@@ -130,6 +138,9 @@ impl Guard {
         }
         if mapped.is_some() {
             return Ok(());
+        }
+        if self.only_mapped {
+            return Err(refuse(url, "names a host that is not mapped, and fetch.only_mapped is set"));
         }
         match url.host() {
             None => Err(refuse(url, "names no host")),

@@ -5,7 +5,7 @@
 
 mod answers;
 mod body;
-mod charset;
+pub(crate) mod charset;
 
 use crate::domain::clock::Clock;
 use crate::scrape::guard::{Guard, GuardedResolver, read_url, shown};

@@ -83,8 +83,8 @@ impl SqliteDb {
     /// Opens the database at `path`; the owner makes it if it is absent.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] if the file is not ours, held by another daemon, newer than this build, or not usable;
-    /// [`StoreError::Corrupt`] if SQLite cannot read it.
+    /// [`StoreError::Held`] if another process owns it; [`StoreError::Refused`] if the file is not ours, newer than this
+    /// build, or not usable; [`StoreError::Corrupt`] if SQLite cannot read it.
     pub fn open(path: &Path, mode: OpenMode, clock: Arc<dyn Clock>) -> StoreResult<Arc<Self>> {
         let wakers = Arc::new(Wakers { queue: watch::Sender::new(0), feed: watch::Sender::new(0) });
         let (lock, writer) = match mode {
@@ -100,6 +100,14 @@ impl SqliteDb {
         let permits = Arc::new(Semaphore::new(READERS_MAX));
         let readers = Arc::new(Readers { path: path.to_owned(), idle, permits });
         Ok(Arc::new(Self { path: path.to_owned(), clock, writer, readers, wakers, _lock: lock }))
+    }
+
+    /// Whether nobody holds the database at `path`: its lock is taken and let go at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] if somebody does, [`StoreError::Refused`] if the lock file cannot be used.
+    pub fn try_lock(path: &Path) -> StoreResult<()> {
+        OwnerLock::take(path).map(drop)
     }
 
     /// Where the file lies.

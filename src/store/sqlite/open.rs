@@ -34,7 +34,7 @@ impl OwnerLock {
     /// Takes the lock file of the database at `path`, and writes this process's id into it.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] if another process holds it or it cannot be written.
+    /// [`StoreError::Held`] if another process holds it, [`StoreError::Refused`] if it cannot be written.
     pub fn take(path: &Path) -> StoreResult<Self> {
         let lock = beside(path, ".lock");
         let refused = |what: &str, error: &dyn std::fmt::Display| {
@@ -54,11 +54,11 @@ impl OwnerLock {
                 // The holder may be between locking and writing; the pid is a help to people, nothing rests on it.
                 let read = file.read_to_string(&mut pid);
                 let pid = if read.is_ok() && !pid.trim().is_empty() { pid.trim() } else { "unknown" };
-                return Err(StoreError::Refused(format!(
-                    "{} is held by another inkdex process (pid {pid}, lock file {}); stop that process, or send commands through its API",
-                    path.display(),
-                    lock.display()
-                )));
+                return Err(StoreError::Held {
+                    database: path.display().to_string(),
+                    holder: pid.to_owned(),
+                    lock: lock.display().to_string(),
+                });
             }
             Err(TryLockError::Error(error)) => return Err(refused("locked", &error)),
         }
@@ -109,7 +109,10 @@ pub(super) fn open_writer(path: &Path) -> StoreResult<Connection> {
 /// Opens a reading connection to a database whose schema is up to date.
 pub(super) fn open_reader(path: &Path) -> StoreResult<Connection> {
     if !path.is_file() {
-        return Err(StoreError::Refused(format!("there is no database at {}; start `inkdex` once to make it", path.display())));
+        return Err(StoreError::Refused(format!(
+            "there is no database at {} yet; `inkdex run` or `inkdex serve` makes it, or set data.folder to where it lies",
+            path.display()
+        )));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

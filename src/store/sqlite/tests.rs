@@ -81,7 +81,8 @@ async fn the_file_is_readable_by_its_owner_alone() {
 async fn a_second_daemon_is_refused_and_told_who_holds_the_database() {
     let (_folder, path) = folder();
     let first = open(&path).unwrap();
-    let why = refusal(open(&path));
+    let Err(error @ StoreError::Held { .. }) = open(&path) else { panic!("a second owner was let in") };
+    let why = error.to_string();
     assert!(why.contains(&format!("pid {}", std::process::id())) && why.contains("inkdex.db.lock"), "{why}");
     drop(first);
     open(&path).unwrap();

@@ -1,0 +1,160 @@
+//! Parts of the world for commands that run beside or without the daemon: the store for reading, and a single visit.
+
+use super::{Reach, fetch_limits, hash_key_file, host_map, visitor};
+use crate::config::Config;
+use crate::domain::chance::Chance;
+use crate::domain::clock::Clock;
+use crate::extract::{ParseLimits, SiteLimits, Styles};
+use crate::jobs::deny::{DenyHasher, SiteDenial};
+use crate::jobs::reading::{ChildSettings, PageReader};
+use crate::jobs::single_visit::SingleVisit;
+use crate::objects::Objects;
+use crate::scrape::folder::FolderFetch;
+use crate::scrape::guard::{Guard, HostMap, MappedHost};
+use crate::scrape::http::HttpFetch;
+use crate::scrape::visit::UrlDenial;
+use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
+use crate::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
+use crate::store::{Store, StoreError};
+use anyhow::Context as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// How long a person waits for a site that asks to come back later.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Time for a page of a folder: known pages are bounded by size and depth, and a busy machine must not change what they say.
+const FOLDER_PARSE_MS: u64 = 60_000;
+
+/// Opens the store for reading, whoever owns it.
+///
+/// # Errors
+/// There is no database, or it is not one that this build can read.
+pub fn open_for_reading(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {
+    let db = SqliteDb::open(&config.data.database(), OpenMode::ReadOnly, clock)?;
+    Ok(Arc::new(SqliteStore::new(db)))
+}
+
+/// What SQLite finds wrong with the structure of the database; nothing if it is sound.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub async fn integrity_problems(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Vec<String>> {
+    let db = SqliteDb::open(&config.data.database(), OpenMode::ReadOnly, clock)?;
+    Ok(db.integrity_problems().await?)
+}
+
+/// Who holds the database, if anybody does; the lock is tried and let go.
+///
+/// # Errors
+/// The lock file cannot be used.
+pub fn holder(config: &Config) -> Result<Option<String>, StoreError> {
+    match SqliteDb::try_lock(&config.data.database()) {
+        Ok(()) => Ok(None),
+        Err(StoreError::Held { holder, .. }) => Ok(Some(holder)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why the search index cannot be used as it is; nothing if it can. Nobody else may hold it.
+///
+/// # Errors
+/// Its folder cannot be read.
+pub fn index_damage(config: &Config) -> anyhow::Result<Option<String>> {
+    match TantivyIndex::open(&config.data.index(), &TantivySettings::default())? {
+        OpenOutcome::Ready(_) => Ok(None),
+        OpenOutcome::NeedsRebuild(why) => Ok(Some(why)),
+    }
+}
+
+/// The denylist's hashes beside the daemon; none if the store was never used with a key.
+///
+/// # Errors
+/// The key file is lost or changed.
+pub async fn deny_hasher(config: &Config, store: &dyn Store) -> anyhow::Result<Option<DenyHasher>> {
+    let file = hash_key_file(config);
+    if store.meta(crate::jobs::deny::CHECK_KEY).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(DenyHasher::open(&file, store).await?))
+}
+
+/// Where a site lies.
+#[derive(Debug, Clone)]
+pub enum SiteAt {
+    /// On the web.
+    Web(Url),
+    /// In a folder, with the path of its entry page.
+    Folder {
+        /// The web root.
+        root: PathBuf,
+        /// The entry page within it.
+        entry: String,
+    },
+}
+
+/// Prepares a single visit whose holds and page copies lie in `scratch`. Answers it with the entry's URL.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock: Arc<dyn Clock>) -> anyhow::Result<(SingleVisit, Url)> {
+    let own: Arc<dyn Store> = Arc::new(SqliteStore::new(SqliteDb::open(&scratch.join("visit.db"), OpenMode::Owner, clock.clone())?));
+    let objects = Objects::in_folder(&scratch.join("objects"))?;
+    let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
+    let mut parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
+    let limits = fetch_limits(&config.fetch);
+    let mut site_limits = SiteLimits { pages: config.fetch.pages_per_site, ..SiteLimits::default() };
+    let (reach, entry, on_web) = match site {
+        SiteAt::Web(entry) => {
+            let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
+            let fetch = Arc::new(HttpFetch::new(guard.clone(), limits, &config.fetch.user_agent, clock.clone())?);
+            (Reach { fetch, guard, denial: denial(config, &own, clock.clone()).await? }, entry.clone(), true)
+        }
+        SiteAt::Folder { root, entry } => {
+            let host = host_of(root);
+            let path = if entry == "index.html" { "" } else { entry.trim_start_matches('/') };
+            let entry = Url::parse(&format!("http://{host}/{path}")).with_context(|| format!("--entry {entry} is no path of a page"))?;
+            let mut map = HostMap::none();
+            // Never connected to: the files are read, and the map only lets the made-up name pass the guard.
+            map.add(&host, MappedHost { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 80, spacing_ms: 0 })?;
+            parse.time_ms = FOLDER_PARSE_MS;
+            site_limits.obey_nofollow = false;
+            let fetch = Arc::new(FolderFetch::new(root.clone(), host, limits));
+            let denial = Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16]))));
+            (Reach { fetch, guard: Arc::new(Guard::new(map).only_mapped(true)), denial }, entry, false)
+        }
+    };
+    let styles = Arc::new(Styles::standard());
+    let child = ChildSettings { program: PathBuf::new(), time: Duration::ZERO, memory_mb: 0 };
+    let visit = SingleVisit {
+        visitor: visitor(config, &own, &objects, &clock, &chance, reach).await?,
+        reader: PageReader::new(styles.clone(), parse, 1, child),
+        styles,
+        clock,
+        site: site_limits,
+        obeys_noindex: on_web,
+        patience: PATIENCE,
+    };
+    Ok((visit, entry))
+}
+
+/// The denylist of the directory on this machine, if there is one: whoever asked not to be read is not read by hand either.
+async fn denial(config: &Config, own: &Arc<dyn Store>, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn UrlDenial>> {
+    if config.data.database().is_file() {
+        let store = open_for_reading(config, clock)?;
+        if let Some(hasher) = deny_hasher(config, store.as_ref()).await? {
+            return Ok(Arc::new(SiteDenial::new(store, Arc::new(hasher))));
+        }
+    }
+    Ok(Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16])))))
+}
+
+/// A made-up host for a folder.
+fn host_of(root: &Path) -> String {
+    let name = root.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let host: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).take(60).collect();
+    let host = host.trim_matches('-');
+    if host.is_empty() { "site.test".to_owned() } else { format!("{host}.test") }
+}

@@ -1,0 +1,80 @@
+//! `inkdex reconcile`: compares table and index in full, and repairs what differs.
+
+use crate::cli::world::{self, World};
+use crate::cli::{Common, output};
+use anyhow::bail;
+use clap::Args;
+use inkdex::domain::ids::ArtistId;
+use inkdex::jobs::reconcile;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// What newcomers need to know of it.
+pub const HELP: &str = "Examples:
+  inkdex reconcile              compare; exit code 1 if table and index differ
+  inkdex reconcile --repair     and index again what differs
+
+Needs the database for itself: stop the daemon before (it keeps the index in step by itself).";
+
+/// Ids printed of each kind at most.
+const SHOWN: usize = 10;
+
+/// What to do.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct ReconcileArgs {
+    /// Index again what differs.
+    #[arg(long)]
+    repair: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub async fn run(common: Common, args: ReconcileArgs) -> anyhow::Result<ExitCode> {
+    let config = common.config()?;
+    let ports = match world::open(&config).await? {
+        World::Own(ports) => ports,
+        World::Daemon(daemon) => bail!(
+            "a running inkdex ({}) holds the index and keeps it in step by itself; stop it first, or see its figures at {}metrics",
+            daemon.address(),
+            daemon.address()
+        ),
+    };
+    let drift = if args.repair { reconcile::repair(&ports).await? } else { reconcile::compare(&ports).await? };
+    let repaired = args.repair && !drift.is_none();
+    if common.json {
+        output::json(&json!({ "drift": drift, "in_step": drift.is_none(), "repaired": repaired }))?;
+    } else {
+        output::line(&format!("{} rows compared", drift.rows))?;
+        for (what, ids) in [
+            ("missing in the index", &drift.missing),
+            ("differing from their row", &drift.differing),
+            ("in the index without a row", &drift.unknown),
+            ("not passing their own hash", &drift.unsound),
+        ] {
+            if !ids.is_empty() {
+                output::line(&format!("{:>6} {what}: {}", ids.len(), listed(ids)))?;
+            }
+        }
+        output::line(match (drift.is_none(), repaired) {
+            (true, _) => "table and index say the same",
+            (false, true) => "what differed was indexed again",
+            (false, false) => "table and index differ; `inkdex reconcile --repair` indexes again what differs",
+        })?;
+        if !drift.unsound.is_empty() {
+            output::line("rows that do not pass their own hash are hidden until they are scraped again (`inkdex run`)")?;
+        }
+    }
+    let good = drift.is_none() || (repaired && drift.unsound.is_empty());
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn listed(ids: &[ArtistId]) -> String {
+    let mut shown: Vec<&str> = ids.iter().take(SHOWN).map(ArtistId::as_str).collect();
+    if ids.len() > SHOWN {
+        shown.push("…");
+    }
+    shown.join(" ")
+}

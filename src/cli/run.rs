@@ -1,0 +1,186 @@
+//! `inkdex run`: one session now, in this process or in the daemon that holds the database.
+
+use crate::cli::daemon::Daemon;
+use crate::cli::signals::Signals;
+use crate::cli::world::{self, is_held};
+use crate::cli::{Common, logs, output, progress, rehearsal, sessions};
+use anyhow::{anyhow, bail};
+use clap::Args;
+use inkdex::app::App;
+use inkdex::config::Config;
+use inkdex::discover::StudioSource;
+use inkdex::discover::file::StudioFile;
+use inkdex::domain::ids::SessionId;
+use inkdex::domain::session::{Session, SessionState};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What newcomers need to know of it.
+pub const HELP: &str = "Examples:
+  inkdex run --studios studios.yaml            read these studios once, and everybody who works there
+  inkdex run --config production.toml          the studio files of a configuration
+  inkdex run --studios studios.csv --strict    refuse a file with any bad entry
+  inkdex run --json                            the session and its report when it is over
+
+A studio file is YAML, JSON or CSV with name, website, place, and optionally lat, lon and place_id:
+  - {name: Quiet Needle, website: https://quiet-needle.example, place: 'London, UK'}
+
+If a daemon holds the database, the session runs there and is followed from here.
+Exit code 0: the session is COMPLETED (single artists may have failed; the report counts them). 1: it FAILED.";
+
+/// What is logged beside the progress: problems, but not those of studio files, which are printed at once.
+const FILTER: &str = "warn,inkdex::jobs::discover_studios=error";
+/// Problems of one studio file printed at most.
+const PROBLEMS_SHOWN: usize = 50;
+
+/// Which studios.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct RunArgs {
+    /// Read this studio file instead of discovery.studio_files; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    studios: Vec<PathBuf>,
+    /// Refuse studio files with bad entries instead of going on with the good ones.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub async fn run(common: Common, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let mut config = common.config()?;
+    if !args.studios.is_empty() {
+        config.discovery.studio_files = args.studios.clone();
+    }
+    config.discovery.strict |= args.strict;
+    // A run by hand is no reason to catch up nights.
+    config.pipeline.scheduled = false;
+    logs::start_quiet(&config.log, FILTER)?;
+    check_studio_files(&config).await?;
+    let mut signals = Signals::listen()?;
+    match App::start(&config, false).await {
+        Ok(app) => own(&common, &config, app, &mut signals).await,
+        Err(error) if is_held(&error) => {
+            if !args.studios.is_empty() {
+                bail!("{error}. Its daemon reads its own discovery.studio_files; run without --studios, or stop it first");
+            }
+            beside(&common, &config, &mut signals).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads every studio file before anything is started, and names what is wrong by line.
+async fn check_studio_files(config: &Config) -> anyhow::Result<()> {
+    let files = &config.discovery.studio_files;
+    if files.is_empty() {
+        bail!(
+            "no studios are configured; give --studios FILE, or set discovery.studio_files (`inkdex run --help` shows what a file looks like)"
+        );
+    }
+    let mut bad = 0;
+    for file in files {
+        let read = StudioFile::new(file).studios().await?;
+        if read.problems.is_empty() {
+            continue;
+        }
+        bad += read.problems.len();
+        eprintln!("{}: {} studios can be used, {} entries cannot:", file.display(), read.studios.len(), read.problems.len());
+        for problem in read.problems.iter().take(PROBLEMS_SHOWN) {
+            eprintln!("  {}: {}", problem.place, problem.problem);
+        }
+        if read.problems.len() > PROBLEMS_SHOWN {
+            eprintln!("  … and {} more", read.problems.len() - PROBLEMS_SHOWN);
+        }
+    }
+    if bad > 0 && config.discovery.strict {
+        bail!(
+            "nothing was started: strict is set and {bad} entries cannot be used; correct them, or leave strict out to go on without them"
+        );
+    }
+    Ok(())
+}
+
+async fn own(common: &Common, config: &Config, app: App, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+    let session = tokio::select! {
+        session = sessions_in(&app, common.json) => session,
+        why = app.gave_up() => Err(anyhow!("the actors gave up: {why}")),
+        signal = signals.next() => {
+            eprintln!("{signal}: stopping; the session stays open and goes on with the next `inkdex run` or `inkdex serve`");
+            app.stop().await;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let told = match &session {
+        Ok(session) => tell(common, config, session, Some(rehearsal::lag_line(&app))).await,
+        Err(_) => Ok(()),
+    };
+    app.stop().await;
+    let session = session?;
+    told?;
+    Ok(code(&session))
+}
+
+/// Finishes sessions that an earlier process left open, then runs a new one.
+async fn sessions_in(app: &App, quiet: bool) -> anyhow::Result<Session> {
+    let (store, clock) = (app.ports.store.as_ref(), app.ports.clock.as_ref());
+    for open in store.open_sessions().await? {
+        eprintln!("session {} was left open and is finished first", open.id);
+        progress::follow(store, clock, &open.id, quiet).await?;
+    }
+    rehearsal::run_session(app, quiet).await
+}
+
+/// Has the daemon run a session, and follows it in the database, which can be read beside it.
+async fn beside(common: &Common, config: &Config, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+    let daemon = Daemon::at(config.server.bind)?;
+    let answer = daemon.post("/admin/v1/sessions", &json!({})).await?;
+    let id = ["id", "session_id"].iter().find_map(|key| answer.get(key).and_then(Value::as_str));
+    let id = id.map(|id| SessionId::new(id.to_owned()));
+    let id =
+        id.ok_or_else(|| anyhow!("the daemon at {} started a session but did not say which; see `inkdex sessions`", daemon.address()))?;
+    if !common.json {
+        eprintln!("the daemon at {} runs session {id}", daemon.address());
+    }
+    let (store, clock) = world::reading(config)?;
+    let session = tokio::select! {
+        session = progress::follow(store.as_ref(), clock.as_ref(), &id, common.json) => session?,
+        signal = signals.next() => {
+            eprintln!("{signal}: the session goes on in the daemon; `inkdex sessions show {id}` says how it ended");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    tell(common, config, &session, None).await?;
+    Ok(code(&session))
+}
+
+fn code(session: &Session) -> ExitCode {
+    if session.state == SessionState::Completed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn tell(common: &Common, config: &Config, session: &Session, lag: Option<String>) -> anyhow::Result<()> {
+    let report = sessions::report_of(config, session).await?;
+    if common.json {
+        let mut value = sessions::value_of(session, None);
+        value["report"] = serde_json::to_value(&report)?;
+        return output::json(&value);
+    }
+    let took = session.ended_at.map_or_else(String::new, |ended| format!(" in {}", output::span(ended.since(session.created_at))));
+    output::line(&format!("session {} is {}{took}", session.id, session.state.as_str()))?;
+    if let Some(why) = &session.failure {
+        output::line(&format!("failed: {why}"))?;
+    }
+    if let Some(report) = report {
+        output::line(&sessions::report_text(&report))?;
+        if let Some(lag) = lag.filter(|_| report.new + report.changed > 0) {
+            output::line(&format!("commit → searchable      {lag}"))?;
+        }
+        if !report.dead_by_reason.is_empty() {
+            output::line(&format!("\n`inkdex dead-letters --session {}` lists what failed", session.id))?;
+        }
+    }
+    Ok(())
+}

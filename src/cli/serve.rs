@@ -1,0 +1,63 @@
+//! `inkdex serve`: the daemon.
+
+use crate::cli::signals::Signals;
+use crate::cli::{Common, logs, output};
+use inkdex::app::App;
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing::{error, info};
+
+/// How long a stop may take in all (rule 17).
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// The exit code of a second signal, as shells report an interrupt.
+const INTERRUPTED: i32 = 130;
+
+/// What newcomers need to know of it.
+pub const HELP: &str = "Examples:
+  inkdex serve                                       search page, API and nightly run on http://127.0.0.1:8600
+  inkdex serve --config production.toml              with your own settings
+  inkdex serve --set server.bind=127.0.0.1:9000 --set log.format=json
+
+Ctrl-C or SIGTERM stops in order within 30 seconds: running jobs are finished or go on after the next start.
+A second signal leaves at once; nothing is lost then either.";
+
+/// Runs the verb.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub async fn run(common: Common) -> anyhow::Result<ExitCode> {
+    let config = common.config()?;
+    logs::start(&config.log)?;
+    let mut signals = Signals::listen()?;
+    let app = App::start(&config, true).await?;
+    if let Some(address) = app.web {
+        let page = format!("http://{address}/");
+        if common.json {
+            output::json(&serde_json::json!({ "listening": page, "data": config.data.folder }))?;
+        } else {
+            output::line(&format!("inkdex listens at {page}   data in {}   Ctrl-C stops", config.data.folder.display()))?;
+        }
+    }
+    let gave_up = tokio::select! {
+        why = app.gave_up() => Some(why),
+        signal = signals.next() => {
+            info!("{signal}: stopping, at most {} s; a second signal leaves at once", STOP_WITHIN.as_secs());
+            None
+        }
+    };
+    tokio::spawn(async move {
+        signals.next().await;
+        std::process::exit(INTERRUPTED);
+    });
+    if tokio::time::timeout(STOP_WITHIN, app.stop()).await.is_err() {
+        error!("the stop took longer than {} s and is cut short; what was in work goes on after the next start", STOP_WITHIN.as_secs());
+        return Ok(ExitCode::FAILURE);
+    }
+    match gave_up {
+        None => Ok(ExitCode::SUCCESS),
+        Some(why) => {
+            error!(severity = "critical", "the daemon gave up: {why}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Which world a verb works on: the database itself when nobody holds it, else the daemon that does.
+
+use crate::cli::daemon::Daemon;
+use anyhow::bail;
+use inkdex::app::{self, single};
+use inkdex::config::Config;
+use inkdex::domain::clock::{Clock, SystemClock};
+use inkdex::jobs::Ports;
+use inkdex::store::{Store, StoreError};
+use std::sync::Arc;
+
+/// Where a command goes.
+pub enum World {
+    /// Nobody holds the database: the ports are ours.
+    Own(Box<Ports>),
+    /// A daemon does.
+    Daemon(Daemon),
+}
+
+/// Whether an error says that another process owns the database.
+pub fn is_held(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref::<StoreError>(), Some(StoreError::Held { .. })))
+}
+
+/// Opens what a command works on. Nothing is made: without a database there is nothing to work on.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub async fn open(config: &Config) -> anyhow::Result<World> {
+    let database = config.data.database();
+    if !database.exists() {
+        bail!("there is no database at {} yet; `inkdex run` or `inkdex serve` makes it, or set data.folder", database.display());
+    }
+    match app::open_ports(config, Arc::new(SystemClock::new())).await {
+        Ok(ports) => Ok(World::Own(Box::new(ports))),
+        Err(error) if is_held(&error) => Ok(World::Daemon(Daemon::at(config.server.bind)?)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The store for reading, whoever holds it, and the time.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub fn reading(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc<dyn Clock>)> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    Ok((single::open_for_reading(config, clock.clone())?, clock))
+}
