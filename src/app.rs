@@ -98,11 +98,7 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program }: Surrou
     let reach = Reach { fetch: http, guard, denial };
     let visitor = visitor(config, &store, &objects, &clock, &chance, reach).await?;
     let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
-    let child = ChildSettings {
-        program,
-        time: Duration::from_millis(config.workers.child_ms),
-        memory_mb: config.workers.child_mb,
-    };
+    let child = ChildSettings { program, time: Duration::from_millis(config.workers.child_ms), memory_mb: config.workers.child_mb };
     let reader = Arc::new(PageReader::new(styles.clone(), parse, config.workers.parsers, child));
     Ok(Ports {
         feed: Arc::new(SqliteFeed::new(db)),

@@ -2,7 +2,7 @@
 
 use crate::cli::daemon::Daemon;
 use anyhow::bail;
-use inkdex::app::{self, single};
+use inkdex::app::{self, Surroundings, single};
 use inkdex::config::Config;
 use inkdex::domain::clock::{Clock, SystemClock};
 use inkdex::jobs::Ports;
@@ -31,7 +31,7 @@ pub async fn open(config: &Config) -> anyhow::Result<World> {
     if !database.exists() {
         bail!("there is no database at {} yet; `inkdex run` or `inkdex serve` makes it, or set data.folder", database.display());
     }
-    match app::open_ports(config, Arc::new(SystemClock::new())).await {
+    match app::open_ports(config, Surroundings::of_this_process()?).await {
         Ok(ports) => Ok(World::Own(Box::new(ports))),
         Err(error) if is_held(&error) => Ok(World::Daemon(Daemon::at(config.server.bind)?)),
         Err(error) => Err(error),

@@ -52,8 +52,7 @@ impl World {
         assert_ne!(pipeline, DAILY);
         std::fs::write(&config.pipeline.file, pipeline).unwrap();
         let (address, port) = (server.addr.ip(), server.addr.port());
-        config.fetch.hosts =
-            web.hosts().into_iter().map(|host| MappedHost { host, address, port, spacing_ms: 1 }).collect();
+        config.fetch.hosts = web.hosts().into_iter().map(|host| MappedHost { host, address, port, spacing_ms: 1 }).collect();
         Self { web, server, config, clock: Arc::new(ShiftedClock::at(NOON)), _folder: folder }
     }
 

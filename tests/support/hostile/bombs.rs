@@ -10,9 +10,7 @@ const ADLER32: u32 = 0xc02d_0001;
 
 /// Raw deflate: a fully flushed run of one MiB of zeros, 1,024 times, then an empty last block.
 fn deflated() -> Vec<u8> {
-    let mut mebibyte = vec![
-        0xec, 0xc1, 0x31, 0x01, 0x00, 0x00, 0x00, 0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x08, 0x5f, 0xa0,
-    ];
+    let mut mebibyte = vec![0xec, 0xc1, 0x31, 0x01, 0x00, 0x00, 0x00, 0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x08, 0x5f, 0xa0];
     mebibyte.extend([0; 1016]);
     mebibyte.extend([0x3e, 0x03, 0x00, 0x00, 0xff, 0xff]);
     let mut stream = mebibyte.repeat(1024);
@@ -61,11 +59,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     for byte in bytes {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
         }
     }
     !crc
@@ -88,9 +82,7 @@ pub fn zstd() -> Vec<u8> {
 /// 841 bytes.
 pub fn brotli() -> Vec<u8> {
     let text: String = BROTLI.split_whitespace().collect();
-    base64::engine::general_purpose::STANDARD
-        .decode(text)
-        .expect("the constant is base64")
+    base64::engine::general_purpose::STANDARD.decode(text).expect("the constant is base64")
 }
 
 const BROTLI: &str = "
@@ -115,18 +107,10 @@ mod tests {
     /// A server may send a page of 2 MB; the bombs must pass that limit to reach the one on decoded bytes.
     #[test]
     fn bombs_are_small_on_the_wire() {
-        for (name, bomb) in [
-            ("gzip", gzip()),
-            ("deflate", deflate()),
-            ("gzip in gzip", gzip_in_gzip()),
-            ("zstd", zstd()),
-            ("brotli", brotli()),
-        ] {
-            assert!(
-                (800..1_200_000).contains(&bomb.len()),
-                "{name}: {} bytes",
-                bomb.len()
-            );
+        for (name, bomb) in
+            [("gzip", gzip()), ("deflate", deflate()), ("gzip in gzip", gzip_in_gzip()), ("zstd", zstd()), ("brotli", brotli())]
+        {
+            assert!((800..1_200_000).contains(&bomb.len()), "{name}: {} bytes", bomb.len());
         }
     }
 

@@ -5,8 +5,7 @@ use std::io;
 use super::{Wire, bombs};
 
 /// A page about an invented artist whose surname needs more than Latin-1.
-const PAGE: &str =
-    "<!doctype html><title>Ada Łukasik</title><h1>Ada Łukasik</h1><p>tattoo artist</p>";
+const PAGE: &str = "<!doctype html><title>Ada Łukasik</title><h1>Ada Łukasik</h1><p>tattoo artist</p>";
 
 impl Wire {
     pub(super) async fn malformed(&mut self, path: &str) -> io::Result<()> {
@@ -30,8 +29,7 @@ impl Wire {
                 self.send(text.as_bytes()).await
             }
             "/bad-chunk" => {
-                let text =
-                    format!("{ok}Transfer-Encoding: chunked\r\n\r\nfive\r\n<p>Ad\r\n0\r\n\r\n");
+                let text = format!("{ok}Transfer-Encoding: chunked\r\n\r\nfive\r\n<p>Ad\r\n0\r\n\r\n");
                 self.send(text.as_bytes()).await
             }
             "/truncated-gzip" => {
@@ -45,27 +43,17 @@ impl Wire {
             }
             "/header-many" => {
                 let lines: String = (0..5_000).map(|at| format!("X-{at}: {at}\r\n")).collect();
-                self.send(format!("{ok}{lines}Content-Length: 0\r\n\r\n").as_bytes())
-                    .await
+                self.send(format!("{ok}{lines}Content-Length: 0\r\n\r\n").as_bytes()).await
             }
-            "/header-endless" => {
-                self.endless(&format!("{ok}X-Long: "), &[b'a'; 16_384])
-                    .await
-            }
+            "/header-endless" => self.endless(&format!("{ok}X-Long: "), &[b'a'; 16_384]).await,
             "/empty" => self.html(b"").await,
             "/close" => Ok(()),
             "/reset" => {
                 // Closing with a linger time of zero sends RST instead of FIN.
                 self.stream.set_zero_linger()
             }
-            "/garbage" => {
-                self.send(b"\x16\x03\x01\x02\x00\x01\x00\xff\xfe\xfd\r\n\r\n")
-                    .await
-            }
-            "/status-line" => {
-                self.send(b"HTTP/1.1 fine OK\r\nContent-Length: 0\r\n\r\n")
-                    .await
-            }
+            "/garbage" => self.send(b"\x16\x03\x01\x02\x00\x01\x00\xff\xfe\xfd\r\n\r\n").await,
+            "/status-line" => self.send(b"HTTP/1.1 fine OK\r\nContent-Length: 0\r\n\r\n").await,
             _ => self.mislabelled(path).await,
         }
     }
@@ -88,10 +76,7 @@ impl Wire {
             }
             "/charset-1251" => {
                 let page = "<meta charset=windows-1251><title>Ада Лукасик</title><p>Ада Лукасик, тату мастер</p>";
-                (
-                    "text/html",
-                    encoding_rs::WINDOWS_1251.encode(page).0.into_owned(),
-                )
+                ("text/html", encoding_rs::WINDOWS_1251.encode(page).0.into_owned())
             }
             "/nul-bytes" => {
                 let page = "<h1>Ada\0 \u{202e}kisakuŁ\u{202c}\u{85}</h1>\0<p>tattoo artist</p>";
@@ -105,20 +90,9 @@ impl Wire {
             }
             "/no-type" => return self.answer("200 OK", "", PAGE.as_bytes()).await,
             _ => {
-                return self
-                    .answer(
-                        "404 Not Found",
-                        "Content-Type: text/plain\r\n",
-                        b"no such case\n",
-                    )
-                    .await;
+                return self.answer("404 Not Found", "Content-Type: text/plain\r\n", b"no such case\n").await;
             }
         };
-        self.answer(
-            "200 OK",
-            &format!("Content-Type: {content_type}\r\n"),
-            &body,
-        )
-        .await
+        self.answer("200 OK", &format!("Content-Type: {content_type}\r\n"), &body).await
     }
 }

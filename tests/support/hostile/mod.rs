@@ -65,9 +65,7 @@ impl HostileServer {
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("hostile".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -78,32 +76,19 @@ impl HostileServer {
             });
             // Dropping the runtime drops every connection's task, and with it its socket.
         })?;
-        Ok(Self {
-            addr,
-            trap,
-            counts,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { addr, trap, counts, stop: Some(stop), thread: Some(thread) })
     }
 
     /// How often a path was asked for, over all hosts.
     pub fn hits(&self, path: &str) -> usize {
         let requests = locked(&self.counts.requests);
-        requests
-            .iter()
-            .filter(|((_, asked), _)| asked == path)
-            .map(|(_, count)| count)
-            .sum()
+        requests.iter().filter(|((_, asked), _)| asked == path).map(|(_, count)| count).sum()
     }
 
     /// How often a path was asked for on a host.
     pub fn hits_on(&self, host: &str, path: &str) -> usize {
         let key = (host.to_owned(), path.to_owned());
-        locked(&self.counts.requests)
-            .get(&key)
-            .copied()
-            .unwrap_or(0)
+        locked(&self.counts.requests).get(&key).copied().unwrap_or(0)
     }
 
     /// How many connections reached the trap; anything but 0 is a hole in the guard.
@@ -114,10 +99,7 @@ impl HostileServer {
     /// Bytes written for a path so far, over all requests: what a client let itself be sent, plus what the
     /// sockets between hold.
     pub fn sent_bytes(&self, path: &str) -> usize {
-        locked(&self.counts.sent_bytes)
-            .get(path)
-            .copied()
-            .unwrap_or(0)
+        locked(&self.counts.sent_bytes).get(path).copied().unwrap_or(0)
     }
 }
 
@@ -137,29 +119,17 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(
-    listener: std::net::TcpListener,
-    trap: SocketAddr,
-    counts: &Arc<Counts>,
-) -> io::Result<()> {
+async fn serve(listener: std::net::TcpListener, trap: SocketAddr, counts: &Arc<Counts>) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let permit = Arc::clone(&permits)
-            .acquire_owned()
-            .await
-            .map_err(io::Error::other)?;
+        let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         let counts = Arc::clone(counts);
         tokio::spawn(async move {
-            let mut wire = Wire {
-                stream,
-                counts,
-                path: String::new(),
-                trap,
-            };
+            let mut wire = Wire { stream, counts, path: String::new(), trap };
             // A client that goes away is what most of these behaviours are there to make it do.
             let _ = timeout(CONNECTION_LIFETIME, wire.talk()).await;
             drop(permit);
@@ -189,9 +159,7 @@ impl Wire {
             return Ok(());
         };
         self.path.clone_from(&path);
-        *locked(&self.counts.requests)
-            .entry((host.clone(), path.clone()))
-            .or_insert(0) += 1;
+        *locked(&self.counts.requests).entry((host.clone(), path.clone())).or_insert(0) += 1;
         if ROBOTS.iter().any(|case| case.host == host) {
             self.robots(&host, &path).await?;
         } else {
@@ -218,35 +186,25 @@ impl Wire {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("host").then(|| value.trim())
         });
-        let host = host
-            .unwrap_or_default()
-            .split(':')
-            .next()
-            .unwrap_or_default();
+        let host = host.unwrap_or_default().split(':').next().unwrap_or_default();
         Ok(Some((host.to_ascii_lowercase(), path)))
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
-        *locked(&self.counts.sent_bytes)
-            .entry(self.path.clone())
-            .or_insert(0) += bytes.len();
+        *locked(&self.counts.sent_bytes).entry(self.path.clone()).or_insert(0) += bytes.len();
         Ok(())
     }
 
     /// A whole answer with a true Content-Length.
     async fn answer(&mut self, status: &str, headers: &str, body: &[u8]) -> io::Result<()> {
-        let head = format!(
-            "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        );
+        let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
         self.send(head.as_bytes()).await?;
         self.send(body).await
     }
 
     async fn html(&mut self, body: &[u8]) -> io::Result<()> {
-        self.answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", body)
-            .await
+        self.answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", body).await
     }
 
     async fn coded(&mut self, coding: &str, body: &[u8]) -> io::Result<()> {
@@ -255,8 +213,7 @@ impl Wire {
     }
 
     async fn redirect(&mut self, to: &str) -> io::Result<()> {
-        self.answer("302 Found", &format!("Location: {to}\r\n"), b"")
-            .await
+        self.answer("302 Found", &format!("Location: {to}\r\n"), b"").await
     }
 
     /// Sends `head`, then `piece` until [`ENDLESS_BYTES`].
@@ -282,8 +239,7 @@ impl Wire {
         match path {
             "/robots.txt" => {
                 let rules = b"User-agent: *\nAllow: /\n";
-                self.answer("200 OK", "Content-Type: text/plain\r\n", rules)
-                    .await
+                self.answer("200 OK", "Content-Type: text/plain\r\n", rules).await
             }
             "/hang" => pending().await,
             "/hang-in-head" => {
@@ -295,10 +251,7 @@ impl Wire {
                 self.drip(line.as_bytes()).await
             }
             "/drip" => {
-                self.send(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n",
-                )
-                .await?;
+                self.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n").await?;
                 self.drip(&[b'a'; 5000]).await
             }
             "/stall" => {
@@ -324,8 +277,7 @@ impl Wire {
             "/deep-list" => self.html("<ul><li>".repeat(64_000).as_bytes()).await,
             "/attributes" => {
                 let attributes: String = (0..120_000).map(|at| format!(" a{at}=x")).collect();
-                self.html(format!("<p{attributes}>Ada</p>").as_bytes())
-                    .await
+                self.html(format!("<p{attributes}>Ada</p>").as_bytes()).await
             }
             "/nodes" => self.html("<br>".repeat(310_000).as_bytes()).await,
             "/bomb-gzip" => self.coded("gzip", &bombs::gzip()).await,
@@ -340,35 +292,21 @@ impl Wire {
             "/redirect-many/7" => self.html(b"<p>too far</p>").await,
             "/redirect-loopback" => self.redirect(&format!("http://{trap}/")).await,
             "/redirect-spelled" => self.redirect(&format!("http://0x7f000001:{port}/")).await,
-            "/redirect-mapped" => {
-                self.redirect(&format!("http://[::ffff:127.0.0.1]:{port}/"))
-                    .await
-            }
-            "/redirect-metadata" => {
-                self.redirect("http://169.254.169.254/latest/meta-data/")
-                    .await
-            }
+            "/redirect-mapped" => self.redirect(&format!("http://[::ffff:127.0.0.1]:{port}/")).await,
+            "/redirect-metadata" => self.redirect("http://169.254.169.254/latest/meta-data/").await,
             "/redirect-port" => self.redirect(&format!("http://{host}:{port}/")).await,
             "/redirect-file" => self.redirect("file:///etc/passwd").await,
-            "/redirect-userinfo" => {
-                self.redirect(&format!("http://ada:pw@{host}:{port}/"))
-                    .await
-            }
+            "/redirect-userinfo" => self.redirect(&format!("http://ada:pw@{host}:{port}/")).await,
             "/redirect-nowhere" => self.answer("302 Found", "", b"").await,
             "/refresh-meta" => {
-                let body =
-                    format!("<meta http-equiv=refresh content=\"0; url=http://{trap}/\"><p>moving");
+                let body = format!("<meta http-equiv=refresh content=\"0; url=http://{trap}/\"><p>moving");
                 self.html(body.as_bytes()).await
             }
             "/refresh-header" => {
-                let headers =
-                    format!("Content-Type: text/html\r\nRefresh: 0; url=http://{trap}/\r\n");
+                let headers = format!("Content-Type: text/html\r\nRefresh: 0; url=http://{trap}/\r\n");
                 self.answer("200 OK", &headers, b"<p>moving").await
             }
-            _ => match path
-                .strip_prefix("/redirect-many/")
-                .and_then(|at| at.parse::<u32>().ok())
-            {
+            _ => match path.strip_prefix("/redirect-many/").and_then(|at| at.parse::<u32>().ok()) {
                 Some(at) => self.redirect(&format!("/redirect-many/{}", at + 1)).await,
                 None => self.malformed(path).await,
             },

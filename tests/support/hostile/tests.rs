@@ -24,33 +24,19 @@ async fn ask(server: &HostileServer, host: &str, path: &str, most: usize) -> (Ve
         }
     };
     // Only the silent behaviours run into this; the others end by themselves.
-    let silent = PATHS
-        .iter()
-        .any(|case| case.path == path && is_silent(case));
+    let silent = PATHS.iter().any(|case| case.path == path && is_silent(case));
     let is_silent = silent || host == "robots-hang.example";
-    let patience = if is_silent {
-        Duration::from_millis(200)
-    } else {
-        Duration::from_secs(60)
-    };
+    let patience = if is_silent { Duration::from_millis(200) } else { Duration::from_secs(60) };
     let _ = timeout(patience, reading).await;
     (got, ended)
 }
 
 fn is_silent(case: &HostileCase) -> bool {
-    [
-        expect::HEAD_TIMEOUT,
-        expect::TOTAL_TIMEOUT,
-        expect::IDLE_TIMEOUT,
-    ]
-    .contains(&case.expect)
+    [expect::HEAD_TIMEOUT, expect::TOTAL_TIMEOUT, expect::IDLE_TIMEOUT].contains(&case.expect)
 }
 
 fn head(answer: &[u8]) -> String {
-    let end = answer
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .unwrap_or(answer.len());
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
     String::from_utf8_lossy(&answer[..end]).into_owned()
 }
 
@@ -61,38 +47,20 @@ async fn every_case_is_served_and_counted() {
     assert_eq!(paths.len(), PATHS.len(), "a path stands twice in the table");
     for case in PATHS {
         let (answer, ended) = ask(&server, HOST, case.path, 4_000_000).await;
-        assert!(
-            !head(&answer).starts_with("HTTP/1.1 404"),
-            "{} ({}) is not served",
-            case.path,
-            case.what
-        );
+        assert!(!head(&answer).starts_with("HTTP/1.1 404"), "{} ({}) is not served", case.path, case.what);
         assert_eq!(server.hits(case.path), 1, "{}", case.path);
         match case.expect {
             expect::HEAD_TIMEOUT => {
                 assert!(!ended && !answer.ends_with(b"\r\n\r\n"), "{}", case.path)
             }
             expect::TOTAL_TIMEOUT | expect::IDLE_TIMEOUT => {
-                assert!(
-                    !ended && head(&answer).starts_with("HTTP/1.1 200"),
-                    "{}",
-                    case.path
-                );
+                assert!(!ended && head(&answer).starts_with("HTTP/1.1 200"), "{}", case.path);
             }
             expect::TOO_LARGE if !case.path.starts_with("/bomb") => {
-                assert!(
-                    answer.len() >= 4_000_000,
-                    "{} sent {} bytes",
-                    case.path,
-                    answer.len()
-                );
+                assert!(answer.len() >= 4_000_000, "{} sent {} bytes", case.path, answer.len());
             }
             expect::OVER_BUDGET => {
-                assert!(
-                    ended && answer.len() < 2_000_000,
-                    "{} is refused by size",
-                    case.path
-                );
+                assert!(ended && answer.len() < 2_000_000, "{} is refused by size", case.path);
             }
             expect::HEAD_TOO_LARGE => assert!(head(&answer).len() > 64 * 1024, "{}", case.path),
             expect::REFUSED | expect::REDIRECT_LOOP | expect::TOO_MANY_REDIRECTS => {
@@ -106,14 +74,7 @@ async fn every_case_is_served_and_counted() {
 }
 
 fn assert_known(case: &RobotsCase) {
-    let known = [
-        "allow",
-        "allow except /secret",
-        "disallow",
-        "wait",
-        "wait or disallow",
-        "either",
-    ];
+    let known = ["allow", "allow except /secret", "disallow", "wait", "wait or disallow", "either"];
     assert!(known.contains(&case.expect), "{}: {}", case.host, case.what);
 }
 
@@ -123,11 +84,7 @@ async fn every_robots_variant_is_served_beside_a_page() {
     for case in ROBOTS {
         assert_known(case);
         let (answer, _) = ask(&server, case.host, "/robots.txt", 60_000_000).await;
-        assert!(
-            !answer.windows(12).any(|window| window == b"no such case"),
-            "{}",
-            case.host
-        );
+        assert!(!answer.windows(12).any(|window| window == b"no such case"), "{}", case.host);
         assert_eq!(server.hits_on(case.host, "/robots.txt"), 1);
         let (page, _) = ask(&server, case.host, "/", 10_000).await;
         assert!(head(&page).starts_with("HTTP/1.1 200"), "{}", case.host);
@@ -139,24 +96,13 @@ async fn every_robots_variant_is_served_beside_a_page() {
 #[tokio::test]
 async fn lengths_lie_as_told() {
     let server = HostileServer::start().unwrap();
-    for (path, lies) in [
-        ("/length-longer", true),
-        ("/length-shorter", true),
-        ("/wrong-type", false),
-    ] {
+    for (path, lies) in [("/length-longer", true), ("/length-shorter", true), ("/wrong-type", false)] {
         let (answer, ended) = ask(&server, HOST, path, 1_000_000).await;
         assert!(ended);
         let head = head(&answer);
-        let said = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Content-Length: "))
-            .unwrap();
+        let said = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
         let body = answer.len() - head.len() - 4;
-        assert_eq!(
-            said.parse::<usize>().unwrap() != body,
-            lies,
-            "{path}: {said} for {body}"
-        );
+        assert_eq!(said.parse::<usize>().unwrap() != body, lies, "{path}: {said} for {body}");
     }
 }
 
@@ -170,15 +116,11 @@ async fn the_trap_counts_and_a_drop_frees_both_ports_while_connections_hang() {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(10), counted)
-        .await
-        .expect("the trap does not count");
+    timeout(Duration::from_secs(10), counted).await.expect("the trap does not count");
     let (answer, ended) = ask(&server, HOST, "/hang", 10).await;
     assert!(answer.is_empty() && !ended);
     let mut held = TcpStream::connect(addr).await.unwrap();
-    held.write_all(b"GET /drip HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
+    held.write_all(b"GET /drip HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     drop(server);
     assert!(TcpStream::connect(addr).await.is_err());
     assert!(TcpStream::connect(trap).await.is_err());
