@@ -8,5 +8,5 @@ fn serve_for_looking() {
     let web = TestWeb::seeded();
     eprintln!("LISTENING {}", web.address);
     std::fs::write("/tmp/inkweb.addr", web.address.to_string()).unwrap();
-    web.run(tokio::time::sleep(std::time::Duration::from_secs(3600)));
+    web.run(async { tokio::time::sleep(std::time::Duration::from_secs(3_600)).await });
 }

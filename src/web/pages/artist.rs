@@ -30,6 +30,12 @@ impl Outward {
     fn of(url: &Url) -> Self {
         Self { text: words::shown(url), href: words::link(url) }
     }
+
+    /// By the name of the file alone: those of one artist differ in nothing else.
+    fn of_file(url: &Url) -> Self {
+        let name = url.path_segments().and_then(|mut parts| parts.next_back()).filter(|name| !name.is_empty());
+        Self { text: name.map_or_else(|| words::shown(url), str::to_owned), href: words::link(url) }
+    }
 }
 
 /// A fact and its evidence.
@@ -39,7 +45,8 @@ struct FactRow {
     value: String,
     page: Outward,
     extractor: String,
-    basis: &'static str,
+    /// How it follows from the page, unless it stands there.
+    basis: Option<&'static str>,
     /// Whole per cent.
     confidence: u32,
     /// Tenths, for the bar.
@@ -57,9 +64,9 @@ impl FactRow {
             page: Outward::of(&evidence.page),
             extractor: evidence.extractor.clone(),
             basis: match evidence.basis {
-                Basis::Printed => "printed there",
-                Basis::Inferred => "inferred from it",
-                Basis::Studio => "from the studio",
+                Basis::Printed => None,
+                Basis::Inferred => Some("inferred from it"),
+                Basis::Studio => Some("where the studio is"),
             },
             confidence: (confidence * 100.0).round() as u32,
             tenths: (confidence * 10.0).round() as u32,
@@ -115,7 +122,7 @@ pub async fn artist_page(web: Data<Web>, id: Path<String>) -> Result<HttpRespons
         studio: artist.studio.as_ref().map(|studio| studio.value.clone()),
         city: artist.city.as_ref().map(|city| {
             let key = words::city_key(&city.value);
-            let search = key.map_or_else(|| city.value.clone(), |key| words::city_search(&key, country_code.as_deref()));
+            let search = key.map_or_else(|| city.value.clone(), |key| words::city_search(&city.value, &key, country_code.as_deref()));
             (city.value.clone(), place_link(search))
         }),
         country: country_code.as_deref().map(|code| (words::country_label(code), place_link(words::country_search(code)))),
@@ -130,7 +137,7 @@ pub async fn artist_page(web: Data<Web>, id: Path<String>) -> Result<HttpRespons
         pages: artist.pages.iter().map(Outward::of).collect(),
         emails: artist.emails.iter().map(|email| email.value.clone()).collect(),
         phones: artist.phones.iter().map(|phone| phone.value.clone()).collect(),
-        pictures: artist.images.iter().take(PICTURES).map(|picture| Outward::of(&picture.value)).collect(),
+        pictures: artist.images.iter().take(PICTURES).map(|picture| Outward::of_file(&picture.value)).collect(),
         more_pictures: artist.images.len().saturating_sub(PICTURES),
         known: (artist.completeness() * 100.0).round() as u32,
         checked: words::age(now.since(row.checked_at)),
@@ -152,14 +159,16 @@ fn facts(artist: &Artist, styles: &Styles, now: Timestamp) -> Vec<FactRow> {
         ("Studio", artist.studio.as_ref()),
         ("City", artist.city.as_ref()),
         ("Region", artist.region.as_ref()),
-        ("Country", artist.country.as_ref()),
-        ("Instagram", artist.instagram.as_ref()),
     ];
     rows.extend(texts.into_iter().filter_map(|(label, fact)| fact.map(|fact| text_row(label, fact, now))));
+    if let Some(country) = &artist.country {
+        rows.push(FactRow::of("Country", words::country_label(&country.value), &country.evidence, now));
+    }
     if let Some(point) = &artist.coordinates {
         let value = format!("{:.4}, {:.4}", point.value.lat, point.value.lon);
         rows.push(FactRow::of("Coordinates", value, &point.evidence, now));
     }
+    rows.extend(artist.instagram.as_ref().map(|handle| text_row("Instagram", handle, now)));
     rows.extend(artist.styles.iter().map(|style| FactRow::of("Style", words::style_label(styles, &style.value), &style.evidence, now)));
     rows.extend(artist.emails.iter().map(|email| text_row("E-mail", email, now)));
     rows.extend(artist.phones.iter().map(|phone| text_row("Phone", phone, now)));

@@ -3,8 +3,9 @@
 use crate::domain::place::key_part;
 use crate::extract::Styles;
 use crate::search::request::SearchRequest;
-use crate::search::{FacetCount, Facets, SearchQuery};
+use crate::search::{FacetCount, Facets, Hit, SearchQuery};
 use crate::web::pages::words;
+use std::collections::HashMap;
 
 /// Values of a facet that are seen at once; the others are a click away.
 const SEEN: usize = 9;
@@ -138,8 +139,10 @@ impl Filter {
     }
 }
 
-/// The filters beside a search.
-pub fn filters(looked: &Looked, query: &SearchQuery, facets: &Facets, styles: &Styles) -> Vec<Filter> {
+/// The filters beside a search. Cities are named as the hits print them; those of none of them by their keys.
+pub fn filters(looked: &Looked, query: &SearchQuery, facets: &Facets, hits: &[Hit], styles: &Styles) -> Vec<Filter> {
+    let printed: HashMap<&str, &str> =
+        hits.iter().filter_map(|hit| Some((hit.document.city_key.as_deref()?, hit.document.city.as_deref()?))).collect();
     let all = [
         Filter::of("Style", style_choices(looked, query, facets, styles)),
         Filter::of(
@@ -151,7 +154,9 @@ pub fn filters(looked: &Looked, query: &SearchQuery, facets: &Facets, styles: &S
         Filter::of(
             "City",
             place_choices("city", looked, query.city_key.as_deref(), true, &facets.cities, |key| {
-                (words::city_label(key), words::city_search(key, query.country.as_deref()))
+                let city = printed.get(key).map_or_else(|| words::city_label(key), |city| (*city).to_owned());
+                let search = words::city_search(&city, key, query.country.as_deref());
+                (city, search)
             }),
         ),
     ];
@@ -248,7 +253,7 @@ mod tests {
             ..SearchQuery::default()
         };
         let links: Vec<String> =
-            filters(&looked(), &query, &facets, &Styles::standard()).iter().map(|filter| filter.seen[0].href.clone()).collect();
+            filters(&looked(), &query, &facets, &[], &Styles::standard()).iter().map(|filter| filter.seen[0].href.clone()).collect();
         assert_eq!(
             links,
             [
@@ -263,7 +268,7 @@ mod tests {
     #[test]
     fn a_filter_without_hits_can_be_left() {
         let query = SearchQuery { styles: vec!["fine-line".to_owned()], ..SearchQuery::default() };
-        let filters = filters(&looked(), &query, &Facets::default(), &Styles::standard());
+        let filters = filters(&looked(), &query, &Facets::default(), &[], &Styles::standard());
         assert_eq!((filters[0].seen[0].count, filters[0].seen[0].is_chosen), (0, true));
     }
 }

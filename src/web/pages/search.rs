@@ -114,7 +114,7 @@ pub async fn search_page(web: Data<Web>, request: HttpRequest) -> Result<HttpRes
         Ok(query) => {
             let (found, facets) = tokio::join!(find(&web, &query), web.ports().index.facets(&query));
             let (found, facets) = (found?, facets.map_err(WebError::from)?);
-            view.filters = filters(&view.looked, &query, &facets, styles);
+            view.filters = filters(&view.looked, &query, &facets, &found.hits, styles);
             view.next = found.next.as_ref().map(|mark| view.looked.href(Some(&web.tokens.issue(&query, mark))));
             view.total = found.total;
             view.count = words::counted(found.total, "artist", "artists");

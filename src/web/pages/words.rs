@@ -7,8 +7,10 @@ use crate::search::request::read_location;
 use std::time::Duration;
 use url::Url;
 
-/// Colours of the style sheet: `ink-0` to `ink-17`, `wash-0` to `wash-17`.
+/// Hues of the style sheet: `ink-0` to `ink-17`, `wash-0` to `wash-17`.
 const INKS: usize = 18;
+/// The colour of styles that live without colour.
+const BLACK_INK: usize = INKS;
 /// Neighbours in the vocabulary are this many colours apart; it has no factor in common with [`INKS`].
 const INK_STEP: usize = 5;
 
@@ -60,9 +62,9 @@ pub fn country_search(code: &str) -> String {
     if is_understood { label } else { code.to_owned() }
 }
 
-/// What to write into the place field for a city, in a country if one is known.
-pub fn city_search(key: &str, code: Option<&str>) -> String {
-    let city = city_label(key);
+/// What to write into the place field for a city by its name and key, in a country if one is known.
+pub fn city_search(city: &str, key: &str, code: Option<&str>) -> String {
+    let city = city.to_owned();
     let Some(code) = code else { return city };
     let understood = |text: &String| {
         read_location(text).is_some_and(|place| place.country.as_deref() == Some(code) && place.city_key.as_deref() == Some(key))
@@ -83,8 +85,11 @@ pub fn monogram(name: &str) -> String {
     first.into_iter().chain(last).flat_map(char::to_uppercase).take(3).collect()
 }
 
-/// The colour of a style, 0 to 17: its place in the vocabulary, so that two styles that stand together differ.
+/// The colour of a style, 0 to 18: by its place in the vocabulary, so that two styles that stand together differ.
 pub fn ink(styles: &Styles, slug: &str) -> usize {
+    if slug.contains("black") {
+        return BLACK_INK;
+    }
     let place = styles.all().iter().position(|style| style.slug == slug).unwrap_or(0);
     place * INK_STEP % INKS
 }
@@ -171,9 +176,10 @@ mod tests {
             ("SEOUL", "KR", "Seoul, South Korea"),
             ("TBILISI", "GE", "Tbilisi, GE"),
         ] {
-            assert_eq!(city_search(key, Some(code)), text);
+            assert_eq!(city_search(&city_label(key), key, Some(code)), text);
         }
-        assert_eq!(city_search("NEW-YORK", None), "New York");
+        assert_eq!(city_search("New York", "NEW-YORK", None), "New York");
+        assert_eq!(city_search("Kraków", "KRAKOW", Some("PL")), "Kraków, Poland");
     }
 
     #[test]
@@ -205,7 +211,8 @@ mod tests {
     fn styles_that_stand_together_differ() {
         let styles = Styles::standard();
         let inks: Vec<usize> = styles.all().iter().map(|style| ink(&styles, &style.slug)).collect();
-        assert!(inks.windows(4).all(|near| near.iter().skip(1).all(|ink| *ink != near[0])), "{inks:?}");
+        assert!(inks.windows(4).all(|near| near[0] == BLACK_INK || near.iter().skip(1).all(|ink| *ink != near[0])), "{inks:?}");
+        assert_eq!((ink(&styles, "blackwork"), inks.iter().max()), (BLACK_INK, Some(&BLACK_INK)));
     }
 
     #[test]
