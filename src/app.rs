@@ -1,7 +1,10 @@
 //! The only file that names concrete adapters: it builds the ports from the configuration, starts the actors and the web,
 //! and stops everything in order (rule 17).
 
+mod fetching;
 pub mod single;
+
+pub use fetching::{fetch_limits, host_map};
 
 use crate::actors::control::ActorControl;
 use crate::actors::guardian::Guardian;
@@ -10,10 +13,9 @@ use crate::actors::registry::Registry;
 use crate::actors::{ActorSettings, Context};
 use crate::alert::Sink;
 use crate::alert::sinks::{FileSink, LogSink};
-use crate::config::{Config, FetchConfig};
+use crate::config::Config;
 use crate::discover::StudioSource;
 use crate::discover::file::StudioFile;
-use crate::domain::backoff::RetryDelay;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::extract::{ParseLimits, SiteLimits, Styles};
@@ -29,18 +31,14 @@ use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::queue::JobQueue;
 use crate::queue::sqlite::SqliteQueue;
-use crate::scrape::Fetch;
-use crate::scrape::guard::{Guard, HostMap, MappedHost};
+use crate::scrape::guard::Guard;
 use crate::scrape::http::HttpFetch;
-use crate::scrape::limits::FetchLimits;
-use crate::scrape::politeness::PolitenessSettings;
-use crate::scrape::visit::{UrlDenial, VisitSettings, Visitor};
 use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
-use crate::store::host_holds::MemoryHolds;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::{OpenMode, SqliteDb};
 use crate::store::{Ledger, Store};
 use anyhow::{Context as _, anyhow};
+use fetching::{Reach, visitor};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -153,78 +151,6 @@ fn job_settings(config: &Config, owner: String) -> JobSettings {
         owner,
         build: BUILD.to_owned(),
     }
-}
-
-/// The hosts that the configuration sends elsewhere, each warned about.
-///
-/// # Errors
-/// A pattern names no host.
-pub fn host_map(config: &FetchConfig) -> anyhow::Result<HostMap> {
-    let mut map = HostMap::none();
-    for host in &config.hosts {
-        map.add(&host.host, MappedHost { address: host.address, port: host.port, spacing_ms: host.spacing_ms })?;
-    }
-    if let [first, rest @ ..] = config.hosts.as_slice() {
-        warn!(
-            "{} is reached at {}:{} instead of its own address, and {} more hosts are mapped; never do this on the public web",
-            first.host,
-            first.address,
-            first.port,
-            rest.len()
-        );
-    }
-    Ok(map)
-}
-
-/// The limits of one response.
-pub fn fetch_limits(fetch: &FetchConfig) -> FetchLimits {
-    FetchLimits {
-        connect_ms: fetch.connect_ms,
-        head_ms: fetch.head_ms,
-        idle_ms: fetch.idle_ms,
-        total_ms: fetch.total_ms,
-        wire_bytes: fetch.wire_bytes,
-        decoded_bytes: fetch.decoded_bytes,
-        ..FetchLimits::default()
-    }
-}
-
-/// Where a visitor gets pages from, and what keeps it from some.
-struct Reach {
-    fetch: Arc<dyn Fetch>,
-    guard: Arc<Guard>,
-    denial: Arc<dyn UrlDenial>,
-}
-
-async fn visitor(
-    config: &Config,
-    store: &Arc<dyn Store>,
-    objects: &Objects,
-    clock: &Arc<dyn Clock>,
-    chance: &Arc<Chance>,
-    reach: Reach,
-) -> anyhow::Result<Visitor> {
-    let fetch = &config.fetch;
-    let limits = fetch_limits(fetch);
-    let politeness = PolitenessSettings {
-        spacing_ms: fetch.spacing_ms,
-        ask_again_ms: fetch.ask_again_ms,
-        address_spacing_ms: 1_000 / u64::from(fetch.per_address_rps.max(1)),
-        back_off: RetryDelay { interval_ms: fetch.back_off_ms, ..PolitenessSettings::default().back_off },
-        ..PolitenessSettings::default()
-    };
-    // Mapped hosts obey only their own spacing, so only a start on the public web has to wait an interval.
-    let not_before = if fetch.hosts.is_empty() { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
-    let back_offs = store.host_back_offs(clock.now()).await?;
-    let holds = Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before));
-    let settings = VisitSettings {
-        politeness,
-        limits,
-        site: crate::scrape::limits::SiteLimits::default(),
-        product_token: crate::jobs::site_visit::PRODUCT_TOKEN.to_owned(),
-        guard: reach.guard,
-    };
-    Ok(Visitor::new(reach.fetch, holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
 }
 
 fn actor_settings(config: &Config) -> ActorSettings {

@@ -1,6 +1,7 @@
 //! Parts of the world for commands that run beside or without the daemon: the store for reading, and a single visit.
 
-use super::{Reach, fetch_limits, hash_key_file, host_map, visitor};
+use super::fetching::{Reach, fetch_limits, host_map, visitor};
+use super::hash_key_file;
 use crate::config::Config;
 use crate::domain::chance::Chance;
 use crate::domain::clock::Clock;

@@ -24,6 +24,7 @@ impl Daemon {
     ///
     /// # Errors
     /// No HTTP client can be made.
+    #[expect(clippy::disallowed_methods, reason = "it asks the daemon of this machine, never a site")]
     pub fn at(bind: SocketAddr) -> anyhow::Result<Self> {
         let address = match bind.ip() {
             IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -9,7 +9,7 @@ use inkdex::config::Config;
 use inkdex::domain::clock::Timestamp;
 use inkdex::domain::ids::{JobId, SessionId};
 use inkdex::domain::job::{Attempt, Job, Task};
-use inkdex::domain::outcome::Outcome;
+use inkdex::domain::outcome::{Category, Outcome};
 use inkdex::jobs::letters;
 use inkdex::store::{DeadLetterQuery, Store};
 use serde_json::{Value, json};
@@ -28,6 +28,10 @@ Looking works beside a running daemon; requeue and discard go through its API.";
 
 /// How a person at this terminal is named in the audit trail.
 const ACTOR: &str = "cli";
+
+/// Every category.
+const CATEGORIES: [Category; 7] =
+    [Category::Transient, Category::Blocked, Category::Config, Category::Data, Category::Poison, Category::Bug, Category::Unknown];
 
 /// Which letters.
 #[derive(Debug, Args)]
@@ -93,6 +97,12 @@ pub async fn run(common: Common, args: DeadLettersArgs) -> anyhow::Result<ExitCo
 }
 
 async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Result<()> {
+    if let Some(category) = &filter.category
+        && !CATEGORIES.iter().any(|known| known.as_str() == category)
+    {
+        let names: Vec<&str> = CATEGORIES.iter().map(|known| known.as_str()).collect();
+        bail!("--category {category} is none; there are {}", names.join(", "));
+    }
     let (store, clock) = world::reading(config)?;
     let query = DeadLetterQuery {
         session: filter.session.clone().map(SessionId::new),
@@ -143,14 +153,14 @@ async fn subject_of(store: &dyn Store, job: &Job) -> anyhow::Result<String> {
     })
 }
 
+/// A job with the keys of the admin API, and whom or what it is about.
 fn value_of(job: &Job, about: &str) -> Value {
-    let reason = job.death();
     json!({
-        "id": job.id(), "kind": job.kind(), "about": about, "session_id": job.new.session_id, "host": job.new.host, "state": job.state,
-        "generation": job.generation, "attempts": job.attempts, "created_at": job.created_at.rfc3339(),
-        "settled_at": job.settled_at.map(Timestamp::rfc3339),
-        "reason": reason.map(|reason| json!({
-            "code": reason.code, "category": reason.category, "stage": reason.stage, "message": reason.message,
+        "job_id": job.id(), "about": about, "session_id": job.new.session_id, "step": job.new.step, "task": job.new.task,
+        "host": job.new.host, "state": job.state, "generation": job.generation, "attempts": job.attempts,
+        "created_at": job.created_at.rfc3339(), "settled_at": job.settled_at.map(Timestamp::rfc3339),
+        "death": job.death().map(|reason| json!({
+            "category": reason.category, "code": reason.code, "stage": reason.stage, "message": reason.message,
             "fingerprint": reason.fingerprint(),
         })),
     })
@@ -162,9 +172,8 @@ async fn show(common: &Common, config: &Config, id: &JobId) -> anyhow::Result<()
     let attempts = store.attempts(id).await?;
     let about = subject_of(store.as_ref(), &job).await?;
     if common.json {
-        let mut value = value_of(&job, &about);
-        value["history"] = attempts.iter().map(attempt_value).collect();
-        return output::json(&value);
+        let attempts: Vec<Value> = attempts.iter().map(attempt_value).collect();
+        return output::json(&json!({ "job": value_of(&job, &about), "attempts": attempts }));
     }
     let mut rows = vec![
         vec!["job".to_owned(), job.id().to_string()],
@@ -212,7 +221,7 @@ fn attempt_value(attempt: &Attempt) -> Value {
     json!({
         "generation": attempt.generation, "number": attempt.number, "began_at": attempt.fence.rfc3339(),
         "ended_at": attempt.ended_at.map(Timestamp::rfc3339), "owner": attempt.owner, "build": attempt.build, "stage": attempt.stage,
-        "outcome": attempt.outcome, "usage": attempt.usage,
+        "artist_ids": attempt.artist_ids, "outcome": attempt.outcome, "usage": attempt.usage,
     })
 }
 
@@ -221,7 +230,7 @@ async fn requeue(common: &Common, config: &Config, command: &Command) -> anyhow:
     let (answer, note) = match world::open(config).await? {
         World::Own(ports) => {
             let generation = letters::requeue(&ports, &id, ACTOR, command.reason.as_deref()).await?;
-            (json!({ "id": id, "generation": generation }), "; it runs when a daemon runs (`inkdex serve`, `inkdex run`)")
+            (json!({ "job_id": id, "generation": generation }), "; it runs when a daemon runs (`inkdex serve`, `inkdex run`)")
         }
         World::Daemon(daemon) => (daemon.post(&path(&id, "requeue"), &json!({ "reason": command.reason })).await?, "; the daemon runs it"),
     };
@@ -233,7 +242,7 @@ async fn discard(common: &Common, config: &Config, command: &Command) -> anyhow:
     let answer = match world::open(config).await? {
         World::Own(ports) => {
             letters::discard(&ports, &id, ACTOR, command.reason.as_deref()).await?;
-            json!({ "id": id, "state": "CANCELLED" })
+            json!({ "job_id": id, "discarded": true })
         }
         World::Daemon(daemon) => daemon.post(&path(&id, "discard"), &json!({ "reason": command.reason })).await?,
     };

@@ -44,7 +44,7 @@ pub struct EvalArgs {
 pub fn run(common: &Common, args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let predictions = predict(&args.folder)?;
     if let Some(file) = &args.predictions {
-        let lines: Vec<String> = predictions.iter().map(|(_, value)| value.to_string() + "\n").collect();
+        let lines: Vec<String> = predictions.values().map(|value| value.to_string() + "\n").collect();
         std::fs::write(file, lines.concat()).with_context(|| format!("{} cannot be written", file.display()))?;
     }
     // From here on the labels are read; before, only `entry` was.

@@ -54,7 +54,7 @@ pub async fn run(common: Common, args: RemoveArgs) -> anyhow::Result<ExitCode> {
         World::Own(ports) => {
             remove_artist::remove(&ports, &id, "cli", args.reason.as_deref()).await?;
             forget_in_index(&ports, &id).await?;
-            json!({ "id": id, "removed": true })
+            json!({ "artist_id": id, "removed": true })
         }
         World::Daemon(daemon) => {
             daemon.post(&format!("/admin/v1/artists/{}:remove", segment(id.as_str())), &json!({ "reason": args.reason })).await?

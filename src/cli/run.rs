@@ -138,8 +138,7 @@ async fn sessions_in(app: &App, quiet: bool) -> anyhow::Result<Session> {
 async fn beside(common: &Common, config: &Config, signals: &mut Signals) -> anyhow::Result<ExitCode> {
     let daemon = Daemon::at(config.server.bind)?;
     let answer = daemon.post("/admin/v1/sessions", &json!({})).await?;
-    let id = ["id", "session_id"].iter().find_map(|key| answer.get(key).and_then(Value::as_str));
-    let id = id.map(|id| SessionId::new(id.to_owned()));
+    let id = answer.get("session_id").and_then(Value::as_str).map(SessionId::new);
     let id =
         id.ok_or_else(|| anyhow!("the daemon at {} started a session but did not say which; see `inkdex sessions`", daemon.address()))?;
     if !common.json {

@@ -5,6 +5,7 @@ use crate::cli::{Common, output};
 use anyhow::anyhow;
 use clap::Args;
 use inkdex::app;
+use inkdex::domain::identity::IdentityKey;
 use inkdex::jobs::Ports;
 use inkdex::search::Hit;
 use inkdex::search::request::{SearchRequest, StyleNames};
@@ -116,6 +117,12 @@ async fn own(ports: &Ports, args: &SearchArgs) -> anyhow::Result<Value> {
     if !app::is_in_step(ports).await {
         eprintln!("the index is behind the store: `inkdex serve` or `inkdex reconcile --repair` brings it up");
     }
+    // A search by handle is a read by key, so the denylist is asked as well (rule 15).
+    if let Some(key) = query.instagram.as_deref().and_then(IdentityKey::instagram)
+        && ports.store.is_denied(&[ports.deny.of_key(&key)]).await?
+    {
+        return Ok(json!({ "artists": [], "total": 0 }));
+    }
     let page = ports.index.search(&query).await?;
     Ok(json!({ "artists": page.hits.iter().map(value_of).collect::<Vec<_>>(), "total": page.total }))
 }
@@ -124,7 +131,7 @@ fn value_of(hit: &Hit) -> Value {
     let document = &hit.document;
     json!({
         "id": hit.artist_id, "name": document.name, "studio": document.studio, "city": document.city, "country": document.country,
-        "styles": document.styles, "instagram": document.instagram, "completeness": document.completeness,
+        "styles": document.styles, "coordinates": document.coordinates, "instagram": document.instagram, "completeness": document.completeness,
     })
 }
 

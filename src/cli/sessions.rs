@@ -71,7 +71,7 @@ pub async fn run(common: Common, args: SessionsArgs) -> anyhow::Result<ExitCode>
         None => {
             let sessions = store.sessions(args.limit).await?;
             if common.json {
-                output::json(&sessions.iter().map(|session| value_of(session, None)).collect::<Vec<_>>())?;
+                output::json(&json!({ "sessions": sessions.iter().map(|session| value_of(session, None)).collect::<Vec<_>>() }))?;
             } else if sessions.is_empty() {
                 output::line("no session has run yet; `inkdex run` starts one")?;
             } else {
@@ -141,7 +141,7 @@ pub fn value_of(session: &Session, counts: Option<&StepCounts>) -> Value {
         .collect();
     json!({
         "id": session.id, "pipeline": session.pipeline, "scheduled_for": session.scheduled_for.rfc3339(), "trigger": session.trigger,
-        "state": session.state, "created_at": session.created_at.rfc3339(), "ended_at": moment(session.ended_at),
+        "state": session.state, "began_at": session.created_at.rfc3339(), "ended_at": moment(session.ended_at),
         "failure": session.failure, "held": session.held, "steps": steps,
     })
 }

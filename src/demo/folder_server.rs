@@ -119,6 +119,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "it asks the server of this test, never a site")]
     async fn the_folder_is_chosen_by_host_and_the_label_is_never_served() {
         let folder = tempfile::tempdir().unwrap();
         for site in ["one", "two"] {
