@@ -1,7 +1,6 @@
 //! Labels and pages from folders: the one place here that touches files.
 
 use crate::extract::{Miss, ParseBudget, ParseLimits, SiteFacts, SiteLimits, SiteReader, Styles, read_page};
-use crate::scrape::folder::{file_at, is_page};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -119,6 +118,31 @@ pub fn entry_of(site: &Path) -> Result<String, TruthError> {
     entry.ok_or(TruthError::Shape { path, reason: "`entry` is missing".to_owned() })
 }
 
+/// The file behind a path of the web root: itself, with `.html`, or the index of a folder; never the label.
+fn file_of(root: &Path, url: &Url) -> Option<PathBuf> {
+    let mut path = root.to_path_buf();
+    for part in url.path_segments()? {
+        let part = percent_decoded(part);
+        if part.is_empty() || part == "." {
+            continue;
+        }
+        if part == ".." || part.contains(['/', '\\', '\0']) {
+            return None;
+        }
+        path.push(part);
+    }
+    let with_ending = path.with_file_name(format!("{}.html", path.file_name().unwrap_or_default().to_string_lossy()));
+    let found = [path.clone(), path.join("index.html"), with_ending].into_iter().find(|path| path.is_file())?;
+    let page =
+        found.extension().is_some_and(|ending| ["html", "htm", "xhtml", "php"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
+    (page && found.file_name().is_some_and(|name| name != "truth.json")).then_some(found)
+}
+
+fn percent_decoded(part: &str) -> String {
+    let query = format!("x={}", part.replace('+', "%2B").replace('&', "%26"));
+    url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
 /// Bytes as text: BOM, else UTF-8, else what the page declares, else windows-1252.
 fn decode(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -148,7 +172,7 @@ pub fn predict_folder(site_dir: &Path, entry: &str, vocabulary: &Styles) -> Site
     let budget = ParseBudget::new(ParseLimits::default(), &clock);
     let mut reader = SiteReader::new(entry, SiteLimits { obey_nofollow: false, ..SiteLimits::default() });
     while let Some(url) = reader.next_page() {
-        let Some(file) = file_at(site_dir, url.path()).filter(|file| is_page(file)) else {
+        let Some(file) = file_of(site_dir, &url) else {
             reader.page_missed(&url, Miss::Gone);
             continue;
         };

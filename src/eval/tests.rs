@@ -1,6 +1,7 @@
 //! Our own labelled sites: facts, figures against the rule book, and indifference to names of hosts and pages.
 
 use super::*;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::extract::{
     Basis, Field, MemberHint, Miss, PageFindings, ParseBudget, ParseLimits, ParseStop, SiteFacts, SiteKind, SiteLimits, SiteReader, Styles,
     member_facts, read_page,
@@ -262,6 +263,90 @@ fn generated_artists_are_refused() {
     reader.page_read(&first, page);
     let facts = reader.finish(&Styles::standard());
     assert_eq!(facts.artists.len(), 0);
+}
+
+fn site_of(pages: Vec<PageFindings>) -> SiteFacts {
+    let mut reader = SiteReader::new(pages[0].url.clone(), SiteLimits { pages: 40, ..SiteLimits::default() });
+    let mut pages = pages.into_iter();
+    while let Some(asked) = reader.next_page() {
+        match pages.next() {
+            Some(page) => reader.page_read(&asked, page),
+            None => reader.page_missed(&asked, Miss::Gone),
+        }
+    }
+    reader.finish(&Styles::standard())
+}
+
+/// Persons by the thousand in JSON-LD work nowhere: none of them becomes a member, and reading them takes no time to speak of.
+#[test]
+fn a_dump_of_persons_names_no_members() {
+    let clock = SystemClock::new();
+    for count in [400, 5_000] {
+        let people: Vec<Value> =
+            (0..count).map(|n| json!({"@type": "Person", "name": format!("Mila {}", letters(n)), "jobTitle": "Tattooer"})).collect();
+        let text = format!("<title>Ink House Tattoo Studio</title><script type=application/ld+json>{}</script>", json!({"@graph": people}));
+        let facts = site_of(vec![read(&text).expect("page")]);
+        assert_eq!(facts.artists, [], "{count} persons");
+    }
+    assert!(clock.monotonic() < Duration::from_secs(20), "{:?}", clock.monotonic());
+}
+
+/// A capitalised word for a number, no two alike.
+fn letters(mut number: usize) -> String {
+    let mut out = String::from("Q");
+    loop {
+        out.push(char::from(b'a' + u8::try_from(number % 26).expect("below 26")));
+        number /= 26;
+        if number == 0 {
+            return out;
+        }
+    }
+}
+
+/// Hundreds of "artists" spread over many list pages are as little believed as on one, and comparing them takes no squares.
+#[test]
+fn generated_artists_over_many_pages_are_refused() {
+    let clock = SystemClock::new();
+    let pages = (0..12)
+        .map(|at| {
+            let cards: String = (0..100)
+                .map(|n| {
+                    format!("<div class=artist><img src=a{n}.jpg><h3>Mila {}</h3><p>@m{at}x{n} realism</p></div>", letters(at * 100 + n))
+                })
+                .collect();
+            let links: String = (0..12).map(|n| format!("<a href=/list{n}>Our artists</a>")).collect();
+            let text = format!("<title>Ink House Tattoo Studio</title><nav>{links}</nav><h2>Our artists</h2>{cards}");
+            let mut page = read(&text).expect("page");
+            page.url = Url::parse(&format!("http://page.test/list{at}")).expect("address");
+            page
+        })
+        .collect::<Vec<_>>();
+    assert!(pages.iter().all(|page| page.cards.len() == 100), "{}", pages[0].cards.len());
+    assert_eq!(site_of(pages).artists, []);
+    assert!(clock.monotonic() < Duration::from_secs(30), "{:?}", clock.monotonic());
+}
+
+/// An empty root that a script fills is told from a page that merely has scripts.
+#[test]
+fn pages_drawn_by_script_are_told() {
+    let shells = [
+        "<title>Ink House</title><div id=root></div><script type=module src=/assets/index-4f2a.js></script>",
+        "<noscript>You need to enable JavaScript to run this app, and this sentence goes on until nobody could call it short any more.</noscript><div id=app>Loading…</div><script src=/app.js></script>",
+        "<div id=__next></div><script>self.__next_f=self.__next_f||[]</script>",
+    ];
+    for shell in shells {
+        assert!(read(shell).expect("page").signals.drawn_by_script, "{shell}");
+    }
+    let text = "We tattoo by appointment in a quiet back room, mostly botanical and fine line work, and we take our time for every design we draw.";
+    for page in [
+        format!("<h1>Ink House</h1><p>{text}</p><script src=/menu.js></script><script>track()</script>"),
+        "<h1>Ink House</h1><script type=application/ld+json>{}</script>".to_owned(),
+        String::new(),
+    ] {
+        assert!(!read(&page).expect("page").signals.drawn_by_script, "{page}");
+    }
+    let facts = site_of(vec![read(shells[0]).expect("page")]);
+    assert_eq!((facts.kind, facts.drawn_by_script), (SiteKind::Negative, true), "a shell tells nothing, but that a browser would see more");
 }
 
 /// Reads the pages of a fixture as a job would: every page that the reader asks for.

@@ -94,6 +94,7 @@ fn check_studio(web: &DemoWeb, site: &DemoSite, styles: &Styles, faults: &mut Fa
     let truth: Vec<&DemoArtist> = web.artists().iter().filter(|artist| artist.studio == site.name).collect();
     let (city, country) = (truth[0].city.as_str(), truth[0].country.as_str());
     faults.check("kind", facts.kind, SiteKind::Studio);
+    faults.check("drawn by script", facts.drawn_by_script, false);
     faults.check("name", facts.name.as_deref(), Some(site.name.as_str()));
     faults.check("place", place(&facts), (Some(city), Some(country)));
     let names = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<BTreeSet<String>>();

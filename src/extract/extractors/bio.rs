@@ -103,6 +103,10 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         weight += (person * 0.03).min(0.12) + if trade { 0.1 } else { 0.0 } + if length > 140 { 0.08 } else { 0.0 };
         weight -=
             if advice { 0.15 } else { 0.0 } + if question { 0.2 } else { 0.0 } + if block.place == Place::Footer { 0.12 } else { 0.0 };
+        // "Tattoo artist at …" is what somebody is, not a text about them.
+        if length < 80 && !text.trim_end().ends_with(['.', '!', '?', '…', '。', ':']) {
+            weight -= 0.12;
+        }
         if block.level > 2 && length < 80 {
             weight -= 0.1;
         }

@@ -1,9 +1,10 @@
 //! Portfolio pictures by address: shown, lazy, in sets, linked in full size; no logos, icons or theme pictures.
 
 use super::super::finding::{Field, PageRole, Place};
+use super::super::outline::Link;
 use super::super::text::{fold, tokens};
 use super::{At, PageView, Sink};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use url::Url;
 
 const PICTURES: &[&str] = &["jpg", "jpeg", "png", "webp", "avif", "gif", "heic"];
@@ -142,11 +143,18 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             At::new(image.place, 0.7 * factor).card(card).context(&format!("{} | {}", image.alt, page.heading_text(image.heading))),
         );
     }
+    let leads_to_picture = |link: &Link| link.url.as_ref().is_some_and(is_picture);
+    let mut row: HashMap<u32, usize> = HashMap::new();
+    for link in page.links.iter().filter(|link| leads_to_picture(link)) {
+        *row.entry(link.block).or_default() += 1;
+    }
     for (index, link) in page.links.iter().enumerate() {
         let Some(url) = link.url.as_ref().filter(|url| is_picture(url) && acceptable(url, "")) else {
             continue;
         };
-        if !link.visible && seen.insert(url.as_str().to_owned()) {
+        // "1 2 3 4" in one line are pictures; a single link in words is a flyer or a form.
+        let numbered = row.get(&link.block).is_some_and(|links| *links > 1) && !link.text.chars().any(char::is_alphabetic);
+        if (!link.visible || numbered) && seen.insert(url.as_str().to_owned()) {
             sink.text(Field::Image, url.as_str(), At::new(link.place, 0.6 * factor).card(view.card_of_link(index as u32)).context("link"));
         }
     }

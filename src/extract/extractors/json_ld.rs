@@ -12,7 +12,8 @@ use url::Url;
 
 /// Objects looked at on one page; a graph of thousands of persons is a data dump, not a page.
 const MAX_OBJECTS: usize = 600;
-const MAX_PEOPLE: usize = 60;
+/// More than a studio has, so that a longer list is seen to be one and nobody of it is believed.
+const MAX_PEOPLE: usize = 100;
 
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let mut budget = MAX_OBJECTS;

@@ -97,7 +97,9 @@ impl Builder<'_> {
             }
             "link" => self.out.head_links.push((attr("rel").to_lowercase(), attr("href").to_owned())),
             "script" => {
-                self.out.has_scripts |= element.attr("src").is_some();
+                let data = attr("type").to_lowercase().contains("json");
+                self.out.has_scripts |=
+                    element.attr("src").is_some() || !data && content.as_deref().is_some_and(|code| !code.trim().is_empty());
                 if attr("type").to_lowercase().contains("ld+json") {
                     let content = content.unwrap_or_default();
                     if content.len() <= MAX_JSON_LD {

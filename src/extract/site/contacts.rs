@@ -5,6 +5,7 @@ use super::super::text::{fold, squash, tokens};
 use super::facts::SiteKind;
 use super::members::resembles;
 use super::resolve::Site;
+use std::collections::{HashMap, HashSet};
 use url::Url;
 
 /// What the site can be reached by.
@@ -97,18 +98,18 @@ fn is_foreign(context: &str, kind: SiteKind) -> bool {
 }
 
 fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
-    let mut out: Vec<(String, Candidate)> = Vec::new();
+    let mut out: Vec<Candidate> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
     for (at, page) in site.pages.iter().enumerate() {
-        let mut seen: Vec<(String, Place)> = Vec::new();
+        let mut seen: HashSet<(String, Place)> = HashSet::new();
         for finding in page.findings.iter().filter(|finding| finding.field == field && finding.place != Place::Credit) {
             let Some(value) = finding.value.text() else {
                 continue;
             };
             let key = key(field, value);
-            if seen.contains(&(key.clone(), finding.place)) {
+            if !seen.insert((key.clone(), finding.place)) {
                 continue;
             }
-            seen.push((key.clone(), finding.place));
             let factor = place_factor(finding.place) * page_factor(at, page);
             // Inside a person's card, and the person is known: theirs.
             let theirs = finding.card.is_some_and(|card| page.cards.get(card as usize).is_some_and(|card| card.name.is_some()))
@@ -120,8 +121,8 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
             let alike = site.name.as_deref().is_some_and(|name| resembles(value, name));
             let foreign = field == Field::Instagram && !alike && is_foreign(&finding.context, site.kind);
             let linked = finding.extractor == "contact_links" || finding.extractor == "json_ld";
-            match out.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, known)) => {
+            match known.get(&key).map(|at| &mut out[*at]) {
+                Some(known) => {
                     known.weight += weight;
                     known.confidence = known.confidence.max(confidence);
                     known.linked |= linked;
@@ -134,9 +135,9 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
                         known.value = value.to_owned();
                     }
                 }
-                None => out.push((
-                    key,
-                    Candidate {
+                None => {
+                    known.insert(key, out.len());
+                    out.push(Candidate {
                         value: value.to_owned(),
                         weight,
                         confidence,
@@ -144,12 +145,11 @@ fn gather(site: &Site<'_>, field: Field) -> Vec<Candidate> {
                         foreign,
                         page: page.url.clone(),
                         extractor: finding.extractor.to_string(),
-                    },
-                )),
+                    });
+                }
             }
         }
     }
-    let mut out: Vec<Candidate> = out.into_iter().map(|(_, candidate)| candidate).collect();
     out.sort_by(|left, right| right.weight.total_cmp(&left.weight));
     out
 }

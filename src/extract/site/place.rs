@@ -5,8 +5,11 @@ use super::super::places;
 use super::super::text::fold;
 use super::facts::Located;
 use super::resolve::Site;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use url::Url;
+
+/// More addresses than any site of a studio prints; a list beyond it is a directory.
+const MAX_ADDRESSES: usize = 1_000;
 
 /// Weighs all addresses.
 pub(crate) fn resolve(site: &mut Site<'_>, phones: &[String], emails: &[String]) -> Located {
@@ -18,15 +21,14 @@ pub(crate) fn resolve(site: &mut Site<'_>, phones: &[String], emails: &[String])
             _ if at == 0 => 1.1,
             _ => 0.8,
         };
-        let mut seen: Vec<PostalAddress> = Vec::new();
+        let mut seen: HashSet<&PostalAddress> = HashSet::new();
         for finding in page.findings.iter().filter(|finding| finding.field == Field::Address && finding.place != Place::Credit) {
             let Value::Address(address) = &finding.value else {
                 continue;
             };
-            if seen.contains(address) {
+            if !seen.insert(address) || found.len() >= MAX_ADDRESSES {
                 continue;
             }
-            seen.push((**address).clone());
             found.push(((**address).clone(), finding.confidence * factor, page.url.clone(), finding.extractor.to_string()));
         }
     }

@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(looked().href(None), text);
         assert_eq!(looked().href(Some("abc")), format!("{text}&page_token=abc"));
         assert_eq!(Looked::default().href(None), "/");
-        let pairs = url::form_urlencoded::parse(text[2..].as_bytes()).into_owned();
+        let pairs = url::form_urlencoded::parse(&text.as_bytes()[2..]).into_owned();
         let request = SearchRequest::from_pairs(pairs).unwrap();
         assert_eq!(Looked::of(&request, &Styles::standard()), looked());
     }

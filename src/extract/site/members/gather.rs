@@ -7,7 +7,42 @@ use crate::extract::lexicon;
 use crate::extract::site::reader::page_key;
 use crate::extract::styles::Styles;
 use crate::extract::text::fold;
+use std::collections::{HashMap, HashSet};
 use url::Url;
+
+/// People of every kind that one site may name; a list beyond it was generated, and comparing it would take its square.
+const MAX_DRAFTS: usize = 4 * MAX_MEMBERS;
+
+/// How often a value stands on the pages of a site, to tell what is somebody's own from what the theme repeats.
+#[derive(Default)]
+struct Shared {
+    pages: usize,
+    last: Option<usize>,
+    /// Pages where it stands outside any card: how many, and the last of them.
+    loose: usize,
+    last_loose: Option<usize>,
+}
+
+type SharedValues<'pages> = HashMap<(Field, &'pages str), Shared>;
+
+fn shared_values(pages: &[PageFindings]) -> SharedValues<'_> {
+    let mut out = SharedValues::new();
+    for (at, page) in pages.iter().enumerate() {
+        for finding in &page.findings {
+            let Some(text) = finding.value.text() else { continue };
+            let entry = out.entry((finding.field, text)).or_default();
+            if entry.last != Some(at) {
+                entry.last = Some(at);
+                entry.pages += 1;
+            }
+            if finding.card.is_none() && entry.last_loose != Some(at) {
+                entry.last_loose = Some(at);
+                entry.loose += 1;
+            }
+        }
+    }
+    out
+}
 
 /// Gathers the people of all pages.
 pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Vec<Draft> {
@@ -21,8 +56,10 @@ pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Vec<Draft> {
             if page.role == PageRole::Guests && card.not_artist.is_none() {
                 card.not_artist = Some("guest".to_owned());
             }
+            let full = out.len() >= MAX_DRAFTS;
             match out.iter_mut().find(|draft| draft.same(&card)) {
                 Some(draft) => draft.take(&card),
+                None if full => return Vec::new(),
                 None => {
                     let mut draft = Draft { seen_on: Some(page.url.clone()), ..Draft::default() };
                     draft.take(&card);
@@ -42,11 +79,12 @@ pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Vec<Draft> {
         }
     }
     team_links(pages, styles, &mut out);
+    let shared = shared_values(pages);
     for draft in &mut out {
         let Some(page) = pages.iter().find(|page| draft.owns(page)) else {
             continue;
         };
-        from_page(draft, page, pages, styles);
+        from_page(draft, page, pages, &shared, styles);
     }
     let mut out = merged(out);
     for draft in &mut out {
@@ -124,26 +162,22 @@ pub(super) fn team_links(pages: &[PageFindings], styles: &Styles, out: &mut Vec<
 }
 
 /// What a member's own page adds.
-pub(super) fn from_page(draft: &mut Draft, page: &PageFindings, pages: &[PageFindings], styles: &Styles) {
+fn from_page(draft: &mut Draft, page: &PageFindings, pages: &[PageFindings], shared: &SharedValues<'_>, styles: &Styles) {
     if draft.name.is_none() {
         let title = page.title.split(['|', '–', '—', '·', '•']).flat_map(|part| part.split(" - ")).find_map(|part| name_in(part, styles));
         let heading =
             name_in(&page.heading, styles).filter(|heading| pages.iter().filter(|other| fold(&other.heading) == fold(heading)).count() < 2);
         draft.name = heading.or(title);
     }
+    let mut loose_here: HashSet<(Field, &str)> = HashSet::new();
+    for finding in page.findings.iter().filter(|finding| finding.card.is_none()) {
+        loose_here.extend(finding.value.text().map(|text| (finding.field, text)));
+    }
+    // On several pages, and on one that is not theirs outside anybody's card.
     let common = |field: Field, value: &str| {
-        let on = pages
-            .iter()
-            .filter(|other| other.findings.iter().any(|finding| finding.field == field && finding.value.text() == Some(value)))
-            .count();
-        on > 1
-            && pages.iter().any(|other| {
-                !std::ptr::eq(other, page)
-                    && other
-                        .findings
-                        .iter()
-                        .any(|finding| finding.field == field && finding.value.text() == Some(value) && finding.card.is_none())
-            })
+        shared
+            .get(&(field, value))
+            .is_some_and(|shared| shared.pages > 1 && shared.loose > usize::from(loose_here.contains(&(field, value))))
     };
     for finding in &page.findings {
         let Some(text) = finding.value.text() else {

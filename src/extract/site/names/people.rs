@@ -19,6 +19,9 @@ pub(crate) struct Person {
     pub extractor: String,
 }
 
+/// More people than any site introduces by name.
+const MAX_PEOPLE: usize = 300;
+
 /// People the pages name as the one who tattoos here.
 pub(crate) fn people(site: &Site<'_>) -> Vec<Person> {
     let mut out: Vec<Person> = Vec::new();
@@ -28,11 +31,13 @@ pub(crate) fn people(site: &Site<'_>) -> Vec<Person> {
         if !name_like(&name, site.vocabulary) || core_key(&name).is_empty() || house {
             return;
         }
+        let full = out.len() >= MAX_PEOPLE;
         match out.iter_mut().find(|person| fold(&person.name) == fold(&name)) {
             Some(person) => {
                 person.weight += weight;
                 person.introduces |= introduces;
             }
+            None if full => {}
             None => out.push(Person { name, weight, introduces, page: finding.page.clone(), extractor: finding.extractor.to_string() }),
         }
     };
