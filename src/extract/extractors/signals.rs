@@ -34,7 +34,9 @@ pub(crate) fn read(page: &Outline) -> PageSignals {
     let mut filler = 0.0;
     for block in &page.blocks {
         let length = block.text.chars().count();
-        if block.place != Place::Nav {
+        // "You need to enable JavaScript" is what an empty shell says, in whatever language.
+        let plea = length < 400 && fold(&block.text).contains("javascript");
+        if block.place != Place::Nav && !plea {
             signals.text_len += length as u32;
         }
         if is_filler(&block.text) {

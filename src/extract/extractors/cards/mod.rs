@@ -300,6 +300,42 @@ fn spans(page: &Outline, role: PageRole, group: &[Candidate]) -> Vec<Span> {
 mod tests {
     use super::*;
 
+    /// Names, handles and reasons to leave somebody out, of the cards of a page headed "Our artists".
+    fn people(body: &str) -> Vec<(String, Vec<String>, bool)> {
+        let clock = || std::time::Duration::ZERO;
+        let budget = crate::extract::ParseBudget::new(crate::extract::ParseLimits::default(), &clock);
+        let text = format!("<title>Ink House Tattoo</title><h1>Our artists</h1>{body}");
+        let url = url::Url::parse("http://house.example/crew").expect("address");
+        let page = crate::extract::read_page(&url, &text, &Styles::standard(), &budget).expect("page");
+        page.cards.into_iter().map(|card| (card.name.unwrap_or_default(), card.instagram, card.not_artist.is_some())).collect()
+    }
+
+    #[test]
+    fn bold_names_open_cards_in_rows_in_running_text_and_in_definition_lists() {
+        let mila = ("Mila Vento".to_owned(), vec!["mila.v".to_owned()], false);
+        let jan = ("Jan Holt".to_owned(), vec!["janholt".to_owned()], false);
+        let ida = ("Ida Berg".to_owned(), vec!["ida.b".to_owned()], true);
+        for body in [
+            "<table><tr><td><img src=m.jpg><td><b>Mila Vento</b><td>Instagram: @mila.v<tr><td><img src=j.jpg><td><b>Jan Holt</b><td>Instagram: @janholt\
+             <tr><td><img src=i.jpg><td><b>Ida Berg</b><td>Piercer<td>Instagram: @ida.b</table>",
+            "<p><strong>Mila Vento</strong></p><p>Realism</p><p>Instagram @mila.v</p><p><strong>Jan Holt</strong></p><p>Instagram @janholt</p>\
+             <p><strong>Ida Berg</strong></p><p>Piercer</p><p>Instagram @ida.b</p>",
+            "<dl><dt>Mila Vento<dd>Realism<dd>Instagram @mila.v<dt>Jan Holt<dd>Instagram @janholt<dt>Ida Berg<dd>Piercer<dd>Instagram @ida.b</dl>",
+        ] {
+            assert_eq!(people(body), [mila.clone(), jan.clone(), ida.clone()], "{body}");
+        }
+    }
+
+    #[test]
+    fn bold_labels_and_columns_of_links_are_nobody() {
+        let labels = "<p><b>Rates</b></p><p>90 an hour @ink.house</p><p><b>Walk-Ins</b></p><p>On Fridays <a href=/x>more</a></p>";
+        let menu = "<table><tr><td><b>Ink House</b><td><a href=/a>Roses</a><br><a href=/b>Panthers</a><br><a href=/c>Anchors</a></table>";
+        let repeated = "<dl><dt>Panther<dd>a <a href=/1>b</a><dt>Panther<dd>a <a href=/2>b</a></dl>";
+        for body in [labels, menu, repeated] {
+            assert_eq!(people(body), [], "{body}");
+        }
+    }
+
     #[test]
     fn names_are_told_from_headings() {
         let styles = Styles::standard();
