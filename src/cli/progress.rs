@@ -124,7 +124,7 @@ impl View {
         }
         let bar = ProgressBar::new(1);
         // The template is a constant of ours; should it ever be wrong, the plain bar shows as much.
-        let style = ProgressStyle::with_template("{bar:30.cyan/dim} {pos}/{len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("{bar:16.cyan/dim} {pos}/{len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         Self::Bar(bar)

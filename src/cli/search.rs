@@ -145,7 +145,5 @@ fn row_of(artist: &Value) -> Vec<String> {
     let place: Vec<String> = [text("city"), text("country")].into_iter().filter(|part| !part.is_empty()).collect();
     let styles = artist.get("styles").and_then(Value::as_array).cloned().unwrap_or_default();
     let styles: Vec<&str> = styles.iter().filter_map(Value::as_str).collect();
-    let handle = text("instagram");
-    let handle = if handle.is_empty() { String::new() } else { format!("@{handle}") };
-    vec![text("id"), text("name"), place.join(", "), output::short(&text("studio"), 28), handle, output::short(&styles.join(", "), 48)]
+    vec![text("name"), place.join(", "), output::short(&styles.join(", "), 30), text("id")]
 }

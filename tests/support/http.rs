@@ -124,7 +124,7 @@ impl TestWeb {
 
 impl Drop for TestWeb {
     fn drop(&mut self) {
-        drop(self.runtime.block_on(self.handle.stop(false)));
+        self.runtime.block_on(self.handle.stop(false));
     }
 }
 
