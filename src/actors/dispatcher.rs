@@ -3,7 +3,8 @@
 use crate::actors::Context;
 use crate::actors::messages::{Beat, JobEnded, NotSettled, ObservableState, RunJob};
 use crate::actors::registry::{Incarnation, Unreached, observe};
-use crate::domain::job::{JobKind, Message as JobMessage, Usage};
+use crate::domain::job::{JobKind, Usage};
+use crate::domain::message::Message as JobMessage;
 use crate::domain::outcome::{Outcome, WaitFor};
 use crate::jobs::courier::{self, Begun, Settling};
 use crate::jobs::{PortError, Ports};

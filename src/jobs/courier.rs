@@ -1,8 +1,9 @@
 //! Between ledger and queue: row first, then the message; outcome row first, then the ack (rules 1 to 3).
 
 use crate::domain::ids::ArtistId;
-use crate::domain::job::{Attempt, Job, JobState, Message, NewJob, Usage};
+use crate::domain::job::{Attempt, Job, JobState, NewJob, Usage};
 use crate::domain::ledger::{self, AfterSettle, Begin};
+use crate::domain::message::Message;
 use crate::domain::outcome::{Cancelled, Outcome};
 use crate::jobs::{PortError, Ports};
 use crate::queue::{Outgoing, Receipt};

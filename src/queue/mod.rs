@@ -39,7 +39,7 @@ impl QueueError {
 /// A message to send.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The bytes of a [`crate::domain::job::Message`].
+    /// The bytes of a [`crate::domain::message::Message`].
     pub body: Vec<u8>,
     /// Invisible for this long, at most [`JobQueue::max_delay`].
     pub delay: Duration,
@@ -55,7 +55,7 @@ impl fmt::Debug for Outgoing {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Receipt(pub String);
 
-/// A delivered message; hostile until read with [`crate::domain::job::Message::from_bytes`].
+/// A delivered message; hostile until read with [`crate::domain::message::Message::from_bytes`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Names this delivery.

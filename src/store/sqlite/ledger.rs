@@ -113,7 +113,7 @@ fn put(connection: &Connection, old: &Job, new: &Job, attempt: Option<&Attempt>)
         put_attempt(connection, attempt)?;
     }
     write_row(connection, new, false)?;
-    if old.state.is_terminal() != new.state.is_terminal() {
+    if old.state != new.state {
         write_keys(connection, new)?;
     }
     Ok(JobPut::Committed)
