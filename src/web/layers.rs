@@ -65,3 +65,32 @@ fn add_headers(headers: &mut HeaderMap, is_admin: bool) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::StatusCode;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, HttpResponse, web};
+
+    async fn panics() -> HttpResponse {
+        panic!("a fault of a test")
+    }
+
+    /// A fault of a handler is that request's failure: it is answered, with all headers, and the next one is served.
+    #[actix_web::test]
+    async fn a_panic_is_answered() {
+        let app = App::new().route("/panics", web::get().to(panics)).route("/works", web::get().to(HttpResponse::Ok));
+        let service = init_service(app.wrap(from_fn(around))).await;
+        for _ in 0..2 {
+            let failed = try_call_service(&service, TestRequest::get().uri("/panics").to_request()).await;
+            let response = failed.map(ServiceResponse::into_parts).expect_err("an error").error_response();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(response.headers().get(header::CONTENT_TYPE).unwrap(), crate::web::errors::PROBLEM_JSON);
+            assert_eq!(response.headers().get(header::CONTENT_SECURITY_POLICY).unwrap(), CONTENT_SECURITY_POLICY);
+        }
+        let works = try_call_service(&service, TestRequest::get().uri("/works").to_request()).await;
+        assert!(works.is_ok_and(|response| response.status().is_success()));
+    }
+}
