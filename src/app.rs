@@ -7,7 +7,7 @@ pub mod single;
 pub use fetching::{fetch_limits, host_map};
 
 use crate::actors::control::ActorControl;
-use crate::actors::guardian::Guardian;
+use crate::actors::guardian::{self, Guardian};
 use crate::actors::pool::Pool;
 use crate::actors::registry::Registry;
 use crate::actors::{ActorSettings, Context};
@@ -170,7 +170,7 @@ fn actor_settings(config: &Config) -> ActorSettings {
         sync: SyncSettings { item_attempts: config.sync.item_attempts, parked_per_hour: config.sync.parked_per_hour },
         tombstones: Duration::from_secs(u64::from(config.sync.tombstone_days) * 24 * 3_600),
         heartbeat: ms(config.workers.heartbeat_ms),
-        restart: (ms(200), Duration::from_secs(30)),
+        restart: guardian::RESTART,
         restarts_per_minute: config.workers.restarts_per_minute,
     }
 }
@@ -265,8 +265,7 @@ impl App {
         })?;
         let answer = starting.await.map_err(|_| anyhow!("the actor system did not start"))?;
         let (system, web) = answer.with_context(|| format!("nothing can listen at {bind}; is another daemon running? set server.bind"))?;
-        let drain = Duration::from_millis(config.workers.drain_ms);
-        Ok(Self { ports, metrics, control, web, pool, stopping, gave_up: failed, system, thread, drain })
+        Ok(Self { ports, metrics, control, web, pool, stopping, gave_up: failed, system, thread, drain: config.workers.drain() })
     }
 
     /// Waits until the Guardian gives up, and says why.

@@ -1,7 +1,8 @@
 //! Planned faults for tests: compiled into debug builds only, and silent unless the environment names a plan.
 //!
 //! `INKDEX_FAULTS="read_page:abort:MARKER,writer:panic*2:MARKER"`: at the point, for texts that hold the marker, abort,
-//! panic, hang or, as `sleep50`, hold the thread for 50 ms; `*2` does it twice.
+//! panic, hang or, as `sleep50`, hold the thread for 50 ms; `*2` does it twice. With `INKDEX_FAULTS_TALLY=FOLDER` the count
+//! holds for all processes together, restarts and children included, and `FOLDER/hits` has a line for each that happened.
 
 /// Where a fault can be planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,31 +43,71 @@ pub fn hit(_point: Point, _text: &str) {}
 #[cfg(debug_assertions)]
 #[expect(clippy::disallowed_methods, reason = "a planned fault blocks its thread on purpose")]
 pub fn hit(point: Point, text: &str) {
-    use std::sync::OnceLock;
+    static PLAN: std::sync::OnceLock<planned::Plan> = std::sync::OnceLock::new();
+    PLAN.get_or_init(planned::Plan::of_the_environment).hit(point.as_str(), text);
+}
+
+#[cfg(debug_assertions)]
+mod planned {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+    use std::path::PathBuf;
     use std::sync::atomic::{AtomicU32, Ordering};
-    struct Planned {
+
+    struct Fault {
         at: String,
         action: String,
         marker: String,
-        left: AtomicU32,
+        times: Option<u32>,
+        done: AtomicU32,
     }
-    static PLAN: OnceLock<Vec<Planned>> = OnceLock::new();
-    let plan = PLAN.get_or_init(|| {
-        let text = std::env::var("INKDEX_FAULTS").unwrap_or_default();
-        let planned = |entry: &str| {
-            let mut parts = entry.splitn(3, ':');
-            let (at, action, marker) = (parts.next()?, parts.next()?, parts.next()?);
-            let (action, times) = action.split_once('*').unwrap_or((action, "4294967295"));
-            let left = AtomicU32::new(times.parse().unwrap_or(1));
-            Some(Planned { at: at.to_owned(), action: action.to_owned(), marker: marker.to_owned(), left })
-        };
-        text.split(',').filter_map(planned).collect()
-    });
-    for fault in plan.iter().filter(|fault| fault.at == point.as_str() && text.contains(&fault.marker)) {
-        let take = |left: u32| left.checked_sub(1);
-        if fault.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
-            continue;
+
+    /// What is planned, and the folder in which it is tallied.
+    pub struct Plan {
+        faults: Vec<Fault>,
+        tally: Option<PathBuf>,
+    }
+
+    fn read(entry: &str) -> Option<Fault> {
+        let mut parts = entry.splitn(3, ':');
+        let (at, action, marker) = (parts.next()?, parts.next()?, parts.next()?);
+        let (action, times) = action.split_once('*').map_or((action, None), |(action, times)| (action, times.parse().ok()));
+        Some(Fault { at: at.to_owned(), action: action.to_owned(), marker: marker.to_owned(), times, done: AtomicU32::new(0) })
+    }
+
+    impl Plan {
+        pub fn of_the_environment() -> Self {
+            let text = std::env::var("INKDEX_FAULTS").unwrap_or_default();
+            Self { faults: text.split(',').filter_map(read).collect(), tally: std::env::var_os("INKDEX_FAULTS_TALLY").map(PathBuf::from) }
         }
+
+        pub fn hit(&self, point: &str, text: &str) {
+            for (index, fault) in self.faults.iter().enumerate() {
+                if fault.at == point && text.contains(&fault.marker) && self.takes(index, fault) {
+                    act(fault);
+                }
+            }
+        }
+
+        /// Whether it is to happen once more; it is tallied before it does.
+        fn takes(&self, index: usize, fault: &Fault) -> bool {
+            let take = |done: u32| (fault.times.is_none_or(|times| done < times)).then(|| done.saturating_add(1));
+            let Some(tally) = &self.tally else { return fault.done.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok() };
+            // Over all processes together: each takes the first number that nobody has.
+            let mut made = (0..fault.times.unwrap_or(1)).map(|number| tally.join(format!("{index}-{number}")));
+            let taken = made.any(|file| OpenOptions::new().write(true).create_new(true).open(file).is_ok());
+            if taken || fault.times.is_none() {
+                let hits = OpenOptions::new().append(true).create(true).open(tally.join("hits"));
+                let line = format!("{} {}\n", fault.at, fault.action);
+                // Only the test that planned it reads the tally, and it fails if it misses a line.
+                let _told_by_the_test = hits.and_then(|mut hits| hits.write_all(line.as_bytes()));
+            }
+            taken || fault.times.is_none()
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a planned fault blocks its thread on purpose")]
+    fn act(fault: &Fault) {
         match fault.action.as_str() {
             "abort" => std::process::abort(),
             "panic" => panic!("planned fault at {}", fault.at),

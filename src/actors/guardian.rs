@@ -18,6 +18,14 @@ use tracing::{error, info, warn};
 const MISSED_MEANS_FROZEN: u32 = 3;
 /// After this long without a restart the backoff begins anew.
 const QUIET: Duration = Duration::from_secs(60);
+/// First and longest delay of a restart. The longest is short enough that the whole budget of a minute can be used up
+/// within a minute: with longer ones an actor that always dies would be restarted for ever.
+pub const RESTART: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(4));
+
+/// The bare delay before the restart that is the `number`th within [`QUIET`], counted from 1.
+fn restart_delay((first, longest): (Duration, Duration), number: usize) -> Duration {
+    first.saturating_mul(1 << number.saturating_sub(1).min(16)).min(longest)
+}
 
 struct Child {
     spec: &'static ChildSpec,
@@ -126,9 +134,8 @@ impl Guardian {
             self.gave_up.send_replace(Some(why));
             return;
         }
-        let (first, longest) = settings.restart;
-        let doubled = first.saturating_mul(1 << (child.restarts.len() - 1).min(16)).min(longest);
-        let delay = doubled + self.context.ports.chance.up_to(doubled / 5);
+        let bare = restart_delay(settings.restart, child.restarts.len());
+        let delay = bare + self.context.ports.chance.up_to(bare / 5);
         ctx.notify_later(Restart { name: child.spec.name }, delay);
     }
 }
@@ -246,5 +253,19 @@ impl Drop for Guardian {
         for child in &self.children {
             child.arbiter.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule 12: an actor that dies at once whenever it is started uses up the budget, and the process ends.
+    #[test]
+    fn the_budget_of_a_minute_can_be_used_up_within_a_minute() {
+        let budget = crate::config::WorkersConfig::default().restarts_per_minute;
+        let spent: Duration = (1..=budget).map(|number| restart_delay(RESTART, number) * 6 / 5).sum();
+        assert!(spent < QUIET, "the restart after the last allowed one would come after {spent:?}");
+        assert_eq!((restart_delay(RESTART, 1), restart_delay(RESTART, 100)), RESTART);
     }
 }

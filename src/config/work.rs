@@ -102,6 +102,13 @@ section! {
     }
 }
 
+impl WorkersConfig {
+    /// Time for a graceful stop to finish running jobs.
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
 section! {
     /// Attempts, leases and re-sends.
     LedgerConfig in "ledger" {

@@ -2,24 +2,17 @@
 //! between an outcome and its ack: nothing is lost, nothing is applied twice, nobody innocent is quarantined.
 
 use crate::support::daemon::Daemon;
-use crate::support::ledger::{changes, jobs_of, rows, searchable, subject};
+use crate::support::ledger::{changes, rows, searchable, subject};
+use crate::support::onlooker::Onlooker;
 use crate::support::wait::{LONG, until, until_every};
-use crate::support::world::{World, program};
-use inkdex::app::{Surroundings, open_ports};
+use crate::support::world::World;
 use inkdex::demo::{DemoWeb, Fate};
 use inkdex::domain::artist::ArtistRow;
 use inkdex::domain::chance::Chance;
-use inkdex::domain::clock::SystemClock;
-use inkdex::domain::ids::JobId;
-use inkdex::domain::job::{Attempt, Job, JobState, Stage};
-use inkdex::domain::message::Message;
+use inkdex::domain::job::{Job, JobState};
 use inkdex::domain::outcome::Category;
 use inkdex::jobs::reconcile::compare;
-use inkdex::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
-use inkdex::store::{Ledger, SessionStore};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 const SEED: u64 = 20_261_122;
@@ -27,69 +20,6 @@ const KILLS: usize = 20;
 const MID_WRITE: usize = 15;
 /// The windows that kills are aimed at, held open a little longer.
 const FAULTS: &str = "before_put:sleep40:,before_ack:sleep40:";
-
-/// The ledger as an onlooker reads it, beside the daemon or after its death.
-struct Onlooker {
-    store: SqliteStore,
-    path: PathBuf,
-}
-
-impl Onlooker {
-    fn of(world: &World) -> Self {
-        let path = world.config.data.database();
-        let db = SqliteDb::open(&path, OpenMode::ReadOnly, Arc::new(SystemClock::new())).unwrap();
-        Self { store: SqliteStore::new(db), path }
-    }
-
-    async fn all_jobs(&self) -> Vec<Job> {
-        let mut jobs = Vec::new();
-        for session in self.store.sessions(1_000).await.unwrap() {
-            jobs.extend(jobs_of(&self.store, &session.id).await);
-        }
-        jobs
-    }
-
-    async fn is_drained(&self) -> bool {
-        self.store.open_sessions().await.unwrap().is_empty()
-    }
-
-    /// Attempts of `owner` that are about to write, or have written, and have no outcome.
-    async fn writing(&self, owner: &str) -> usize {
-        let mut writing = 0;
-        for session in self.store.open_sessions().await.unwrap() {
-            for job in self.store.jobs_in(&session.id, Some(JobState::Running), None, 500).await.unwrap() {
-                let attempts = self.store.attempts(job.id()).await.unwrap();
-                writing += attempts.iter().filter(|attempt| attempt.owner == owner && is_writing(attempt)).count();
-            }
-        }
-        writing
-    }
-
-    /// Messages in somebody's hands whose job has the outcome that ends it, by an attempt of `owner`.
-    async fn unacked(&self, owner: &str) -> usize {
-        let mut unacked = 0;
-        for id in self.in_flight() {
-            let Some(job) = self.store.job(&id).await.unwrap() else { continue };
-            let attempts = self.store.attempts(&id).await.unwrap();
-            let ended = attempts.last().is_some_and(|last| last.owner == owner && last.outcome.is_some());
-            unacked += usize::from(job.state.is_terminal() && ended);
-        }
-        unacked
-    }
-
-    fn in_flight(&self) -> Vec<JobId> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = rusqlite::Connection::open_with_flags(&self.path, flags).unwrap();
-        connection.busy_timeout(Duration::from_secs(5)).unwrap();
-        let mut statement = connection.prepare("SELECT body FROM messages WHERE receipt IS NOT NULL").unwrap();
-        let bodies = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
-        bodies.map(|body| Message::from_bytes(&body.unwrap()).unwrap().job_id).collect()
-    }
-}
-
-fn is_writing(attempt: &Attempt) -> bool {
-    attempt.stage == Stage::Writing && attempt.outcome.is_none()
-}
 
 /// What a kill waits for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -189,12 +119,11 @@ async fn twenty_kills_lose_nothing_and_apply_nothing_twice() {
     let daemon = Daemon::start(&world, "").await;
     slowest = slowest.max(daemon.took);
     let look = Onlooker::of(&world);
-    until("the daemon has drained", LONG, async || look.is_drained().await.then_some(())).await;
+    look.drained().await;
     let status = daemon.stop().await;
     assert!(status.success(), "{status}");
 
-    let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program() };
-    let ports = open_ports(&world.config, surroundings).await.unwrap();
+    let ports = world.open().await;
     let jobs = look.all_jobs().await;
     let lost = jobs.iter().filter(|job| !job.state.is_terminal()).count();
     let rows = rows(ports.store.as_ref()).await;
@@ -219,6 +148,5 @@ async fn twenty_kills_lose_nothing_and_apply_nothing_twice() {
     assert_eq!(searchable(&ports).await, nights.planned.into_iter().collect::<Vec<_>>());
     let drift = compare(&ports).await.unwrap();
     assert!(drift.is_none(), "{drift:?}");
-    let db = SqliteDb::open(&look.path, OpenMode::ReadOnly, Arc::new(SystemClock::new())).unwrap();
-    assert_eq!(db.integrity_problems().await.unwrap(), Vec::<String>::new());
+    assert_eq!(look.integrity_problems().await, Vec::<String>::new());
 }

@@ -2,3 +2,4 @@
 
 mod fetch;
 mod kill_daemon;
+mod supervision;

@@ -49,6 +49,7 @@ impl Daemon {
             .args(["--ignored", "--exact", "support::daemon::runs_as_a_daemon", "--nocapture"])
             .env(CONFIG, &file)
             .env("INKDEX_FAULTS", faults)
+            .env("INKDEX_FAULTS_TALLY", world.tally())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

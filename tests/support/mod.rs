@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod hostile;
 pub mod http;
 pub mod ledger;
+pub mod onlooker;
 pub mod people;
 pub mod ports;
 pub mod wait;

@@ -2,12 +2,13 @@
 
 use super::clock::ShiftedClock;
 use super::wait::{LONG, until};
-use inkdex::app::{App, Surroundings};
+use inkdex::app::{App, Surroundings, open_ports};
 use inkdex::config::{Config, MappedHost};
 use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb};
 use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
 use inkdex::domain::ids::SessionId;
 use inkdex::domain::session::{Session, Trigger};
+use inkdex::jobs::Ports;
 use inkdex::jobs::sessions::{self, DAILY};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,11 +63,30 @@ impl World {
         App::start_in(surroundings, &self.config, false).await.unwrap()
     }
 
+    /// Opens the data that a daemon left, by the machine's clock.
+    pub async fn open(&self) -> Ports {
+        let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program() };
+        open_ports(&self.config, surroundings).await.unwrap()
+    }
+
     /// Serves the web as it is `day` days after the first.
     pub fn serve_day(&self, day: u32) -> DemoWeb {
         let web = self.web.with_changes(day);
         self.server.replace(Arc::new(web.clone()));
         web
+    }
+
+    /// Where planned faults are tallied.
+    pub fn tally(&self) -> PathBuf {
+        let folder = self.config.alerts.file.with_file_name("tally");
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// How often planned faults happened, as `point action`.
+    pub fn faults_met(&self, fault: &str) -> usize {
+        let hits = std::fs::read_to_string(self.tally().join("hits")).unwrap_or_default();
+        hits.lines().filter(|line| *line == fault).count()
     }
 
     /// Where alerts are told.
