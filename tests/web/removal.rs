@@ -58,5 +58,5 @@ fn a_denied_key_hides_a_row_that_stands() {
         assert_eq!(web.page(&format!("/artists/{id}")).status, 404);
     }
     assert_eq!(total(&web, "instagram=yuki.nagi"), 0);
-    assert_eq!(web.page("/?instagram=yuki.nagi").body.contains("Yuki Tanabe"), false);
+    assert!(!web.page("/?instagram=yuki.nagi").body.contains("Yuki Tanabe"));
 }
