@@ -2,15 +2,16 @@
 //! and stops everything in order (rule 17).
 
 mod fetching;
+mod settings;
 pub mod single;
 
 pub use fetching::{fetch_limits, host_map};
 
+use crate::actors::Context;
 use crate::actors::control::ActorControl;
-use crate::actors::guardian::{self, Guardian};
+use crate::actors::guardian::Guardian;
 use crate::actors::pool::Pool;
 use crate::actors::registry::Registry;
-use crate::actors::{ActorSettings, Context};
 use crate::alert::Sink;
 use crate::alert::sinks::{FileSink, LogSink};
 use crate::config::Config;
@@ -18,15 +19,14 @@ use crate::discover::StudioSource;
 use crate::discover::file::StudioFile;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::extract::{ParseLimits, SiteLimits, Styles};
+use crate::extract::{ParseLimits, Styles};
 use crate::feed::sqlite::SqliteFeed;
+use crate::jobs::Ports;
 use crate::jobs::control::Control;
 use crate::jobs::deny::{DenyHasher, SiteDenial};
 use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::sessions::{DAILY, Pipeline};
-use crate::jobs::sync_index::SyncSettings;
 pub use crate::jobs::sync_index::is_in_step;
-use crate::jobs::{JobSettings, Ports};
 use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::queue::JobQueue;
@@ -48,6 +48,8 @@ use tracing::{info, warn};
 
 /// How long running jobs that were told to give up may take to be released.
 const RELEASE_WITHIN: Duration = Duration::from_secs(3);
+/// How long the threads of actors may take to end; one that is stuck ends with the process.
+const END_WITHIN: Duration = Duration::from_secs(3);
 /// How long the index may take to catch up at the end.
 const FLUSH_WITHIN: Duration = Duration::from_secs(4);
 
@@ -61,6 +63,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The program whose hidden verb reads the pages of suspects; this one, but for tests that run in another.
     pub program: PathBuf,
+    /// Sources of studios beside the configured files.
+    pub sources: Vec<Arc<dyn StudioSource>>,
 }
 
 impl Surroundings {
@@ -70,7 +74,7 @@ impl Surroundings {
     /// The system does not tell where this program lies.
     pub fn of_this_process() -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("the path of this program is not known, and suspects are read by a child of it")?;
-        Ok(Self { clock: Arc::new(SystemClock::new()), program })
+        Ok(Self { clock: Arc::new(SystemClock::new()), program, sources: Vec::new() })
     }
 }
 
@@ -78,7 +82,7 @@ impl Surroundings {
 ///
 /// # Errors
 /// A sentence that says what to change.
-pub async fn open_ports(config: &Config, Surroundings { clock, program }: Surroundings) -> anyhow::Result<Ports> {
+pub async fn open_ports(config: &Config, Surroundings { clock, program, sources }: Surroundings) -> anyhow::Result<Ports> {
     let folder = &config.data.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made; set data.folder", folder.display()))?;
     let db = SqliteDb::open(&config.data.database(), OpenMode::Owner, clock.clone())?;
@@ -101,8 +105,8 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program }: Surrou
     Ok(Ports {
         feed: Arc::new(SqliteFeed::new(db)),
         index: Arc::new(open_index(&config.data.index())?),
-        sources: config.discovery.studio_files.iter().map(|path| Arc::new(StudioFile::new(path)) as Arc<dyn StudioSource>).collect(),
-        settings: Arc::new(job_settings(config, owner)),
+        sources: studio_files(config).chain(sources).collect(),
+        settings: Arc::new(settings::jobs(config, owner)),
         store,
         queue,
         objects,
@@ -113,6 +117,10 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program }: Surrou
         clock,
         chance,
     })
+}
+
+fn studio_files(config: &Config) -> impl Iterator<Item = Arc<dyn StudioSource>> {
+    config.discovery.studio_files.iter().map(|path| Arc::new(StudioFile::new(path)) as Arc<dyn StudioSource>)
 }
 
 /// Holding the lock file proves the previous owner dead: its leases and deliveries are released at once (rule 17).
@@ -139,39 +147,6 @@ fn open_index(folder: &Path) -> anyhow::Result<TantivyIndex> {
             warn!("the search index cannot be used and is built again from the store: {why}");
             Ok(TantivyIndex::recreate(folder, &settings)?)
         }
-    }
-}
-
-fn job_settings(config: &Config, owner: String) -> JobSettings {
-    JobSettings {
-        limits: config.ledger.limits(),
-        jobs_per_host: config.ledger.jobs_per_host,
-        site: SiteLimits { pages: config.fetch.pages_per_site, ..SiteLimits::default() },
-        strict_sources: config.discovery.strict,
-        owner,
-        build: BUILD.to_owned(),
-    }
-}
-
-fn actor_settings(config: &Config) -> ActorSettings {
-    let ms = Duration::from_millis;
-    ActorSettings {
-        tick: ms(config.pipeline.tick_ms),
-        sweep: ms(config.ledger.sweep_every_ms),
-        extend_lease: ms(config.workers.extend_lease_ms),
-        stall: ms(config.workers.stall_ms),
-        resize: ms(config.workers.resize_every_ms),
-        jobs_per_worker: config.workers.jobs_per_worker,
-        alerts: ms(config.alerts.every_ms),
-        scheduled: config.pipeline.scheduled,
-        catch_up: config.pipeline.catch_up,
-        sync_batch: config.sync.batch,
-        sync_linger: ms(config.sync.linger_ms),
-        sync: SyncSettings { item_attempts: config.sync.item_attempts, parked_per_hour: config.sync.parked_per_hour },
-        tombstones: Duration::from_secs(u64::from(config.sync.tombstone_days) * 24 * 3_600),
-        heartbeat: ms(config.workers.heartbeat_ms),
-        restart: guardian::RESTART,
-        restarts_per_minute: config.workers.restarts_per_minute,
     }
 }
 
@@ -243,7 +218,7 @@ impl App {
             metrics: metrics.clone(),
             sinks,
             pipeline: Arc::new(pipeline(config)?),
-            settings: Arc::new(actor_settings(config)),
+            settings: Arc::new(settings::actors(config)),
             stopping: stop.clone(),
         };
         let control: Arc<dyn Control> = Arc::new(ActorControl::new(registry));
@@ -252,8 +227,9 @@ impl App {
         let (started, starting) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("actors".to_owned()).spawn(move || {
             let runner = actix::System::new();
+            let (ending, ended) = std::sync::mpsc::channel();
             let web_address = runner.block_on(async move {
-                Guardian::start_graph(context, gave_up);
+                Guardian::start_graph(context, gave_up, ending);
                 let Some(state) = web else { return Ok(None) };
                 let (address, server) = crate::web::start(state, bind)?;
                 actix::spawn(server);
@@ -261,7 +237,10 @@ impl App {
             });
             // The caller may be gone only if the whole process is going.
             let _caller_gone = started.send(web_address.map(|address| (actix::System::current(), address)));
-            runner.run()
+            let ran = runner.run();
+            // The Guardian ended with its system, and hands over the threads of its children, told to end.
+            ended.into_iter().for_each(|arbiter| drop(arbiter.join()));
+            ran
         })?;
         let answer = starting.await.map_err(|_| anyhow!("the actor system did not start"))?;
         let (system, web) = answer.with_context(|| format!("nothing can listen at {bind}; is another daemon running? set server.bind"))?;
@@ -279,22 +258,23 @@ impl App {
     pub async fn stop(self) {
         self.stopping.send_replace(true);
         self.wait_idle(self.drain).await;
-        if self.pool.busy() > 0 {
+        if self.pool.held() > 0 {
             info!(jobs = self.pool.busy(), "running jobs are released, they go on after the next start");
             self.pool.give_up();
             self.wait_idle(RELEASE_WITHIN).await;
         }
         self.flush_index().await;
         self.system.stop();
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(Ok(())))) {
+        // Once every actor's thread has ended nobody holds the database any more, and the next owner may have it.
+        let joined = tokio::time::timeout(END_WITHIN, tokio::task::spawn_blocking(move || self.thread.join())).await;
+        if !matches!(joined, Ok(Ok(Ok(Ok(()))))) {
             warn!("the actor system did not end cleanly");
         }
     }
 
     async fn wait_idle(&self, within: Duration) {
         let began = self.ports.clock.monotonic();
-        while self.pool.busy() > 0 && self.ports.clock.monotonic().saturating_sub(began) < within {
+        while self.pool.held() > 0 && self.ports.clock.monotonic().saturating_sub(began) < within {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

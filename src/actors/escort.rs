@@ -21,6 +21,7 @@ pub fn send_off(context: &Context, run: RunJob) {
 
 async fn escort(context: Context, run: RunJob) {
     let RunJob { job, attempt, receipt, permit } = run;
+    let _working = context.pool.work();
     let started = context.ports.clock.monotonic();
     let running = Running { job: *job, attempt: (*attempt).clone(), progress: Progress::default() };
     let progress = running.progress.clone();

@@ -48,6 +48,8 @@ pub struct Guardian {
     deaths: mpsc::UnboundedSender<Death>,
     /// Told once, when the Guardian gives up: why.
     gave_up: watch::Sender<Option<String>>,
+    /// Takes the threads of the children at the end, to be waited for.
+    ending: std::sync::mpsc::Sender<Arbiter>,
 }
 
 /// Look at every child's pulse.
@@ -72,14 +74,15 @@ struct Restart {
 }
 
 impl Guardian {
-    /// Starts the Guardian and every child on the current actix system. `gave_up` is told why, if it gives up.
-    pub fn start_graph(context: Context, gave_up: watch::Sender<Option<String>>) {
+    /// Starts the Guardian and every child on the current actix system. `gave_up` is told why, if it gives up; `ending` takes
+    /// the children's threads when the system ends, since actix joins none of them.
+    pub fn start_graph(context: Context, gave_up: watch::Sender<Option<String>>, ending: std::sync::mpsc::Sender<Arbiter>) {
         let registry = context.registry.clone();
         let (deaths, told) = mpsc::unbounded_channel();
         let addr = Self::create(move |ctx| {
             let stream = futures_util::stream::unfold(told, |mut told| async move { told.recv().await.map(|death| (death, told)) });
             ctx.add_stream(stream);
-            let mut guardian = Self { context, children: Vec::new(), deaths, gave_up };
+            let mut guardian = Self { context, children: Vec::new(), deaths, gave_up, ending };
             for spec in CHILDREN {
                 let child = guardian.begin(spec, Arbiter::new(), 1);
                 guardian.children.push(child);
@@ -250,8 +253,10 @@ impl Handler<TakeSurvey> for Guardian {
 
 impl Drop for Guardian {
     fn drop(&mut self) {
-        for child in &self.children {
+        for child in self.children.drain(..) {
             child.arbiter.stop();
+            // Where nobody waits for them, they end by themselves.
+            let _nobody_waits = self.ending.send(child.arbiter);
         }
     }
 }

@@ -11,10 +11,21 @@ pub struct Pool {
     size: AtomicUsize,
     /// Permits that are to be taken away as soon as somebody gives one back.
     owed: AtomicUsize,
+    running: Arc<AtomicUsize>,
     min: usize,
     max: usize,
     /// Turns true when running jobs are to be given up, at the end of a drain.
     abort: watch::Sender<bool>,
+}
+
+/// A job that runs.
+#[derive(Debug)]
+pub struct Working(Arc<AtomicUsize>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Pool {
@@ -24,6 +35,7 @@ impl Pool {
             permits: Arc::new(Semaphore::new(min)),
             size: AtomicUsize::new(min),
             owed: AtomicUsize::new(0),
+            running: Arc::default(),
             min,
             max,
             abort: watch::Sender::new(false),
@@ -35,8 +47,19 @@ impl Pool {
         self.size.load(Ordering::SeqCst)
     }
 
-    /// How many run.
+    /// How many jobs run.
     pub fn busy(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// Counts a job as running until the answer is dropped.
+    pub fn work(&self) -> Working {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Working(self.running.clone())
+    }
+
+    /// How many permits are out: with running jobs, and with the Dispatcher while it waits for messages.
+    pub fn held(&self) -> usize {
         (self.size() + self.owed.load(Ordering::SeqCst)).saturating_sub(self.permits.available_permits())
     }
 
@@ -105,15 +128,20 @@ mod tests {
         assert_eq!((pool.wanted(0, 2), pool.wanted(3, 2), pool.wanted(100, 2)), (1, 2, 4));
         pool.resize(pool.wanted(100, 2));
         let held = [pool.acquire().await, pool.acquire().await, pool.acquire().await];
-        assert_eq!((pool.size(), pool.busy()), (4, 3));
+        assert_eq!((pool.size(), pool.held()), (4, 3));
         pool.resize(1);
-        assert_eq!((pool.size(), pool.busy()), (1, 3));
+        assert_eq!((pool.size(), pool.held()), (1, 3));
         assert!(pool.try_acquire().is_none());
+        assert_eq!(pool.busy(), 0, "a permit is not yet a job");
+        let job = pool.work();
+        assert_eq!(pool.busy(), 1);
+        drop(job);
+        assert_eq!(pool.busy(), 0);
         drop(held);
         let one = pool.acquire().await;
         assert!(pool.try_acquire().is_none(), "the pool has one permit left");
         drop(one);
-        assert_eq!((pool.size(), pool.busy()), (1, 0));
+        assert_eq!((pool.size(), pool.held()), (1, 0));
         pool.resize(3);
         assert_eq!([pool.try_acquire(), pool.try_acquire(), pool.try_acquire()].iter().flatten().count(), 3);
     }

@@ -230,7 +230,10 @@ async fn apply_absences(ports: &Ports, running: &Running, session: &Session, liv
             if remove_record(ports, artist_id, Life::Retired, &writer).await? {
                 info!(artist.id = %artist_id, "artist {artist_id} is retired: no source names them any more");
             }
-            report.retired += 1;
+            // Also what an earlier attempt of this job retired, but nobody who was retired before.
+            let row = ports.store.artist(artist_id).await?;
+            let tonight = row.is_some_and(|row| row.life == Life::Retired && row.writers.iter().any(|(job, _)| *job == writer.job_id));
+            report.retired += u64::from(tonight);
         }
     }
     let now = serde_json::to_string(&report.coverage).unwrap_or_default();

@@ -1,3 +1,9 @@
 //! The whole path over the made-up web: discover, find, scrape, write, feed, search, in one process.
 
+mod discovery;
+mod later_days;
+mod letters;
+mod removal;
+mod schedule;
+mod stopping;
 mod whole_path;

@@ -23,11 +23,6 @@ impl ShiftedClock {
     pub fn jump_to(&self, now: Timestamp) {
         self.shift_us.store(now.0 - self.machine.now().0, Ordering::SeqCst);
     }
-
-    /// Sets the wall clock forth.
-    pub fn advance(&self, by: Duration) {
-        self.jump_to(self.now().plus(by));
-    }
 }
 
 impl Clock for ShiftedClock {

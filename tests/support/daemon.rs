@@ -158,7 +158,7 @@ fn say(text: &str) {
 async fn runs_as_a_daemon() {
     let file = std::env::var_os(CONFIG).expect("executed by other tests only");
     let config = Config::read(&[ConfigText::from_file(Path::new(&file)).unwrap()]).unwrap();
-    let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program() };
+    let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program(), sources: Vec::new() };
     let app = App::start_in(surroundings, &config, false).await.unwrap();
     say(&format!("ready {}", app.ports.settings.owner));
     let (sender, mut commands) = tokio::sync::mpsc::unbounded_channel();

@@ -2,9 +2,11 @@
 
 use super::clock::ShiftedClock;
 use super::wait::{LONG, until};
+use inkdex::alert::Alert;
 use inkdex::app::{App, Surroundings, open_ports};
 use inkdex::config::{Config, MappedHost};
 use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb};
+use inkdex::discover::StudioSource;
 use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
 use inkdex::domain::ids::SessionId;
 use inkdex::domain::session::{Session, Trigger};
@@ -12,9 +14,15 @@ use inkdex::jobs::Ports;
 use inkdex::jobs::sessions::{self, DAILY};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Noon before the nights of these tests: 2026-11-22T12:00:00Z.
 pub const NOON: Timestamp = Timestamp(1_795_348_800_000_000);
+
+/// The 02:00 of the `number`th night after [`NOON`], counted from 1.
+pub fn night(number: u32) -> Timestamp {
+    NOON.plus(Duration::from_secs(14 * 3_600) + Duration::from_secs(24 * 3_600) * (number - 1))
+}
 
 /// Everything around an application under test; outlives its restarts.
 pub struct World {
@@ -35,11 +43,16 @@ pub fn program() -> PathBuf {
 }
 
 impl World {
-    /// Serves `web` and prepares a data folder with its studio file.
+    /// Serves `web`, its slow sites a tenth as slow, and prepares a data folder with its studio file.
     pub async fn of(web: DemoWeb) -> Self {
+        Self::slowed(web, 0.1).await
+    }
+
+    /// As [`World::of`], with this factor on the delays of slow sites.
+    pub async fn slowed(web: DemoWeb, delay_scale: f64) -> Self {
         let machine = SystemClock::new();
         let now_ms = move || machine.now().0 / 1_000;
-        let options = DemoServerOptions { delay_scale: 0.1, ..DemoServerOptions::new(Arc::new(now_ms)) };
+        let options = DemoServerOptions { delay_scale, ..DemoServerOptions::new(Arc::new(now_ms)) };
         let server = DemoServer::start(Arc::new(web.clone()), options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut config = scaled();
@@ -59,13 +72,18 @@ impl World {
 
     /// Starts the application, without the web.
     pub async fn start(&self) -> App {
-        let surroundings = Surroundings { clock: self.clock.clone(), program: program() };
+        self.start_with(Vec::new()).await
+    }
+
+    /// Starts the application with further sources of studios.
+    pub async fn start_with(&self, sources: Vec<Arc<dyn StudioSource>>) -> App {
+        let surroundings = Surroundings { clock: self.clock.clone(), program: program(), sources };
         App::start_in(surroundings, &self.config, false).await.unwrap()
     }
 
     /// Opens the data that a daemon left, by the machine's clock.
     pub async fn open(&self) -> Ports {
-        let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program() };
+        let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program(), sources: Vec::new() };
         open_ports(&self.config, surroundings).await.unwrap()
     }
 
@@ -89,9 +107,10 @@ impl World {
         hits.lines().filter(|line| *line == fault).count()
     }
 
-    /// Where alerts are told.
-    pub fn alerts(&self) -> String {
-        std::fs::read_to_string(&self.config.alerts.file).unwrap_or_default()
+    /// The alerts told so far.
+    pub fn alerts(&self) -> Vec<Alert> {
+        let lines = std::fs::read_to_string(&self.config.alerts.file).unwrap_or_default();
+        lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 }
 
@@ -143,11 +162,13 @@ pub async fn run(app: &App) -> Session {
     session
 }
 
-/// Runs the session of a scheduled moment to its end.
-pub async fn run_night(app: &App, world: &World, moment: Timestamp) -> Session {
+/// Lets the `number`th night come and runs its session to its end.
+pub async fn run_night(app: &App, world: &World, number: u32) -> Session {
+    let moment = night(number);
+    world.clock.jump_to(moment);
     let pipeline = inkdex::app::pipeline(&world.config).unwrap();
     let (id, new) = sessions::start(&app.ports, &pipeline, moment, Trigger::Scheduled).await.unwrap();
-    assert!(new, "the night of {moment} was run before");
+    assert!(new, "night {number} was run before");
     let session = over(app, &id).await;
     in_step(app).await;
     session

@@ -1,0 +1,44 @@
+//! What the configuration comes to in the terms of jobs and actors.
+
+use super::BUILD;
+use crate::actors::{ActorSettings, guardian};
+use crate::config::Config;
+use crate::extract::SiteLimits;
+use crate::jobs::JobSettings;
+use crate::jobs::sync_index::SyncSettings;
+use std::time::Duration;
+
+/// For jobs.
+pub(super) fn jobs(config: &Config, owner: String) -> JobSettings {
+    JobSettings {
+        limits: config.ledger.limits(),
+        jobs_per_host: config.ledger.jobs_per_host,
+        site: SiteLimits { pages: config.fetch.pages_per_site, ..SiteLimits::default() },
+        strict_sources: config.discovery.strict,
+        owner,
+        build: BUILD.to_owned(),
+    }
+}
+
+/// For actors.
+pub(super) fn actors(config: &Config) -> ActorSettings {
+    let ms = Duration::from_millis;
+    ActorSettings {
+        tick: ms(config.pipeline.tick_ms),
+        sweep: ms(config.ledger.sweep_every_ms),
+        extend_lease: ms(config.workers.extend_lease_ms),
+        stall: ms(config.workers.stall_ms),
+        resize: ms(config.workers.resize_every_ms),
+        jobs_per_worker: config.workers.jobs_per_worker,
+        alerts: ms(config.alerts.every_ms),
+        scheduled: config.pipeline.scheduled,
+        catch_up: config.pipeline.catch_up,
+        sync_batch: config.sync.batch,
+        sync_linger: ms(config.sync.linger_ms),
+        sync: SyncSettings { item_attempts: config.sync.item_attempts, parked_per_hour: config.sync.parked_per_hour },
+        tombstones: Duration::from_secs(u64::from(config.sync.tombstone_days) * 24 * 3_600),
+        heartbeat: ms(config.workers.heartbeat_ms),
+        restart: guardian::RESTART,
+        restarts_per_minute: config.workers.restarts_per_minute,
+    }
+}

@@ -1,0 +1,103 @@
+//! A source of studios that does not answer (002-R4 to R7).
+
+use crate::support::ledger::{jobs_of, searchable};
+use crate::support::wait::{LONG, until};
+use crate::support::world::{World, over, run};
+use async_trait::async_trait;
+use inkdex::alert::Severity;
+use inkdex::demo::DemoWeb;
+use inkdex::discover::{Discovered, SourceError, StudioSource};
+use inkdex::domain::job::{AlertDebt, JobKind, JobState};
+use inkdex::domain::outcome::Outcome;
+use inkdex::domain::session::{SessionState, StepState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const SEED: u64 = 3;
+
+/// A source that does not answer the first times it is asked, and knows no studio.
+#[derive(Debug)]
+struct Silent {
+    asked: AtomicU32,
+    silent: u32,
+}
+
+#[async_trait]
+impl StudioSource for Silent {
+    fn name(&self) -> &str {
+        "silent"
+    }
+
+    async fn studios(&self) -> Result<Discovered, SourceError> {
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+        if asked < self.silent {
+            let source_name = self.name().to_owned();
+            return Err(SourceError::Unavailable { source_name, why: "no answer".to_owned(), retry_after: None });
+        }
+        Ok(Discovered::default())
+    }
+}
+
+fn silent(times: u32) -> Arc<Silent> {
+    Arc::new(Silent { asked: AtomicU32::new(0), silent: times })
+}
+
+/// 002-R4, R5, R7: three attempts with growing delays, then the run has failed, and the failure is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_source_fails_the_run_after_three_attempts_and_is_told() {
+    let mut world = World::of(DemoWeb::generate_sized(SEED, 2, 2)).await;
+    // At first the alert cannot be delivered: it stays owed.
+    let folder = world.config.alerts.file.with_file_name("not-there-yet");
+    world.config.alerts.file = folder.join("alerts.jsonl");
+    let source = silent(u32::MAX);
+    let app = world.start_with(vec![source.clone()]).await;
+    let id = app.control.start_session().await.unwrap();
+    let session = over(&app, &id).await;
+    assert_eq!(session.state, SessionState::Failed);
+    assert_eq!(session.steps.iter().map(|step| step.state).collect::<Vec<_>>()[..2], [StepState::Failed, StepState::Cancelled]);
+    assert!(session.failure.as_deref().is_some_and(|why| why.contains("no answer")), "{:?}", session.failure);
+    assert_eq!(source.asked.load(Ordering::SeqCst), 3);
+
+    let jobs = jobs_of(app.ports.store.as_ref(), &id).await;
+    assert_eq!(jobs.iter().map(|job| (job.kind(), job.state)).collect::<Vec<_>>(), [(JobKind::DiscoverStudios, JobState::Dead)]);
+    let attempts = app.ports.store.attempts(jobs[0].id()).await.unwrap();
+    let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome.clone().unwrap()).collect();
+    assert!(matches!(outcomes[..], [Outcome::Retry { .. }, Outcome::Retry { .. }, Outcome::Dead { .. }]), "{outcomes:?}");
+    // 100 ms and 200 ms, of which jitter may take half.
+    let pauses: Vec<u128> = attempts.windows(2).map(|pair| pair[1].fence.since(pair[0].ended_at.unwrap()).as_millis()).collect();
+    assert!(pauses[0] >= 50 && pauses[1] >= 100, "{pauses:?}");
+
+    assert_eq!(app.ports.store.session(&id).await.unwrap().unwrap().alert, AlertDebt::Owed);
+    // Rule 19: a restart delivers what a dead process owed.
+    app.stop().await;
+    std::fs::create_dir_all(&folder).unwrap();
+    let app = world.start_with(vec![silent(0)]).await;
+    until("the failure is told", LONG, async || {
+        let told = app.ports.store.session(&id).await.unwrap().unwrap().alert;
+        matches!(told, AlertDebt::Told(_)).then_some(())
+    })
+    .await;
+    let alerts = world.alerts();
+    let failed: Vec<_> = alerts.iter().filter(|alert| alert.kind == "session_failed").collect();
+    assert_eq!(failed.len(), 1, "{alerts:?}");
+    assert_eq!((failed[0].severity, failed[0].subject.as_str()), (Severity::Critical, id.as_str()));
+    assert!(failed[0].text.contains("no answer"), "{}", failed[0].text);
+
+    // The next run is not held up by the one that failed.
+    assert_eq!(run(&app).await.state, SessionState::Completed);
+    assert_eq!(searchable(&app.ports).await.len(), 4);
+    app.stop().await;
+}
+
+/// 002-R5: a source that answers at the third attempt costs nothing but time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_answers_at_the_third_attempt_costs_only_time() {
+    let world = World::of(DemoWeb::generate_sized(SEED, 2, 2)).await;
+    let source = silent(2);
+    let app = world.start_with(vec![source.clone()]).await;
+    assert_eq!(run(&app).await.state, SessionState::Completed);
+    assert_eq!(source.asked.load(Ordering::SeqCst), 3);
+    assert_eq!(searchable(&app.ports).await.len(), 4);
+    app.stop().await;
+    assert!(world.alerts().is_empty());
+}

@@ -1,0 +1,152 @@
+//! Nights after the first: who leaves, who comes, who returns, and when a person must decide (rule 11).
+
+use crate::support::ledger::{report_of, row_of, rows, scrape_of, searchable};
+use crate::support::world::{World, run, run_night};
+use inkdex::app::App;
+use inkdex::demo::{DemoChanges, DemoWeb};
+use inkdex::domain::artist::{ArtistRow, Life};
+use inkdex::domain::lifecycle::Absence;
+use inkdex::domain::outcome::Done;
+use inkdex::domain::session::SessionState;
+use inkdex::jobs::reconcile::compare;
+use std::collections::BTreeSet;
+
+const SEED: u64 = 5;
+
+fn everybody(web: &DemoWeb) -> BTreeSet<String> {
+    web.artists().iter().map(|artist| artist.name.clone()).collect()
+}
+
+async fn found(app: &App) -> BTreeSet<String> {
+    searchable(&app.ports).await.into_iter().collect()
+}
+
+/// The row of somebody who had `id`, whatever became of it.
+async fn row(app: &App, met: &ArtistRow) -> ArtistRow {
+    rows(app.ports.store.as_ref()).await.into_iter().find(|row| row.id == met.id).unwrap()
+}
+
+struct Changed {
+    left: String,
+    page_gone: String,
+    joined: String,
+    bio: (String, String),
+}
+
+fn all(changes: &DemoChanges) -> Changed {
+    Changed {
+        left: changes.left.clone().unwrap(),
+        page_gone: changes.page_gone.clone().unwrap().0,
+        joined: changes.joined.clone().unwrap(),
+        bio: changes.bio_changed.clone().unwrap(),
+    }
+}
+
+/// Rule 11, 002-R23, R26, R27: three missed nights, or a page gone twice, retire; who returns is back; what changed is seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_is_retired_and_who_returns_is_back() {
+    let world = World::of(DemoWeb::generate_sized(SEED, 5, 3)).await;
+    let app = world.start().await;
+    let ports = &app.ports;
+    let first = run_night(&app, &world, 1).await;
+    assert_eq!(report_of(ports, &first.id).await.new, 15);
+    assert_eq!(found(&app).await, everybody(&world.web));
+
+    let changed = all(world.serve_day(1).changes());
+    let (left, gone) = (row_of(ports.store.as_ref(), &changed.left).await, row_of(ports.store.as_ref(), &changed.page_gone).await);
+
+    // Sessions by hand propose, but nothing is counted however many there are.
+    for _ in 0..4 {
+        let by_hand = run(&app).await;
+        let report = report_of(ports, &by_hand.id).await;
+        assert_eq!((report.absences, report.retired), (2, 0));
+        assert!(report.absences_held.is_some_and(|why| why.contains("by hand")));
+    }
+    let absences: BTreeSet<_> = ports.store.proposals(&ports.store.sessions(1).await.unwrap()[0].id).await.unwrap().into_iter().collect();
+    let absences: BTreeSet<_> = absences.into_iter().map(|(id, _, absence)| (id, absence)).collect();
+    assert_eq!(absences, BTreeSet::from([(left.id.clone(), Absence::NotListed), (gone.id.clone(), Absence::PageGone)]));
+    for met in [&left, &gone] {
+        let sightings = ports.store.sightings_of(&met.id).await.unwrap();
+        assert!(sightings.iter().all(|sighting| sighting.misses + sighting.gone == 0), "{sightings:?}");
+    }
+    assert!(found(&app).await.contains(&changed.joined));
+    let bio = row_of(ports.store.as_ref(), &changed.bio.0).await.live().unwrap().bio.clone().unwrap().value;
+    assert!(bio.ends_with(&changed.bio.1), "{bio}");
+
+    let mut with_joined = everybody(&world.web);
+    with_joined.insert(changed.joined.clone());
+
+    let second = run_night(&app, &world, 2).await;
+    let report = report_of(ports, &second.id).await;
+    assert_eq!((report.absences, report.retired, report.gone, report.absences_held), (2, 0, 1, None));
+    assert_eq!(scrape_of(ports.store.as_ref(), &second.id, &changed.page_gone).await.done(), Some(Done::Gone));
+    assert_eq!(found(&app).await, with_joined);
+
+    // A page gone twice, and no live page of their own.
+    let third = run_night(&app, &world, 3).await;
+    assert_eq!(report_of(ports, &third.id).await.retired, 1);
+    with_joined.remove(&changed.page_gone);
+    assert_eq!(found(&app).await, with_joined);
+    assert_eq!(row(&app, &gone).await.life, Life::Retired);
+
+    // Three missed nights.
+    let fourth = run_night(&app, &world, 4).await;
+    assert_eq!(report_of(ports, &fourth.id).await.retired, 1);
+    with_joined.remove(&changed.left);
+    assert_eq!(found(&app).await, with_joined);
+    let retired = row(&app, &left).await;
+    assert_eq!((retired.life, retired.record.as_ref()), (Life::Retired, None));
+
+    // Retired once: the nights to come count nobody again.
+    let fifth = run_night(&app, &world, 5).await;
+    assert_eq!(report_of(ports, &fifth.id).await.retired, 0);
+
+    // Back on the team page: the same artist, live again.
+    world.serve_day(10);
+    run_night(&app, &world, 10).await;
+    with_joined.insert(changed.left.clone());
+    assert_eq!(found(&app).await, with_joined);
+    let back = row_of(ports.store.as_ref(), &changed.left).await;
+    assert_eq!(back.id, left.id);
+    assert!(back.version > retired.version);
+    assert!(compare(ports).await.unwrap().is_none());
+    app.stop().await;
+}
+
+/// Rule 11: more than 5% and more than 10 retirements are held for a person; additions stand, and the next night goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_run_gate_holds_a_mass_retirement() {
+    let world = World::of(DemoWeb::generate_sized(SEED, 5, 3)).await;
+    let other = DemoWeb::generate_sized(SEED + 1, 5, 3);
+    assert!(everybody(&world.web).is_disjoint(&everybody(&other)), "the two webs must not share people");
+    let app = world.start().await;
+    let ports = &app.ports;
+    run_night(&app, &world, 1).await;
+    // The same studios, and other people in all of them.
+    world.server.replace(std::sync::Arc::new(other.clone()));
+    let both: BTreeSet<String> = everybody(&world.web).union(&everybody(&other)).cloned().collect();
+    for night in [2, 3] {
+        let session = run_night(&app, &world, night).await;
+        assert_eq!(report_of(ports, &session.id).await.absences_held, None);
+        assert!(!session.held);
+        assert_eq!(found(&app).await, both);
+    }
+    let held = run_night(&app, &world, 4).await;
+    let report = report_of(ports, &held.id).await;
+    assert_eq!((held.state, held.held, report.retired), (SessionState::Completed, true, 0));
+    assert_eq!(report.absences_held.as_deref(), Some("15 of 30 artists would retire"));
+    assert_eq!(found(&app).await, both);
+
+    // The next night is not blocked, and its proposals replace those held back.
+    world.serve_day(0);
+    let next = run_night(&app, &world, 5).await;
+    assert!(!next.held);
+    assert_eq!(found(&app).await, both);
+    for row in rows(ports.store.as_ref()).await {
+        let name = row.live().unwrap().name.value.clone();
+        let misses: Vec<u32> = ports.store.sightings_of(&row.id).await.unwrap().iter().map(|sighting| sighting.misses).collect();
+        let expected = if everybody(&other).contains(&name) { 1 } else { 0 };
+        assert_eq!(misses, [expected], "{name}");
+    }
+    app.stop().await;
+}
