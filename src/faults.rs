@@ -41,7 +41,6 @@ pub fn hit(_point: Point, _text: &str) {}
 
 /// Does what the plan says for this point and text; in release builds nothing.
 #[cfg(debug_assertions)]
-#[expect(clippy::disallowed_methods, reason = "a planned fault blocks its thread on purpose")]
 pub fn hit(point: Point, text: &str) {
     static PLAN: std::sync::OnceLock<planned::Plan> = std::sync::OnceLock::new();
     PLAN.get_or_init(planned::Plan::of_the_environment).hit(point.as_str(), text);
@@ -106,7 +105,6 @@ mod planned {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a planned fault blocks its thread on purpose")]
     fn act(fault: &Fault) {
         match fault.action.as_str() {
             "abort" => std::process::abort(),
@@ -116,6 +114,7 @@ mod planned {
             },
             action => {
                 let pause = action.strip_prefix("sleep").and_then(|ms| ms.parse().ok());
+                #[expect(clippy::disallowed_methods, reason = "a planned fault blocks its thread on purpose")]
                 std::thread::sleep(std::time::Duration::from_millis(pause.unwrap_or(0)));
             }
         }

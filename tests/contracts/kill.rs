@@ -136,6 +136,7 @@ fn run_and_kill(folder: &Path, round: u32, extra: Duration, heard: &mut Acknowle
     while heard.done.len() == before {
         heard.hear(&lines.recv_timeout(Duration::from_secs(60)).expect("the child acknowledges a job within a minute"));
     }
+    #[expect(clippy::disallowed_methods, reason = "the moment of the kill is random: nothing is waited for")]
     std::thread::sleep(extra);
     child.kill().unwrap();
     let status = child.wait().unwrap();
