@@ -1,5 +1,6 @@
 //! The one integration binary: contracts of the ports, the pipeline, the web, faults, and rules of the house.
 
+mod cli;
 mod contracts;
 mod faults;
 mod pipeline;

@@ -26,12 +26,10 @@ pub fn host_map(config: &FetchConfig) -> anyhow::Result<HostMap> {
         map.add(&host.host, MappedHost { address: host.address, port: host.port, spacing_ms: host.spacing_ms })?;
     }
     if let [first, rest @ ..] = config.hosts.as_slice() {
+        let more = if rest.is_empty() { String::new() } else { format!(", and {} more hosts are mapped", rest.len()) };
         warn!(
-            "{} is reached at {}:{} instead of its own address, and {} more hosts are mapped; never do this on the public web",
-            first.host,
-            first.address,
-            first.port,
-            rest.len()
+            "{} is reached at {}:{} instead of its own address{more}; never do this on the public web",
+            first.host, first.address, first.port
         );
     }
     Ok(map)
@@ -55,6 +53,8 @@ pub(super) struct Reach {
     pub fetch: Arc<dyn Fetch>,
     pub guard: Arc<Guard>,
     pub denial: Arc<dyn UrlDenial>,
+    /// Whether sites of others are visited: a start then waits one interval, as the process before may just have asked them.
+    pub on_public_web: bool,
 }
 
 /// A visitor with holds in memory.
@@ -76,7 +76,7 @@ pub(super) async fn visitor(
         ..PolitenessSettings::default()
     };
     // Mapped hosts obey only their own spacing, so only a start on the public web has to wait an interval.
-    let not_before = if fetch.hosts.is_empty() { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
+    let not_before = if reach.on_public_web { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
     let back_offs = store.host_back_offs(clock.now()).await?;
     let holds = Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before));
     let settings = VisitSettings {

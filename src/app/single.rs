@@ -111,7 +111,11 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
         SiteAt::Web(entry) => {
             let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
             let fetch = Arc::new(HttpFetch::new(guard.clone(), limits, &config.fetch.user_agent, clock.clone())?);
-            (Reach { fetch, guard, denial: denial(config, &own, clock.clone()).await? }, entry.clone(), true)
+            (
+                Reach { fetch, guard, denial: denial(config, &own, clock.clone()).await?, on_public_web: config.fetch.hosts.is_empty() },
+                entry.clone(),
+                true,
+            )
         }
         SiteAt::Folder { root, entry } => {
             let host = host_of(root);
@@ -124,7 +128,7 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
             site_limits.obey_nofollow = false;
             let fetch = Arc::new(FolderFetch::new(root.clone(), host, limits));
             let denial = Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16]))));
-            (Reach { fetch, guard: Arc::new(Guard::new(map).only_mapped(true)), denial }, entry, false)
+            (Reach { fetch, guard: Arc::new(Guard::new(map).only_mapped(true)), denial, on_public_web: false }, entry, false)
         }
     };
     let styles = Arc::new(Styles::standard());

@@ -1,7 +1,9 @@
 //! `inkdex demo`: a whole session over the made-up web, on embedded backends in a temporary folder.
 
 use crate::cli::rehearsal::{self, MappedWeb, Scratch, Tally, found, lag_line, lags_ms};
+use crate::cli::signals::Signals;
 use crate::cli::{Common, logs, output};
+use anyhow::bail;
 use clap::Args;
 use inkdex::app::App;
 use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb, Fate};
@@ -43,6 +45,7 @@ pub struct DemoArgs {
 /// # Errors
 /// A sentence that says what to change.
 pub async fn run(common: Common, args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
     let clock = SystemClock::new();
     let began = clock.monotonic();
     let web = Arc::new(DemoWeb::generate(args.seed));
@@ -57,7 +60,13 @@ pub async fn run(common: Common, args: DemoArgs) -> anyhow::Result<ExitCode> {
     }
 
     let app = App::start(&config, !args.exit).await?;
-    let session = rehearsal::run_session(&app, common.json).await?;
+    let session = tokio::select! {
+        session = rehearsal::run_session(&app, common.json) => session?,
+        signal = signals.next() => {
+            app.stop().await;
+            bail!("{signal}: left before the end");
+        }
+    };
     let took = clock.monotonic().saturating_sub(began);
     let summary = summarise(&app, &web, &session).await?;
     summary.print(&common, &app, took)?;
@@ -69,7 +78,7 @@ pub async fn run(common: Common, args: DemoArgs) -> anyhow::Result<ExitCode> {
         output::line(&summary.line(took))?;
     }
     if !args.exit {
-        tokio::signal::ctrl_c().await?;
+        signals.next().await;
     }
     let lost = summary.lost();
     app.stop().await;

@@ -100,7 +100,7 @@ async fn look(config: &Config, findings: &mut Findings) {
     let store = match world::reading(config) {
         Ok((store, _)) => store,
         Err(error) => {
-            findings.bad("database", format!("{error:#}"), "name another data.folder, or put the file right; it was left untouched");
+            findings.bad("database", format!("{error:#}"), "set another data.folder if this one is not meant");
             return;
         }
     };

@@ -74,7 +74,8 @@ fn site_at(args: &ExtractArgs) -> anyhow::Result<SiteAt> {
     if folder.exists() {
         bail!("{text} is a file; give the folder it lies in, and its name with --entry");
     }
-    if !is_url && (text.contains('/') && !text.split('/').next().unwrap_or_default().contains('.') || !text.contains('.')) {
+    let first = text.split('/').next().unwrap_or_default();
+    if !is_url && (first.starts_with(['.', '~']) || !first.contains('.')) {
         bail!("{text} is neither a folder nor an address; addresses begin with https:// or http://");
     }
     let with_scheme = if is_url { text.to_owned() } else { format!("https://{text}") };

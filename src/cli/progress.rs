@@ -88,21 +88,21 @@ impl Sum {
         sum
     }
 
-    fn line(&self, session: &Session, elapsed: Duration) -> String {
-        let steps: Vec<String> = session.steps.iter().map(|step| format!("{}{}", mark(step.state), step.definition.name)).collect();
+    fn counts(&self, elapsed: Duration) -> String {
         let ended = self.done + self.dead;
         let rate = ended as f64 / elapsed.as_secs_f64().max(0.001);
         let open = self.all.saturating_sub(ended);
         let left = if rate > 0.0 && open > 0 { format!(", about {:.0} s left", (open as f64 / rate).ceil()) } else { String::new() };
-        format!(
-            "{}  {} done, {} running, {} waiting, {} failed  {rate:.1} jobs/s{left}",
-            steps.join(" "),
-            self.done,
-            self.running,
-            self.waiting,
-            self.dead
-        )
+        format!("{} running, {} waiting, {} failed  {rate:.1} jobs/s{left}", self.running, self.waiting, self.dead)
     }
+
+    fn line(&self, session: &Session, elapsed: Duration) -> String {
+        format!("{}  {} done, {}", steps_of(session), self.done, self.counts(elapsed))
+    }
+}
+
+fn steps_of(session: &Session) -> String {
+    session.steps.iter().map(|step| format!("{} {}", mark(step.state), step.definition.name)).collect::<Vec<_>>().join("  ")
 }
 
 fn mark(state: StepState) -> char {
@@ -124,7 +124,8 @@ impl View {
         }
         let bar = ProgressBar::new(1);
         // The template is a constant of ours; should it ever be wrong, the plain bar shows as much.
-        let style = ProgressStyle::with_template("{bar:16.cyan/dim} {pos}/{len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("{prefix}\n{bar:30.cyan/dim} {pos}/{len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         Self::Bar(bar)
@@ -137,7 +138,8 @@ impl View {
             Self::Bar(bar) => {
                 bar.set_length(sum.all.max(1));
                 bar.set_position(sum.done + sum.dead);
-                bar.set_message(sum.line(session, elapsed));
+                bar.set_prefix(steps_of(session));
+                bar.set_message(sum.counts(elapsed));
             }
             Self::Lines { last } => {
                 if last.is_none_or(|at| elapsed.saturating_sub(at) >= LINE_EVERY) {

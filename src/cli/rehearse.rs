@@ -1,7 +1,9 @@
 //! `inkdex rehearse`: a whole session over labelled sites, served on this machine under made-up names.
 
 use crate::cli::rehearsal::{self, MappedWeb, Scratch, Tally, lag_line, lags_ms, peak_memory_mb};
+use crate::cli::signals::Signals;
 use crate::cli::{Common, eval, logs, output};
+use anyhow::bail;
 use clap::Args;
 use inkdex::app::App;
 use inkdex::demo::{FolderServer, FolderSite};
@@ -37,6 +39,7 @@ pub struct RehearseArgs {
 /// # Errors
 /// A sentence that says what to change.
 pub async fn run(common: Common, args: RehearseArgs) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
     let clock = SystemClock::new();
     let sites = sites_of(&args.folder)?;
     let studio_file = studio_file(&sites);
@@ -54,7 +57,13 @@ pub async fn run(common: Common, args: RehearseArgs) -> anyhow::Result<ExitCode>
     }
     let app = App::start(&config, false).await?;
     let began = clock.monotonic();
-    let session = rehearsal::run_session(&app, common.json).await?;
+    let session = tokio::select! {
+        session = rehearsal::run_session(&app, common.json) => session?,
+        signal = signals.next() => {
+            app.stop().await;
+            bail!("{signal}: left before the end");
+        }
+    };
     let took = clock.monotonic().saturating_sub(began);
     let tally = Tally::of(&app.ports, &session).await?;
     let memory = peak_memory_mb();

@@ -6,7 +6,7 @@ use crate::cli::world::{self, is_held};
 use crate::cli::{Common, logs, output, progress, rehearsal, sessions};
 use anyhow::{anyhow, bail};
 use clap::Args;
-use inkdex::app::App;
+use inkdex::app::{App, single};
 use inkdex::config::Config;
 use inkdex::discover::StudioSource;
 use inkdex::discover::file::StudioFile;
@@ -29,8 +29,9 @@ A studio file is YAML, JSON or CSV with name, website, place, and optionally lat
 If a daemon holds the database, the session runs there and is followed from here.
 Exit code 0: the session is COMPLETED (single artists may have failed; the report counts them). 1: it FAILED.";
 
-/// What is logged beside the progress: problems, but not those of studio files, which are printed at once.
-const FILTER: &str = "warn,inkdex::jobs::discover_studios=error";
+/// What is logged beside the progress: problems, but neither those of studio files, which are printed at once, nor each dead
+/// letter twice, as its alert says what to do about it.
+const FILTER: &str = "warn,inkdex::jobs::discover_studios=error,inkdex::actors::dispatcher=error";
 /// Problems of one studio file printed at most.
 const PROBLEMS_SHOWN: usize = 50;
 
@@ -59,16 +60,14 @@ pub async fn run(common: Common, args: RunArgs) -> anyhow::Result<ExitCode> {
     // A run by hand is no reason to catch up nights.
     config.pipeline.scheduled = false;
     logs::start_quiet(&config.log, FILTER)?;
-    check_studio_files(&config).await?;
     let mut signals = Signals::listen()?;
+    if config.data.database().exists() && single::holder(&config)?.is_some() {
+        return beside(&common, &config, &args, &mut signals).await;
+    }
+    check_studio_files(&config).await?;
     match App::start(&config, false).await {
         Ok(app) => own(&common, &config, app, &mut signals).await,
-        Err(error) if is_held(&error) => {
-            if !args.studios.is_empty() {
-                bail!("{error}. Its daemon reads its own discovery.studio_files; run without --studios, or stop it first");
-            }
-            beside(&common, &config, &mut signals).await
-        }
+        Err(error) if is_held(&error) => beside(&common, &config, &args, &mut signals).await,
         Err(error) => Err(error),
     }
 }
@@ -135,7 +134,13 @@ async fn sessions_in(app: &App, quiet: bool) -> anyhow::Result<Session> {
 }
 
 /// Has the daemon run a session, and follows it in the database, which can be read beside it.
-async fn beside(common: &Common, config: &Config, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+async fn beside(common: &Common, config: &Config, args: &RunArgs, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+    if !args.studios.is_empty() || args.strict {
+        bail!(
+            "another inkdex holds {} and goes by its own settings; leave --studios and --strict out, or stop it first",
+            config.data.database().display()
+        );
+    }
     let daemon = Daemon::at(config.server.bind)?;
     let answer = daemon.post("/admin/v1/sessions", &json!({})).await?;
     let id = answer.get("session_id").and_then(Value::as_str).map(SessionId::new);

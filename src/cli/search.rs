@@ -21,7 +21,7 @@ pub const HELP: &str = "Examples:
   inkdex search --near 51.5074,-0.1278 --radius-km 10
   inkdex search --instagram @ana.inks --json
 
-Each hit begins with the id that `inkdex show` and `inkdex remove` take.";
+Each hit ends with the id that `inkdex show` and `inkdex remove` take.";
 
 /// Options of the search; all of them must hold.
 #[derive(Debug, Args)]

@@ -174,8 +174,8 @@ pub fn report_text(report: &Report) -> String {
     let list = |map: &std::collections::BTreeMap<String, u64>| {
         map.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
     };
-    row("studios read", report.studios.to_string());
-    row("no tattoo studio", report.not_tattoo.to_string());
+    row("studio sites read", report.studios.to_string());
+    row("of these no tattoo studio", report.not_tattoo.to_string());
     row("artists found", report.found.to_string());
     row("new, changed, unchanged", format!("{}, {}, {}", report.new, report.changed, report.unchanged));
     row("refused by robots.txt", report.refused_by_robots.to_string());

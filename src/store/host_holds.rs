@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Hosts kept before those with nothing to say are forgotten.
 const FORGET_ABOVE: usize = 4_096;
 
+/// Callers read the clock before they get here, so their times may come a little out of order; further back, it was set.
+const CLOCK_SET_US: i64 = 1_000_000;
+
 /// What is known of a host.
 #[derive(Debug, Clone, Copy)]
 struct Hold {
@@ -20,9 +23,13 @@ struct Hold {
     back_off: Timestamp,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Holds {
     hosts: HashMap<String, Hold>,
+    /// No host is asked anything before.
+    not_before: Timestamp,
+    /// The latest time seen.
+    latest: Timestamp,
     last_token: u64,
     forget_above: usize,
 }
@@ -30,13 +37,12 @@ struct Holds {
 /// Holds in memory; back-offs are written through to the store.
 pub struct MemoryHolds {
     store: Arc<dyn Store>,
-    not_before: Timestamp,
     holds: Mutex<Holds>,
 }
 
 impl fmt::Debug for MemoryHolds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryHolds").field("hosts", &self.holds().hosts.len()).field("not_before", &self.not_before).finish()
+        f.debug_struct("MemoryHolds").field("hosts", &self.holds().hosts.len()).finish_non_exhaustive()
     }
 }
 
@@ -50,8 +56,8 @@ impl MemoryHolds {
             .into_iter()
             .map(|(host, back_off)| (host, Hold { token: 0, until: Timestamp(0), next_at: not_before, back_off }))
             .collect();
-        let holds = Mutex::new(Holds { hosts, last_token: 0, forget_above: FORGET_ABOVE });
-        Self { store, not_before, holds }
+        let holds = Holds { hosts, not_before, latest: Timestamp(0), last_token: 0, forget_above: FORGET_ABOVE };
+        Self { store, holds: Mutex::new(holds) }
     }
 
     /// Holds that begin with what `store` remembers at `now`.
@@ -66,13 +72,30 @@ impl MemoryHolds {
     fn holds(&self) -> MutexGuard<'_, Holds> {
         self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn unknown(&self) -> Hold {
-        Hold { token: 0, until: Timestamp(0), next_at: self.not_before, back_off: Timestamp(0) }
-    }
 }
 
 impl Holds {
+    fn unknown(&self) -> Hold {
+        Hold { token: 0, until: Timestamp(0), next_at: self.not_before, back_off: Timestamp(0) }
+    }
+
+    /// Waits are spans of time: a clock that was set back by a day takes them with it, or every host would be left alone for
+    /// that day. A clock that was set forth ends them early, by which no host is asked more often than its visits' own spacing.
+    fn look_at_clock(&mut self, now: Timestamp) {
+        let back = self.latest.0 - now.0;
+        if back <= CLOCK_SET_US {
+            self.latest = self.latest.max(now);
+            return;
+        }
+        self.latest = now;
+        self.not_before = Timestamp(self.not_before.0.saturating_sub(back));
+        for hold in self.hosts.values_mut() {
+            for moment in [&mut hold.until, &mut hold.next_at, &mut hold.back_off] {
+                *moment = Timestamp(moment.0.saturating_sub(back));
+            }
+        }
+    }
+
     /// Forgets hosts that nothing is known of any more, once there are many; then waits until there are twice as many.
     fn forget_idle(&mut self, now: Timestamp) {
         if self.hosts.len() > self.forget_above {
@@ -86,8 +109,9 @@ impl Holds {
 impl HostHolds for MemoryHolds {
     async fn take(&self, host: &str, _owner: &str, hold_us: i64, now: Timestamp) -> StoreResult<HostAnswer> {
         let mut holds = self.holds();
+        holds.look_at_clock(now);
         holds.forget_idle(now);
-        let hold = holds.hosts.get(host).copied().unwrap_or_else(|| self.unknown());
+        let hold = holds.hosts.get(host).copied().unwrap_or_else(|| holds.unknown());
         let until = Timestamp(now.0.saturating_add(hold_us));
         let busy = if hold.until > now { hold.until.max(hold.back_off) } else { hold.back_off };
         if busy > now {
@@ -114,7 +138,7 @@ impl HostHolds for MemoryHolds {
     async fn back_off(&self, host: &str, until: Timestamp) -> StoreResult<()> {
         {
             let mut holds = self.holds();
-            let unknown = self.unknown();
+            let unknown = holds.unknown();
             let hold = holds.hosts.entry(host.to_owned()).or_insert(unknown);
             hold.back_off = hold.back_off.max(until);
         }

@@ -49,6 +49,17 @@ fn passes(guard: &Guard, text: &str) -> bool {
     read_url(text, None).is_ok_and(|url| guard.check_url(&url).is_ok())
 }
 
+/// A rehearsal leaves no machine: whatever is not mapped is refused by name, literal addresses included.
+#[test]
+fn only_mapped_hosts_are_reached_if_so_asked() {
+    let guard = guard(mapped("*.example", 8080)).only_mapped(true);
+    assert!(passes(&guard, "http://studio.example/"));
+    for outside in ["http://studio.test/", "https://1.1.1.1/", "http://example/", "http://studio.example.com/"] {
+        assert!(!passes(&guard, outside), "{outside}");
+    }
+    assert!(passes(&guard.only_mapped(false), "http://studio.test/"));
+}
+
 /// One forbidden IPv4 address in all the ways a URL can spell it.
 fn spellings(address: Ipv4Addr) -> Vec<String> {
     let [a, b, c, d] = address.octets();
