@@ -6,6 +6,7 @@ use super::wait::until;
 use super::world::{World, program};
 use inkdex::app::{App, Surroundings};
 use inkdex::config::{Config, ConfigText};
+use inkdex::demo::DemoWeb;
 use inkdex::domain::clock::{Clock, SystemClock};
 use inkdex::domain::ids::SessionId;
 use std::io::{BufRead, BufReader, Write};
@@ -46,7 +47,7 @@ impl Daemon {
         std::fs::write(&file, toml::to_string(&world.config).unwrap()).unwrap();
         let clock = SystemClock::new();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "support::daemon::runs_as_a_daemon", "--nocapture"])
+            .args(["--exact", "support::daemon::runs_as_a_daemon", "--nocapture"])
             .env(CONFIG, &file)
             .env("INKDEX_FAULTS", faults)
             .env("INKDEX_FAULTS_TALLY", world.tally())
@@ -153,10 +154,16 @@ fn say(text: &str) {
     println!("{MARK}{text}");
 }
 
+/// Executed by other tests it is their daemon; by itself it starts one, asks it, and stops it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "the daemon of other tests, which execute it and kill it"]
 async fn runs_as_a_daemon() {
-    let file = std::env::var_os(CONFIG).expect("executed by other tests only");
+    let Some(file) = std::env::var_os(CONFIG) else {
+        let world = World::of(DemoWeb::generate_sized(1, 1, 1)).await;
+        let mut daemon = Daemon::start(&world, "").await;
+        assert!(daemon.survey().await.is_some_and(|children| children.iter().any(|child| child["name"] == "scheduler")));
+        assert!(daemon.stop().await.success());
+        return;
+    };
     let config = Config::read(&[ConfigText::from_file(Path::new(&file)).unwrap()]).unwrap();
     let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program(), sources: Vec::new() };
     let app = App::start_in(surroundings, &config, false).await.unwrap();
