@@ -14,7 +14,7 @@ use crate::actors::pool::Pool;
 use crate::actors::registry::Registry;
 use crate::alert::Sink;
 use crate::alert::sinks::{FileSink, LogSink};
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::discover::StudioSource;
 use crate::discover::file::StudioFile;
 use crate::domain::chance::Chance;
@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::queue::JobQueue;
 use crate::queue::sqlite::SqliteQueue;
-use crate::scrape::guard::Guard;
+use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::http::HttpFetch;
 use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
 use crate::store::sqlite::SqliteStore;
@@ -150,6 +150,28 @@ fn open_index(folder: &Path) -> anyhow::Result<TantivyIndex> {
     }
 }
 
+/// Problems that only show where a value is used: mapped hosts, the log's filter, the pipeline's file.
+pub fn problems(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut problem = |place: &str, what: String, hint: &str| {
+        problems.push(Problem { place: place.to_owned(), what, hint: hint.to_owned() });
+    };
+    for host in &config.fetch.hosts {
+        let mapped = crate::scrape::guard::MappedHost { address: host.address, port: host.port, spacing_ms: host.spacing_ms };
+        if let Err(error) = HostMap::none().add(&host.host, mapped) {
+            problem("fetch.hosts", error.to_string(), "write an exact host, or *.suffix");
+        }
+    }
+    if tracing_subscriber::EnvFilter::try_new(&config.log.filter).is_err() {
+        let what = format!("`{}` is no filter", config.log.filter);
+        problem("log.filter", what, "write for example `info` or `inkdex=debug,warn`");
+    }
+    if let Err(error) = pipeline(config) {
+        problem("pipeline.file", format!("{error:#}"), "leave it empty for the built-in pipeline");
+    }
+    problems
+}
+
 /// The pipeline that the configuration names.
 ///
 /// # Errors
@@ -229,11 +251,13 @@ impl App {
             let runner = actix::System::new();
             let (ending, ended) = std::sync::mpsc::channel();
             let web_address = runner.block_on(async move {
+                // The port first: a daemon that cannot listen must not have begun anything.
+                let web = web.map(|state| crate::web::start(state, bind)).transpose()?;
                 Guardian::start_graph(context, gave_up, ending);
-                let Some(state) = web else { return Ok(None) };
-                let (address, server) = crate::web::start(state, bind)?;
-                actix::spawn(server);
-                Ok::<_, std::io::Error>(Some(address))
+                Ok::<_, std::io::Error>(web.map(|(address, server)| {
+                    actix::spawn(server);
+                    address
+                }))
             });
             // The caller may be gone only if the whole process is going.
             let _caller_gone = started.send(web_address.map(|address| (actix::System::current(), address)));

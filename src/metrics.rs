@@ -3,6 +3,7 @@
 use crate::domain::clock::Timestamp;
 use crate::domain::job::{JobKind, Usage};
 use crate::domain::outcome::Outcome;
+use crate::domain::session::Session;
 use crate::jobs::sync_index::Synced;
 use crate::store::Depth;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -30,12 +32,18 @@ struct KindLabel {
     kind: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabel {
+    step: String,
+}
+
 /// Every metric of the process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     jobs: Family<JobLabels, Counter>,
     job_seconds: Family<KindLabel, Histogram, fn() -> Histogram>,
+    step_seconds: Family<StepLabel, Histogram, fn() -> Histogram>,
     requests: Counter,
     wire_bytes: Counter,
     open_jobs: Gauge,
@@ -48,7 +56,7 @@ pub struct Metrics {
     sync_applied: Counter,
     sync_stale: Counter,
     sync_parked: Counter,
-    lags: Mutex<Vec<Duration>>,
+    lags: Mutex<VecDeque<Duration>>,
 }
 
 impl Default for Metrics {
@@ -65,6 +73,7 @@ impl Metrics {
             registry: Registry::with_prefix("inkdex"),
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(seconds),
+            step_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.1, 2.0, 18))),
             requests: Counter::default(),
             wire_bytes: Counter::default(),
             open_jobs: Gauge::default(),
@@ -77,11 +86,12 @@ impl Metrics {
             sync_applied: Counter::default(),
             sync_stale: Counter::default(),
             sync_parked: Counter::default(),
-            lags: Mutex::new(Vec::new()),
+            lags: Mutex::new(VecDeque::new()),
         };
         let registry = &mut metrics.registry;
         registry.register("jobs", "Attempts ended, by kind of job and outcome", metrics.jobs.clone());
         registry.register("job_seconds", "Time of an attempt", metrics.job_seconds.clone());
+        registry.register("step_seconds", "Time of a step of a session", metrics.step_seconds.clone());
         registry.register("requests", "Requests sent to sites", metrics.requests.clone());
         registry.register("wire_bytes", "Bytes received from sites", metrics.wire_bytes.clone());
         registry.register("open_jobs", "Jobs that are not terminal, by the ledger", metrics.open_jobs.clone());
@@ -112,6 +122,16 @@ impl Metrics {
         self.wire_bytes.inc_by(usage.wire_bytes);
     }
 
+    /// Steps of a session that ended between two looks at it.
+    pub fn observe_steps(&self, before: &Session, after: &Session) {
+        for (was, is) in before.steps.iter().zip(&after.steps) {
+            if let (None, Some(began), Some(ended)) = (was.ended_at, is.started_at, is.ended_at) {
+                let label = StepLabel { step: is.definition.name.clone() };
+                self.step_seconds.get_or_create(&label).observe(ended.since(began).as_secs_f64());
+            }
+        }
+    }
+
     /// The ledger's exact depth.
     pub fn observe_depth(&self, depth: &Depth, now: Timestamp) {
         self.open_jobs.set(gauge(depth.open));
@@ -135,13 +155,14 @@ impl Metrics {
             self.sync_seconds.observe(lag.as_secs_f64());
         }
         let mut lags = self.lags.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let room = LAGS_KEPT.saturating_sub(lags.len());
-        lags.extend(synced.lags.iter().take(room));
+        lags.extend(&synced.lags);
+        let surplus = lags.len().saturating_sub(LAGS_KEPT);
+        lags.drain(..surplus);
     }
 
     /// The exact quantile of commit → searchable over what this process indexed; `None` if it indexed nothing.
     pub fn lag_quantile(&self, quantile: f64) -> Option<Duration> {
-        let mut lags = self.lags.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let mut lags: Vec<Duration> = self.lags.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().copied().collect();
         lags.sort_unstable();
         let last = lags.len().checked_sub(1)?;
         let index = (quantile.clamp(0.0, 1.0) * last as f64).ceil() as usize;

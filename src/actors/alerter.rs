@@ -3,7 +3,7 @@
 use crate::actors::Context;
 use crate::actors::messages::{Beat, ObservableState, Raise};
 use crate::actors::registry::{Incarnation, observe};
-use crate::alert::{Alert, Severity, Sink};
+use crate::alert::{Alert, AlertKind, Severity, Sink};
 use crate::domain::job::{AlertDebt, Job};
 use crate::domain::session::{Session, SessionState};
 use crate::jobs::{PortError, Ports};
@@ -125,7 +125,7 @@ async fn deliver(sinks: &[Arc<dyn Sink>], alert: &Alert) -> bool {
     let mut taken = true;
     for sink in sinks {
         if let Err(error) = sink.deliver(alert).await {
-            warn!(%error, "alert {} stays owed", alert.kind);
+            warn!(%error, "alert {} stays owed", alert.kind.as_str());
             taken = false;
         }
     }
@@ -166,25 +166,29 @@ fn job_alert(ports: &Ports, job: &Job) -> Alert {
                 reason.code,
                 reason.message
             );
-            ("dead_letter", Severity::Warning, text)
+            (AlertKind::DeadLetter, Severity::Warning, text)
         }
         None => {
             let text =
                 format!("{} job {id} was started {} times without an outcome; does it kill the process?", job.kind().as_str(), job.orphans);
-            ("orphaned_job", Severity::Critical, text)
+            (AlertKind::OrphanedJob, Severity::Critical, text)
         }
     };
-    Alert { kind: kind.to_owned(), severity, text, subject: id.to_string(), at: ports.clock.now() }
+    Alert { kind, severity, text, subject: id.to_string(), at: ports.clock.now() }
 }
 
 fn session_alert(ports: &Ports, session: &Session) -> Alert {
     let id = &session.id;
-    let (kind, text) = match session.state {
-        SessionState::Failed => (
-            "session_failed",
-            format!("session {id} failed: {}. Look at `inkdex sessions show {id}`", session.failure.as_deref().unwrap_or("unknown")),
-        ),
-        _ => ("session", format!("session {id} is {} and needs a look", session.state.as_str())),
+    let (kind, severity, text) = if session.state == SessionState::Failed {
+        let why = session.failure.as_deref().unwrap_or("unknown");
+        let text = format!("session {id} failed: {why}. Look at `inkdex sessions show {id}`");
+        (AlertKind::SessionFailed, Severity::Critical, text)
+    } else {
+        let text = format!(
+            "the absences of session {id} are held back by the run gate. `inkdex sessions show {id}` says why; \
+             `inkdex sessions accept {id}` applies them, and the next night replaces them"
+        );
+        (AlertKind::AbsencesHeld, Severity::Warning, text)
     };
-    Alert { kind: kind.to_owned(), severity: Severity::Critical, text, subject: id.to_string(), at: ports.clock.now() }
+    Alert { kind, severity, text, subject: id.to_string(), at: ports.clock.now() }
 }

@@ -137,6 +137,9 @@ async fn tick(context: &Context, started: Timestamp) -> Result<Ticked, PortError
     }
     for session in ports.store.open_sessions().await? {
         let moved = sessions::move_on(ports, &session.id).await?;
+        if let Some(moved) = &moved {
+            context.metrics.observe_steps(&session, moved);
+        }
         if moved.is_some_and(|session| !session.state.is_terminal()) {
             ticked.open += 1;
         }

@@ -18,11 +18,47 @@ pub enum Severity {
     Critical,
 }
 
+/// Which rule raised an alert: each is a section of `docs/OPERATIONS.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A job failed for good.
+    DeadLetter,
+    /// A job was started again and again and its process died each time.
+    OrphanedJob,
+    /// A session failed after its retries.
+    SessionFailed,
+    /// The run gate held a night's absences back.
+    AbsencesHeld,
+    /// A document cannot be indexed.
+    SyncParked,
+    /// The index held a newer version than the table.
+    IndexAhead,
+}
+
+impl AlertKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::DeadLetter, Self::OrphanedJob, Self::SessionFailed, Self::AbsencesHeld, Self::SyncParked, Self::IndexAhead];
+
+    /// The kind as shown, and as its section is called.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeadLetter => "dead_letter",
+            Self::OrphanedJob => "orphaned_job",
+            Self::SessionFailed => "session_failed",
+            Self::AbsencesHeld => "absences_held",
+            Self::SyncParked => "sync_parked",
+            Self::IndexAhead => "index_ahead",
+        }
+    }
+}
+
 /// An alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// Which rule, as `dead_letter`, `session_failed`, `sync_parked`: a section of `docs/OPERATIONS.md`.
-    pub kind: String,
+    /// Which rule.
+    pub kind: AlertKind,
     /// How urgent.
     pub severity: Severity,
     /// What happened, to what, and what to do; no personal data.

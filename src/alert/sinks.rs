@@ -18,8 +18,8 @@ impl Sink for LogSink {
 
     async fn deliver(&self, alert: &Alert) -> Result<(), SinkError> {
         match alert.severity {
-            Severity::Critical => error!(alert.kind = %alert.kind, alert.subject = %alert.subject, "alert: {}", alert.text),
-            Severity::Warning => warn!(alert.kind = %alert.kind, alert.subject = %alert.subject, "alert: {}", alert.text),
+            Severity::Critical => error!(alert.kind = alert.kind.as_str(), alert.subject = %alert.subject, "alert: {}", alert.text),
+            Severity::Warning => warn!(alert.kind = alert.kind.as_str(), alert.subject = %alert.subject, "alert: {}", alert.text),
         }
         Ok(())
     }

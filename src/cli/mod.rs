@@ -117,8 +117,10 @@ impl Common {
             }
         }
         match Config::read(&texts) {
-            Ok(config) if problems.is_empty() => Ok(config),
-            Ok(_) => Err(ConfigError { problems }),
+            Ok(config) => {
+                problems.extend(inkdex::app::problems(&config));
+                if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+            }
             Err(error) => {
                 problems.extend(error.problems);
                 Err(ConfigError { problems })

@@ -3,7 +3,7 @@
 use crate::cli::{Common, progress};
 use anyhow::Context as _;
 use inkdex::app::{self, App};
-use inkdex::config::{Config, MappedHost};
+use inkdex::config::{AlertsConfig, Config, MappedHost, PipelineConfig, PrivacyConfig};
 use inkdex::domain::job::{Job, JobKind, Task};
 use inkdex::domain::outcome::Done;
 use inkdex::domain::session::Session;
@@ -72,7 +72,10 @@ pub fn settings(common: &Common, web: MappedWeb, folder: &Path) -> anyhow::Resul
     std::fs::write(&file, web.studio_file).with_context(|| format!("{} cannot be written", file.display()))?;
     config.data.folder = folder.to_owned();
     config.discovery.studio_files = vec![file];
-    config.pipeline.scheduled = false;
+    // Nothing of a production set-up is touched by a rehearsal: neither its alerts nor its key, nor its own pipeline.
+    config.pipeline = PipelineConfig { scheduled: false, ..PipelineConfig::default() };
+    config.alerts = AlertsConfig { file: folder.join("alerts.jsonl"), ..AlertsConfig::default() };
+    config.privacy = PrivacyConfig::default();
     let (address, port) = (web.address.ip(), web.address.port());
     config.fetch.hosts = web.hosts.into_iter().map(|host| MappedHost { host, address, port, spacing_ms: SPACING_MS }).collect();
     config.fetch.only_mapped = true;

@@ -1,5 +1,6 @@
 //! `inkdex sessions`: what ran, and the report of one run.
 
+use crate::cli::daemon::Daemon;
 use crate::cli::{Common, output, world};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -10,6 +11,7 @@ use inkdex::domain::job::JobState;
 use inkdex::domain::session::{Session, StepCounts};
 use inkdex::jobs::report::Report;
 use inkdex::objects::Objects;
+use inkdex::store::Store;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ pub const HELP: &str = "Examples:
   inkdex sessions                       the newest runs
   inkdex sessions show daily-1f0c…      steps, jobs and the report of one; the beginning of an id is enough
   inkdex sessions show last --json
+  inkdex sessions accept last           let pass what the run gate held back (asks the daemon)
 
 Works beside a running daemon. `inkdex dead-letters --session ID` lists what failed in a run.";
 
@@ -42,6 +45,14 @@ enum Which {
         /// The id, its beginning, or `last`.
         id: String,
     },
+    /// Apply the absences that the run gate held back: too many artists would have retired at once.
+    Accept {
+        /// The id, its beginning, or `last`.
+        id: String,
+        /// Why, for the audit trail.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
 }
 
 /// Runs the verb.
@@ -53,11 +64,7 @@ pub async fn run(common: Common, args: SessionsArgs) -> anyhow::Result<ExitCode>
     let (store, clock) = world::reading(&config)?;
     match args.which {
         Some(Which::Show { id }) => {
-            let all = store.sessions(LOOKED_AT).await?;
-            let session = match store.session(&SessionId::new(id.clone())).await? {
-                Some(session) => session,
-                None => by_beginning(all, &id)?,
-            };
+            let session = session_of(store.as_ref(), &id).await?;
             let counts = store.step_counts(&session.id).await?;
             let report = report_of(&config, &session).await?;
             if common.json {
@@ -66,6 +73,16 @@ pub async fn run(common: Common, args: SessionsArgs) -> anyhow::Result<ExitCode>
                 output::json(&value)?;
             } else {
                 output::line(&text_of(&session, &counts, report.as_ref()))?;
+            }
+        }
+        Some(Which::Accept { id, reason }) => {
+            let session = session_of(store.as_ref(), &id).await?;
+            let path = format!("/admin/v1/sessions/{}:accept-absences", session.id);
+            let answer = Daemon::at(config.server.bind)?.post(&path, &json!({ "reason": reason })).await?;
+            if common.json {
+                output::json(&answer)?;
+            } else {
+                output::line(&format!("accepted; `inkdex sessions show {}` tells what became of them", session.id))?;
             }
         }
         None => {
@@ -83,6 +100,13 @@ pub async fn run(common: Common, args: SessionsArgs) -> anyhow::Result<ExitCode>
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn session_of(store: &dyn Store, id: &str) -> anyhow::Result<Session> {
+    match store.session(&SessionId::new(id)).await? {
+        Some(session) => Ok(session),
+        None => by_beginning(store.sessions(LOOKED_AT).await?, id),
+    }
 }
 
 fn by_beginning(all: Vec<Session>, id: &str) -> anyhow::Result<Session> {

@@ -235,7 +235,16 @@ pub fn settle(job: &Job, outcome: Outcome, limits: &LedgerLimits, max_delay: Dur
 
 /// The row after an operator requeued a dead letter: a new generation with fresh limits. `None` unless it is dead.
 pub fn requeued(job: &Job, now: Timestamp) -> Option<Job> {
-    (job.state == JobState::Dead).then(|| Job {
+    (job.state == JobState::Dead).then(|| again(job, now))
+}
+
+/// The row of a job that was done and is to be done again as a new generation. `None` if it is not done.
+pub fn repeated(job: &Job, now: Timestamp) -> Option<Job> {
+    (job.state == JobState::Done).then(|| again(job, now))
+}
+
+fn again(job: &Job, now: Timestamp) -> Job {
+    Job {
         state: JobState::Created,
         generation: job.generation + 1,
         sends: 0,
@@ -250,7 +259,7 @@ pub fn requeued(job: &Job, now: Timestamp) -> Option<Job> {
         settled_at: None,
         alert: AlertDebt::None,
         ..job.clone()
-    })
+    }
 }
 
 /// The row after it was withdrawn. `None` if it is terminal and not a dead letter.

@@ -132,6 +132,9 @@ pub struct Session {
     pub failure: Option<String>,
     /// Whether the run gate held its absences back.
     pub held: bool,
+    /// Whether a person let them pass all the same.
+    #[serde(default)]
+    pub accepted: bool,
     /// Where its report lies in the object store.
     pub report: Option<String>,
     /// Whether an alert is owed for it.
@@ -155,6 +158,7 @@ impl Session {
             ended_at: None,
             failure: None,
             held: false,
+            accepted: false,
             report: None,
             alert: AlertDebt::None,
         }

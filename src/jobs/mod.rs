@@ -1,5 +1,6 @@
 //! What a job does: plain async functions over the ports. Actors call them; nothing here knows an actor.
 
+pub mod absences;
 pub mod control;
 pub mod courier;
 pub mod deny;

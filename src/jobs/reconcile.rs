@@ -3,8 +3,8 @@
 use crate::domain::artist::ArtistRow;
 use crate::domain::ids::ArtistId;
 use crate::feed::{Position, Shard};
+use crate::jobs::sync_index::operation_for;
 use crate::jobs::{PortError, Ports};
-
 use crate::search::{IndexOperation, IndexedVersion};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -87,7 +87,9 @@ pub async fn repair(ports: &Ports) -> Result<Drift, PortError> {
     let drift = compare(ports).await?;
     let mut operations = Vec::new();
     for id in drift.missing.iter().chain(&drift.differing) {
-        operations.extend(ports.store.artist(id).await?.as_ref().map(IndexOperation::of));
+        if let Some(row) = ports.store.artist(id).await? {
+            operations.push(operation_for(ports, &row).await?);
+        }
     }
     let now = ports.clock.now().0;
     operations.extend(drift.unknown.iter().map(|id| IndexOperation { artist_id: id.clone(), version: now, document: None }));
@@ -113,7 +115,11 @@ pub async fn rebuild(ports: &Ports) -> Result<u64, PortError> {
         let Some(last) = rows.last() else { break };
         after = Some(last.id.clone());
         count += rows.len() as u64;
-        ports.index.apply(rows.iter().map(IndexOperation::of).collect(), None).await?;
+        let mut operations = Vec::with_capacity(rows.len());
+        for row in &rows {
+            operations.push(operation_for(ports, row).await?);
+        }
+        ports.index.apply(operations, None).await?;
         info!(rows = count, "rebuilding the index: {count} rows");
     }
     for head in heads {

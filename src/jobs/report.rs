@@ -4,7 +4,7 @@ use crate::domain::artist::{ArtistRow, Life};
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::Source;
 use crate::domain::ids::{ArtistId, SessionId};
-use crate::domain::job::{Job, JobKind, JobState, Usage};
+use crate::domain::job::{AlertDebt, Job, JobKind, JobState, Usage};
 use crate::domain::lifecycle::{Absence, Coverage, HeldBy, Sighting, gate, retires};
 use crate::domain::outcome::{Done, Outcome};
 use crate::domain::session::{Session, Trigger};
@@ -97,7 +97,9 @@ async fn write_report(ports: &Ports, running: &Running) -> Result<(), PortError>
     ports.objects.put(&key, serde_json::to_vec_pretty(&report).unwrap_or_default()).await?;
     loop {
         let Some(current) = ports.store.session(id).await? else { return Ok(()) };
-        let next = Session { held, report: Some(key.clone()), epoch: current.epoch + 1, ..current.clone() };
+        // A held session owes an alert: its decision is a person's.
+        let alert = if held && !current.held { AlertDebt::Owed } else { current.alert };
+        let next = Session { held, alert, report: Some(key.clone()), epoch: current.epoch + 1, ..current.clone() };
         if ports.store.put_session(current.epoch, &next).await? {
             info!(session.id = %id, new = report.new, changed = report.changed, unchanged = report.unchanged, dead = report.dead_by_reason.values().sum::<u64>(), "report of session {id} written");
             return Ok(());
@@ -207,7 +209,9 @@ async fn apply_absences(ports: &Ports, running: &Running, session: &Session, liv
         None => Coverage::new(),
     };
     let retirements = would_retire(ports, &proposals).await?;
-    if let Some(held) = gate(retirements, live, &before, &report.coverage) {
+    if session.accepted {
+        info!(session.id = %session.id, retirements, "the absences of session {} pass the run gate: a person accepted them", session.id);
+    } else if let Some(held) = gate(retirements, live, &before, &report.coverage) {
         let why = match &held {
             HeldBy::Retirements { retirements, live } => format!("{retirements} of {live} artists would retire"),
             HeldBy::Coverage { field, before, now } => format!("{field} is known for {now} artists, {before} before"),

@@ -1,6 +1,6 @@
 //! One batch from the change feed to the search index (rule 7): re-read the rows, write their current state.
 
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, AlertKind, Severity};
 use crate::domain::artist::{ArtistRow, Life};
 use crate::domain::ids::{ArtistId, SessionId};
 use crate::domain::job::{NewJob, Task};
@@ -116,12 +116,18 @@ pub async fn sync(
         // 002-R28: confirmed, and said so.
         debug!(applied = synced.applied, stale = synced.stale, "index synced");
     }
-    synced.halted = synced.parked > 0 && parked_within_hour(ports).await? > settings.parked_per_hour;
+    if synced.parked > 0 {
+        synced.halted = parked_within_hour(ports).await? > settings.parked_per_hour;
+        if !synced.halted && ports.index.keeps_position() {
+            // What failed is parked by now, so the position may pass it.
+            ports.index.apply(Vec::new(), position).await?;
+        }
+    }
     Ok(synced)
 }
 
 /// The operation that brings the index up to a row; a denied artist is a tombstone, and its removal is begun (rule 15).
-async fn operation_for(ports: &Ports, row: &ArtistRow) -> Result<IndexOperation, PortError> {
+pub(crate) async fn operation_for(ports: &Ports, row: &ArtistRow) -> Result<IndexOperation, PortError> {
     if let Some(record) = row.live()
         && ports.store.is_denied(&ports.deny.of_record(&row.id, record)).await?
     {
@@ -157,7 +163,7 @@ async fn settle_stale(ports: &Ports, desk: &dyn Desk, id: &ArtistId, held: i64) 
         row.version
     );
     warn!(artist.id = %id, "{text}");
-    desk.alert(alert(ports, "index_ahead", Severity::Warning, text, id.as_str())).await;
+    desk.alert(alert(ports, AlertKind::IndexAhead, Severity::Warning, text, id.as_str())).await;
     Ok(())
 }
 
@@ -172,7 +178,7 @@ async fn park(ports: &Ports, desk: &dyn Desk, operation: &IndexOperation, why: &
     // 002-R30: retries exhausted.
     let told = format!("artist {id} cannot be indexed and was parked: {why}. Look at `inkdex show {id}`, then `inkdex reconcile`");
     error!(artist.id = %id, severity = "critical", "{told}");
-    desk.alert(alert(ports, "sync_parked", Severity::Critical, told, id.as_str())).await;
+    desk.alert(alert(ports, AlertKind::SyncParked, Severity::Critical, told, id.as_str())).await;
     Ok(())
 }
 
@@ -182,8 +188,8 @@ async fn parked_within_hour(ports: &Ports) -> Result<usize, PortError> {
     Ok(parked.iter().filter_map(|(_, text)| serde_json::from_str::<Parked>(text).ok()).filter(|parked| parked.at >= hour_ago).count())
 }
 
-fn alert(ports: &Ports, kind: &str, severity: Severity, text: String, subject: &str) -> Alert {
-    Alert { kind: kind.to_owned(), severity, text, subject: subject.to_owned(), at: ports.clock.now() }
+fn alert(ports: &Ports, kind: AlertKind, severity: Severity, text: String, subject: &str) -> Alert {
+    Alert { kind, severity, text, subject: subject.to_owned(), at: ports.clock.now() }
 }
 
 /// Whether the index has seen everything that is in the feed now.

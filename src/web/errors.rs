@@ -2,6 +2,7 @@
 
 use crate::domain::ErrorClass;
 use crate::jobs::PortError;
+use crate::jobs::absences::AcceptError;
 use crate::jobs::control::ControlError;
 use crate::jobs::letters::LetterError;
 use crate::jobs::remove_artist::RemoveError;
@@ -77,6 +78,8 @@ codes! {
     BodyTooSlow => REQUEST_TIMEOUT, "body_too_slow", "The body of the request did not arrive in time", true;
     /// The job is no dead letter, or none any more.
     NotADeadLetter => CONFLICT, "not_a_dead_letter", "The job is not a dead letter", false;
+    /// Nothing of the session is held back, or a later night has replaced it.
+    NothingHeld => CONFLICT, "nothing_held", "The session has no absences to accept", false;
     /// The body is larger than allowed.
     BodyTooLarge => PAYLOAD_TOO_LARGE, "body_too_large", "The body of the request is too large", false;
     /// The body is not said to be JSON.
@@ -239,6 +242,16 @@ impl From<PortError> for WebError {
             PortError::Queue(error) => Self::of_part("the queue", error.class(), &error),
             PortError::Feed(error) => Self::of_part("the change feed", error.class(), &error),
             PortError::Objects(error) => Self::of_part("the object store", ErrorClass::Transient, &error),
+        }
+    }
+}
+
+impl From<AcceptError> for WebError {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Unknown(_) => Self::new(Code::UnknownSession, error.to_string()),
+            AcceptError::NotHeld(_) | AcceptError::Replaced { .. } => Self::new(Code::NothingHeld, error.to_string()),
+            AcceptError::Port(error) => error.into(),
         }
     }
 }

@@ -46,6 +46,7 @@ fn public_routes(config: &mut ServiceConfig<'_>) {
 fn admin_routes(config: &mut ServiceConfig<'_>) {
     config
         .service(admin::sessions::list_sessions)
+        .service(admin::sessions::accept_absences)
         .service(admin::sessions::show_session)
         .service(admin::sessions::start_session)
         .service(admin::actors::survey_actors)

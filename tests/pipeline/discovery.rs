@@ -4,7 +4,7 @@ use crate::support::ledger::{jobs_of, searchable};
 use crate::support::wait::{LONG, until};
 use crate::support::world::{World, over, run};
 use async_trait::async_trait;
-use inkdex::alert::Severity;
+use inkdex::alert::{AlertKind, Severity};
 use inkdex::demo::DemoWeb;
 use inkdex::discover::{Discovered, SourceError, StudioSource};
 use inkdex::domain::job::{AlertDebt, JobKind, JobState};
@@ -78,7 +78,7 @@ async fn a_broken_source_fails_the_run_after_three_attempts_and_is_told() {
     })
     .await;
     let alerts = world.alerts();
-    let failed: Vec<_> = alerts.iter().filter(|alert| alert.kind == "session_failed").collect();
+    let failed: Vec<_> = alerts.iter().filter(|alert| alert.kind == AlertKind::SessionFailed).collect();
     assert_eq!(failed.len(), 1, "{alerts:?}");
     assert_eq!((failed[0].severity, failed[0].subject.as_str()), (Severity::Critical, id.as_str()));
     assert!(failed[0].text.contains("no answer"), "{}", failed[0].text);

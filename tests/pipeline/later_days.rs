@@ -1,13 +1,16 @@
 //! Nights after the first: who leaves, who comes, who returns, and when a person must decide (rule 11).
 
 use crate::support::ledger::{report_of, row_of, rows, scrape_of, searchable};
-use crate::support::world::{World, run, run_night};
+use crate::support::wait::{LONG, until};
+use crate::support::world::{World, in_step, run, run_night};
+use inkdex::alert::AlertKind;
 use inkdex::app::App;
 use inkdex::demo::{DemoChanges, DemoWeb};
 use inkdex::domain::artist::{ArtistRow, Life};
 use inkdex::domain::lifecycle::Absence;
 use inkdex::domain::outcome::Done;
 use inkdex::domain::session::SessionState;
+use inkdex::jobs::absences::{self, AcceptError};
 use inkdex::jobs::reconcile::compare;
 use std::collections::BTreeSet;
 
@@ -136,11 +139,17 @@ async fn the_run_gate_holds_a_mass_retirement() {
     assert_eq!((held.state, held.held, report.retired), (SessionState::Completed, true, 0));
     assert_eq!(report.absences_held.as_deref(), Some("15 of 30 artists would retire"));
     assert_eq!(found(&app).await, both);
+    until("the alert of the held session is told", LONG, async || {
+        world.alerts().iter().any(|alert| alert.kind == AlertKind::AbsencesHeld && alert.subject == held.id.as_str()).then_some(())
+    })
+    .await;
 
     // The next night is not blocked, and its proposals replace those held back.
     world.serve_day(0);
     let next = run_night(&app, &world, 5).await;
     assert!(!next.held);
+    let replaced = absences::accept(ports, &held.id, "test", None).await;
+    assert!(matches!(replaced, Err(AcceptError::Replaced { later, .. }) if later == next.id));
     assert_eq!(found(&app).await, both);
     for row in rows(ports.store.as_ref()).await {
         let name = row.live().unwrap().name.value.clone();
@@ -148,5 +157,36 @@ async fn the_run_gate_holds_a_mass_retirement() {
         let expected = if everybody(&other).contains(&name) { 1 } else { 0 };
         assert_eq!(misses, [expected], "{name}");
     }
+    app.stop().await;
+}
+
+/// Rule 11: a person decides: what the run gate held back is applied once accepted, and accepted once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_lets_held_absences_pass() {
+    let world = World::of(DemoWeb::generate_sized(SEED, 5, 3)).await;
+    let other = DemoWeb::generate_sized(SEED + 1, 5, 3);
+    let app = world.start().await;
+    let ports = &app.ports;
+    run_night(&app, &world, 1).await;
+    let early = run_night(&app, &world, 2).await;
+    assert!(matches!(absences::accept(ports, &early.id, "test", None).await, Err(AcceptError::NotHeld(_))));
+    world.server.replace(std::sync::Arc::new(other.clone()));
+    for night in [3, 4] {
+        run_night(&app, &world, night).await;
+    }
+    let held = run_night(&app, &world, 5).await;
+    assert!(held.held);
+    absences::accept(ports, &held.id, "test", Some("the studios moved")).await.unwrap();
+    let accepted =
+        until("the report is written again", LONG, async || ports.store.session(&held.id).await.unwrap().filter(|session| !session.held))
+            .await;
+    assert!(accepted.accepted);
+    assert_eq!(report_of(ports, &held.id).await.retired, 15);
+    in_step(&app).await;
+    assert_eq!(found(&app).await, everybody(&other));
+    assert!(matches!(absences::accept(ports, &held.id, "test", None).await, Err(AcceptError::NotHeld(_))));
+    let audit = ports.store.audit_rows(10).await.unwrap();
+    let effects: Vec<&str> = audit.iter().filter(|row| row.verb == "session.accept_absences").map(|row| row.effect.as_str()).collect();
+    assert_eq!(effects, ["refused", "accepted", "refused"]);
     app.stop().await;
 }

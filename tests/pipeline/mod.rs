@@ -6,4 +6,5 @@ mod letters;
 mod removal;
 mod schedule;
 mod stopping;
+mod sync;
 mod whole_path;

@@ -2,7 +2,8 @@
 
 use crate::domain::ids::SessionId;
 use crate::domain::session::{Session, StepCounts};
-use crate::web::admin::{PAGE_DEFAULT, PAGE_MAX};
+use crate::jobs::absences;
+use crate::web::admin::{ACTOR, Because, PAGE_DEFAULT, PAGE_MAX};
 use crate::web::admission::Operator;
 use crate::web::body::JsonBody;
 use crate::web::errors::{Code, ProblemDetails, WebError};
@@ -103,6 +104,15 @@ pub struct SessionStarted {
     pub session_id: String,
 }
 
+/// Absences were accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AbsencesAccepted {
+    /// Of which session.
+    pub session_id: String,
+    /// Always true.
+    pub accepted: bool,
+}
+
 /// Nothing is to be said about a start.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,4 +205,28 @@ pub async fn start_session(
     let id = web.state.control.start_session().await?;
     let location = format!("/admin/v1/sessions/{id}");
     Ok(HttpResponse::Accepted().insert_header(("Location", location)).json(SessionStarted { session_id: id.to_string() }))
+}
+
+/// Accept the absences that the run gate held back. A second time it is refused, and so it is once a later night has run.
+#[utoipa::path(
+    tag = "admin",
+    params(("id" = String, Path, description = "The session's id")),
+    request_body = Because,
+    responses(
+        (status = 202, description = "They are applied; the session's report tells how many", body = AbsencesAccepted),
+        (status = "default", description = "An error", body = ProblemDetails, content_type = "application/problem+json")
+    )
+)]
+#[post("/admin/v1/sessions/{id}:accept-absences")]
+pub async fn accept_absences(
+    _: Operator,
+    web: Data<Web>,
+    id: Path<String>,
+    request: HttpRequest,
+    JsonBody(because): JsonBody<Because>,
+) -> Result<HttpResponse, WebError> {
+    Params::of(&request, &[]).finish()?;
+    let id = SessionId::new(id.into_inner());
+    absences::accept(web.ports(), &id, ACTOR, because.line().as_deref()).await?;
+    Ok(HttpResponse::Accepted().json(AbsencesAccepted { session_id: id.to_string(), accepted: true }))
 }
