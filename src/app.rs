@@ -6,6 +6,7 @@ mod settings;
 pub mod single;
 
 pub use fetching::{fetch_limits, host_map};
+pub use settings::sync_settings;
 
 use crate::actors::Context;
 use crate::actors::control::ActorControl;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tracing::{error, info, warn};
 
 /// How long a poll waits for a change.
@@ -27,6 +27,8 @@ const READER: &str = "index";
 pub struct IndexSync {
     context: Context,
     nudged: Arc<Notify>,
+    /// Held while the index is built again: one build serves all shards.
+    building: Arc<Mutex<()>>,
     state: SyncState,
     pause: Duration,
     _life: Incarnation,
@@ -64,7 +66,14 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.set_mailbox_capacity(mailbox);
         life.begin(&ctx.address());
         ctx.notify(Begin);
-        IndexSync { context: inner, nudged: Arc::new(Notify::new()), state: SyncState::default(), pause: OUTAGE.0, _life: life }
+        IndexSync {
+            context: inner,
+            nudged: Arc::new(Notify::new()),
+            building: Arc::new(Mutex::new(())),
+            state: SyncState::default(),
+            pause: OUTAGE.0,
+            _life: life,
+        }
     });
     context.registry.index_sync.set(addr);
 }
@@ -119,8 +128,8 @@ impl Handler<Follow> for IndexSync {
     type Result = ();
 
     fn handle(&mut self, Follow { shard }: Follow, ctx: &mut Self::Context) {
-        let (context, nudged) = (self.context.clone(), self.nudged.clone());
-        ctx.spawn(async move { follow(&context, &nudged, shard).await }.into_actor(self).map(move |followed, sync, ctx| {
+        let (context, nudged, building) = (self.context.clone(), self.nudged.clone(), self.building.clone());
+        ctx.spawn(async move { follow(&context, &nudged, &building, shard).await }.into_actor(self).map(move |followed, sync, ctx| {
             match followed {
                 Ok(followed) => {
                     sync.pause = OUTAGE.0;
@@ -167,9 +176,13 @@ async fn position(context: &Context, shard: Shard) -> Result<(Option<Position>, 
     Ok(ports.feed.saved(READER, shard).await?.map_or((None, 0), |(position, epoch)| (Some(position), epoch)))
 }
 
-async fn follow(context: &Context, nudged: &Notify, shard: Shard) -> Result<Followed, PortError> {
+async fn follow(context: &Context, nudged: &Notify, building: &Mutex<()>, shard: Shard) -> Result<Followed, PortError> {
     let ports = &context.ports;
     let (after, epoch) = position(context, shard).await?;
+    if after.is_none() {
+        // The feed reaches back for days only, the table for ever: an index without a position has to see the table first.
+        return rebuild(context, building, shard, None, "it has no position yet").await;
+    }
     let polled = tokio::select! {
         polled = ports.feed.poll(shard, after.as_ref(), context.settings.sync_batch, POLL) => polled,
         // A wake-up only saves latency: the poll is made again at once.
@@ -177,11 +190,8 @@ async fn follow(context: &Context, nudged: &Notify, shard: Shard) -> Result<Foll
     };
     let mut batch = match polled {
         Ok(batch) => batch,
-        Err(FeedError::TooOld) => {
-            warn!("the feed no longer reaches back to the index's position, the index is rebuilt from the store");
-            let rows = reconcile::rebuild(ports).await?;
-            info!(rows, "the index was rebuilt from {rows} rows");
-            return Ok(Followed { rebuilt: true, ..Followed::default() });
+        Err(error @ (FeedError::TooOld | FeedError::BadPosition(_))) => {
+            return rebuild(context, building, shard, after.as_ref(), &error.to_string()).await;
         }
         Err(error) => return Err(error.into()),
     };
@@ -203,4 +213,26 @@ async fn follow(context: &Context, nudged: &Notify, shard: Shard) -> Result<Foll
     }
     context.metrics.observe_sync(&synced);
     Ok(Followed { applied: synced.applied, stale: synced.stale, parked: synced.parked, halted: synced.halted, ..Followed::default() })
+}
+
+/// Builds the index again from the store; a kill in the middle leaves no position, so the next start begins again.
+async fn rebuild(context: &Context, building: &Mutex<()>, shard: Shard, met: Option<&Position>, why: &str) -> Result<Followed, PortError> {
+    let ports = &context.ports;
+    let _alone = building.lock().await;
+    if position(context, shard).await?.0.as_ref() != met {
+        // Another shard of ours found the same and has built it meanwhile.
+        return Ok(Followed::default());
+    }
+    warn!("the index is built from the store: {why}");
+    let desk = ActorDesk::new(context.registry.clone());
+    let rebuilt = reconcile::rebuild(ports, &desk, &context.settings.sync).await?;
+    if !ports.index.keeps_position() {
+        for (shard, head) in &rebuilt.heads {
+            let epoch = ports.feed.saved(READER, *shard).await?.map_or(0, |(_, epoch)| epoch);
+            // Another process that moved it on meanwhile has rebuilt as well, or follows.
+            let _moved = ports.feed.save(READER, *shard, epoch, head).await?;
+        }
+    }
+    info!(rows = rebuilt.rows, "the index was built from {} rows", rebuilt.rows);
+    Ok(Followed { rebuilt: true, halted: rebuilt.halted, ..Followed::default() })
 }

@@ -35,10 +35,15 @@ pub(super) fn actors(config: &Config) -> ActorSettings {
         catch_up: config.pipeline.catch_up,
         sync_batch: config.sync.batch,
         sync_linger: ms(config.sync.linger_ms),
-        sync: SyncSettings { item_attempts: config.sync.item_attempts, parked_per_hour: config.sync.parked_per_hour },
+        sync: sync_settings(config),
         tombstones: Duration::from_secs(u64::from(config.sync.tombstone_days) * 24 * 3_600),
         heartbeat: ms(config.workers.heartbeat_ms),
         restart: guardian::RESTART,
         restarts_per_minute: config.workers.restarts_per_minute,
     }
+}
+
+/// How batches are indexed.
+pub fn sync_settings(config: &Config) -> SyncSettings {
+    SyncSettings { item_attempts: config.sync.item_attempts, parked_per_hour: config.sync.parked_per_hour }
 }

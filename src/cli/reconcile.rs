@@ -3,11 +3,17 @@
 use crate::cli::world::{self, World};
 use crate::cli::{Common, output};
 use anyhow::bail;
+use async_trait::async_trait;
 use clap::Args;
+use inkdex::alert::Alert;
+use inkdex::app;
 use inkdex::domain::ids::ArtistId;
-use inkdex::jobs::reconcile;
+use inkdex::jobs::write_artist::{WriteArtist, WriteError, Written};
+use inkdex::jobs::{Desk, reconcile};
+use inkdex::store::StoreError;
 use serde_json::json;
 use std::process::ExitCode;
+use tracing::warn;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
@@ -28,6 +34,21 @@ pub struct ReconcileArgs {
     repair: bool,
 }
 
+/// Alerts of a verb go to its log: there is no Alerter beside it.
+#[derive(Debug)]
+struct OnTheLog;
+
+#[async_trait]
+impl Desk for OnTheLog {
+    async fn write(&self, _: WriteArtist) -> Result<Written, WriteError> {
+        Err(WriteError::Store(StoreError::Unavailable("reconcile writes no artist".to_owned())))
+    }
+
+    async fn alert(&self, alert: Alert) {
+        warn!(alert.kind = alert.kind.as_str(), alert.subject = %alert.subject, "{}", alert.text);
+    }
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -42,7 +63,11 @@ pub async fn run(common: Common, args: ReconcileArgs) -> anyhow::Result<ExitCode
             daemon.address()
         ),
     };
-    let drift = if args.repair { reconcile::repair(&ports).await? } else { reconcile::compare(&ports).await? };
+    let drift = if args.repair {
+        reconcile::repair(&ports, &OnTheLog, &app::sync_settings(&config)).await?
+    } else {
+        reconcile::compare(&ports).await?
+    };
     let repaired = args.repair && !drift.is_none();
     if common.json {
         output::json(&json!({ "drift": drift, "in_step": drift.is_none(), "repaired": repaired }))?;

@@ -229,11 +229,24 @@ impl ArtistRow {
         }
     }
 
-    /// Whether the content passes its own hash; a row without content is sound.
-    pub fn is_sound(&self) -> bool {
-        match &self.record {
-            Some(record) => self.content_hash.as_deref() == Some(record.content_hash().as_str()),
-            None => true,
+    /// What is left of a row whose content cannot be read: it is hidden and not sound, and a scrape puts it right by the usual
+    /// compare-and-set. Were it a removed one, the denylist still knows the artist.
+    pub fn damaged(id: ArtistId, version: i64, fence: Timestamp) -> Self {
+        Self {
+            id,
+            version,
+            fence,
+            writers: Vec::new(),
+            life: Life::Live,
+            created_version: version,
+            content_hash: Some("damaged".to_owned()),
+            record: None,
+            checked_at: Timestamp(0),
         }
+    }
+
+    /// Whether the content passes its own hash; a row that never had any or lost it in order is sound.
+    pub fn is_sound(&self) -> bool {
+        self.content_hash == self.record.as_ref().map(Artist::content_hash)
     }
 }

@@ -31,10 +31,9 @@ pub async fn tidy(ports: &Ports, tombstones_kept: Duration) -> Result<Dropped, P
     let mut dropped = Dropped::default();
     for session in ports.store.sessions(SESSIONS).await? {
         let over = session.ended_at.is_some_and(|ended| ended <= now.minus(PAGES_KEPT));
-        let key = format!("pages_dropped/{}", session.id);
-        if over && ports.store.meta(&key).await?.is_none() {
+        // No mark that it was done: a letter requeued later brings new copies.
+        if over {
             dropped.pages += ports.objects.delete_below(&crate::scrape::page_cache::folder(&session.id)).await?;
-            ports.store.put_meta(&key, None, &now.0.to_string()).await?;
         }
     }
     dropped.feed = ports.feed.prune(now.minus(FEED_KEPT)).await?;

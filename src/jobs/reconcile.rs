@@ -3,8 +3,8 @@
 use crate::domain::artist::ArtistRow;
 use crate::domain::ids::ArtistId;
 use crate::feed::{Position, Shard};
-use crate::jobs::sync_index::operation_for;
-use crate::jobs::{PortError, Ports};
+use crate::jobs::sync_index::{SyncSettings, sync};
+use crate::jobs::{Desk, PortError, Ports};
 use crate::search::{IndexOperation, IndexedVersion};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -83,27 +83,36 @@ async fn whole_index(ports: &Ports) -> Result<BTreeMap<ArtistId, IndexedVersion>
 ///
 /// # Errors
 /// A part of ours failed; repeat.
-pub async fn repair(ports: &Ports) -> Result<Drift, PortError> {
+pub async fn repair(ports: &Ports, desk: &dyn Desk, settings: &SyncSettings) -> Result<Drift, PortError> {
     let drift = compare(ports).await?;
-    let mut operations = Vec::new();
-    for id in drift.missing.iter().chain(&drift.differing) {
-        if let Some(row) = ports.store.artist(id).await? {
-            operations.push(operation_for(ports, &row).await?);
-        }
+    let differing: Vec<&ArtistId> = drift.missing.iter().chain(&drift.differing).collect();
+    for batch in differing.chunks(PAGE) {
+        sync(ports, desk, settings, &batch.iter().map(|id| (*id).clone()).collect(), None).await?;
     }
     let now = ports.clock.now().0;
-    operations.extend(drift.unknown.iter().map(|id| IndexOperation { artist_id: id.clone(), version: now, document: None }));
-    for batch in operations.chunks(PAGE) {
-        ports.index.apply(batch.to_vec(), None).await?;
+    for batch in drift.unknown.chunks(PAGE) {
+        let tombstone = |id: &ArtistId| IndexOperation { artist_id: id.clone(), version: now, document: None };
+        ports.index.apply(batch.iter().map(tombstone).collect(), None).await?;
     }
     Ok(drift)
+}
+
+/// What a rebuild did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Rows indexed.
+    pub rows: u64,
+    /// Where to follow the feed from; committed already by an index that keeps positions.
+    pub heads: Vec<(Shard, Position)>,
+    /// Too many documents were refused: it stopped there, and no position was committed.
+    pub halted: bool,
 }
 
 /// Builds the index again from the store: everything committed after it began is found by the feed from the position kept.
 ///
 /// # Errors
 /// A part of ours failed; repeat from the beginning.
-pub async fn rebuild(ports: &Ports) -> Result<u64, PortError> {
+pub async fn rebuild(ports: &Ports, desk: &dyn Desk, settings: &SyncSettings) -> Result<Rebuilt, PortError> {
     let mut heads: Vec<(Shard, Position)> = Vec::new();
     for shard in ports.feed.shards().await? {
         heads.push((shard, ports.feed.head(shard).await?));
@@ -115,15 +124,16 @@ pub async fn rebuild(ports: &Ports) -> Result<u64, PortError> {
         let Some(last) = rows.last() else { break };
         after = Some(last.id.clone());
         count += rows.len() as u64;
-        let mut operations = Vec::with_capacity(rows.len());
-        for row in &rows {
-            operations.push(operation_for(ports, row).await?);
+        let synced = sync(ports, desk, settings, &rows.into_iter().map(|row| row.id).collect(), None).await?;
+        if synced.halted {
+            return Ok(Rebuilt { rows: count, heads: Vec::new(), halted: true });
         }
-        ports.index.apply(operations, None).await?;
         info!(rows = count, "rebuilding the index: {count} rows");
     }
-    for head in heads {
-        ports.index.apply(Vec::new(), Some(head)).await?;
+    if ports.index.keeps_position() {
+        for head in &heads {
+            ports.index.apply(Vec::new(), Some(head.clone())).await?;
+        }
     }
-    Ok(count)
+    Ok(Rebuilt { rows: count, heads, halted: false })
 }

@@ -18,6 +18,9 @@ use tracing::{info, warn};
 /// Meta key of the coverage at the last session whose absences were let through.
 const COVERAGE_KEY: &str = "coverage.last";
 
+/// Prefix of the meta keys of the run gate's decisions, by session: why it holds the absences back, empty if it does not.
+const GATE_PREFIX: &str = "gate/";
+
 /// What a session did: JSON in the object store.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -208,14 +211,22 @@ async fn apply_absences(ports: &Ports, running: &Running, session: &Session, liv
         Some(text) => serde_json::from_str(&text).unwrap_or_default(),
         None => Coverage::new(),
     };
-    let retirements = would_retire(ports, &proposals).await?;
-    if session.accepted {
-        info!(session.id = %session.id, retirements, "the absences of session {} pass the run gate: a person accepted them", session.id);
-    } else if let Some(held) = gate(retirements, live, &before, &report.coverage) {
-        let why = match &held {
+    // Decided once: a report that died while it counted must not count again what it has counted, and hold back the rest.
+    let key = format!("{GATE_PREFIX}{}", session.id);
+    let why = if session.accepted {
+        info!(session.id = %session.id, "the absences of session {} pass the run gate: a person accepted them", session.id);
+        String::new()
+    } else if let Some(decided) = ports.store.meta(&key).await? {
+        decided
+    } else {
+        let held = gate(would_retire(ports, &proposals).await?, live, &before, &report.coverage);
+        let why = held.map_or_else(String::new, |held| match held {
             HeldBy::Retirements { retirements, live } => format!("{retirements} of {live} artists would retire"),
             HeldBy::Coverage { field, before, now } => format!("{field} is known for {now} artists, {before} before"),
-        };
+        });
+        ports.store.put_meta(&key, None, &why).await?.flatten().unwrap_or(why)
+    };
+    if !why.is_empty() {
         warn!(session.id = %session.id, "the absences of session {} are held back: {why}; a person decides", session.id);
         report.absences_held = Some(why);
         return Ok(true);

@@ -196,8 +196,9 @@ fn alert(ports: &Ports, kind: AlertKind, severity: Severity, text: String, subje
 pub async fn is_in_step(ports: &Ports) -> bool {
     let Ok(shards) = ports.feed.shards().await else { return false };
     for shard in shards {
-        let Ok(position) = ports.index.position(shard).await else { return false };
-        match ports.feed.poll(shard, position.as_ref(), 1, Duration::ZERO).await {
+        // Without a position it has not seen the table yet.
+        let Ok(Some(position)) = ports.index.position(shard).await else { return false };
+        match ports.feed.poll(shard, Some(&position), 1, Duration::ZERO).await {
             Ok(batch) if batch.dirty.is_empty() => {}
             _ => return false,
         }

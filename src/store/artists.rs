@@ -51,7 +51,8 @@ pub struct StylePage {
 /// Artists' rows, their key tables and the writing side of the change feed.
 #[async_trait]
 pub trait ArtistStore {
-    /// The row of an artist, deleted ones included (then without a record).
+    /// The row of an artist, deleted ones included (then without a record). One whose content cannot be read any more is
+    /// answered as [`ArtistRow::damaged`], here and in scans: it is hidden, named by reconcile, and mended by its next write.
     async fn artist(&self, id: &ArtistId) -> StoreResult<Option<ArtistRow>>;
 
     /// Puts a decided row if `put.expected` still stands.

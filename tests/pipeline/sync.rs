@@ -3,8 +3,10 @@
 use crate::support::http::TestWeb;
 use crate::support::ledger::{row_of, searchable};
 use crate::support::people;
+use crate::support::world::{World, in_step, run};
 use async_trait::async_trait;
 use inkdex::alert::{Alert, AlertKind};
+use inkdex::demo::DemoWeb;
 use inkdex::domain::clock::Timestamp;
 use inkdex::domain::ids::ArtistId;
 use inkdex::feed::{Position, Shard};
@@ -153,9 +155,59 @@ fn a_rebuild_does_not_show_who_is_denied() {
         let row = row_of(ports.store.as_ref(), "Ana Lima").await;
         ports.store.deny(&ports.deny.of_record(&row.id, row.live().unwrap()), ports.clock.now()).await.unwrap();
         let before = searchable(ports).await.len();
-        reconcile::rebuild(ports).await.unwrap();
+        let settings = SyncSettings { item_attempts: 3, parked_per_hour: 100 };
+        reconcile::rebuild(ports, &Listening::default(), &settings).await.unwrap();
         let after = searchable(ports).await;
         assert!(!after.contains(&"Ana Lima".to_owned()), "{after:?}");
         assert_eq!(after.len(), before - 1);
     });
+}
+
+/// Rule 7: an index that was lost after the feed forgot the changes is built from the table, not from what the feed still holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_index_is_built_from_the_table() {
+    let world = World::of(DemoWeb::generate_sized(3, 3, 2)).await;
+    let app = world.start().await;
+    run(&app).await;
+    let before = searchable(&app.ports).await;
+    assert!(!before.is_empty());
+    let tomorrow = app.ports.clock.now().plus(Duration::from_secs(86_400));
+    assert!(app.ports.feed.prune(tomorrow).await.unwrap() > 0, "the feed holds nothing any more");
+    app.stop().await;
+    std::fs::remove_dir_all(world.config.data.index()).unwrap();
+    let app = world.start().await;
+    in_step(&app).await;
+    assert_eq!(searchable(&app.ports).await, before);
+    app.stop().await;
+}
+
+/// Rule 7: a table restored from a backup is older than the index: its position lies ahead of the feed, and it is built again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_ahead_of_a_restored_table_is_built_again() {
+    let world = World::of(DemoWeb::generate_sized(3, 3, 2)).await;
+    let app = world.start().await;
+    run(&app).await;
+    let before = searchable(&app.ports).await;
+    app.stop().await;
+    let (database, backup) = (world.config.data.database(), world.config.data.folder.join("backup.db"));
+    let vacuum = |source: &std::path::Path| {
+        rusqlite::Connection::open(source).unwrap().execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap()
+    };
+    vacuum(&database);
+    world.server.replace(Arc::new(DemoWeb::generate_sized(4, 3, 2)));
+    let app = world.start().await;
+    run(&app).await;
+    let later = searchable(&app.ports).await;
+    assert_ne!(later, before, "the second day differs");
+    app.stop().await;
+    std::fs::copy(&backup, &database).unwrap();
+    for side in ["-wal", "-shm"] {
+        // What the later database left beside its file is not the backup's.
+        drop(std::fs::remove_file(database.with_file_name(format!("inkdex.db{side}"))));
+    }
+    let app = world.start().await;
+    in_step(&app).await;
+    assert_eq!(searchable(&app.ports).await, before);
+    assert!(reconcile::compare(&app.ports).await.unwrap().is_none());
+    app.stop().await;
 }

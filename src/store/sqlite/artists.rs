@@ -2,15 +2,16 @@
 
 use super::SqliteStore;
 use super::core::Txn;
-use super::seal::{execute, limit, one, read_all, read_one, seal};
+use super::seal::{execute, limit, one, seal, text, unseal};
 use crate::domain::artist::ArtistRow;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ArtistId;
 use crate::domain::keys::ArtistKeys;
 use crate::domain::write::PutRow;
-use crate::store::{ArtistStore, PutAnswer, StoreError, StoreResult, StyleEntry, StylePage, StyleQuery};
+use crate::store::{ArtistStore, PutAnswer, StoreResult, StyleEntry, StylePage, StyleQuery};
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, params};
+use tracing::error;
 
 /// Key rows looked at in one go while a page of verified ones is gathered.
 const GHOST_CHUNK: usize = 64;
@@ -18,17 +19,29 @@ const GHOST_CHUNK: usize = 64;
 /// Sorts after every text that begins with what it is appended to.
 const AFTER_ALL: char = char::MAX;
 
-/// A row that is not sound says so instead of being served.
-fn checked(row: ArtistRow) -> StoreResult<ArtistRow> {
-    if row.is_sound() {
-        return Ok(row);
+/// The rows that `sql` selects by id, body, checksum, version and fence. One that cannot be read is told and answered as
+/// damaged: it must stop neither the feed nor a scan.
+fn artists(connection: &Connection, sql: &str, params: impl Params) -> StoreResult<Vec<ArtistRow>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let id: String = row.get(0)?;
+        let read = text("artists", &id, row.get_ref(1)?).and_then(|body| unseal("artists", &id, body, row.get(2)?));
+        rows.push(match read {
+            Ok(row) => row,
+            Err(error) => {
+                error!(artist.id = %id, %error, "the row of artist {id} is damaged; it is hidden until it is scraped again");
+                ArtistRow::damaged(ArtistId::new(id), row.get(3)?, Timestamp(row.get(4)?))
+            }
+        });
     }
-    Err(StoreError::Corrupt { what: format!("artists/{}", row.id), why: "its record does not pass its content hash".to_owned() })
+    Ok(rows)
 }
 
 fn artist(connection: &Connection, id: &ArtistId) -> StoreResult<Option<ArtistRow>> {
-    let sql = "SELECT id, body, sum FROM artists WHERE id = ?1";
-    read_one(connection, "artists", sql, [id.as_str()])?.map(checked).transpose()
+    let sql = "SELECT id, body, sum, version, fence FROM artists WHERE id = ?1";
+    Ok(artists(connection, sql, [id.as_str()])?.into_iter().next())
 }
 
 /// The row if it is live and holds the key that it was found by.
@@ -167,8 +180,8 @@ impl ArtistStore for SqliteStore {
     async fn scan_artists(&self, after: Option<&ArtistId>, rows: usize) -> StoreResult<Vec<ArtistRow>> {
         let after = after.map(|id| id.as_str().to_owned()).unwrap_or_default();
         let read = move |connection: &Connection| {
-            let sql = "SELECT id, body, sum FROM artists WHERE id > ?1 ORDER BY id LIMIT ?2";
-            read_all(connection, "artists", sql, params![after, limit(rows)])?.into_iter().map(checked).collect()
+            let sql = "SELECT id, body, sum, version, fence FROM artists WHERE id > ?1 ORDER BY id LIMIT ?2";
+            artists(connection, sql, params![after, limit(rows)])
         };
         self.db.read(read).await
     }

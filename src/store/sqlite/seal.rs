@@ -100,7 +100,8 @@ pub(super) fn execute(connection: &Connection, sql: &str, params: impl Params) -
     Ok(connection.prepare_cached(sql)?.execute(params)?)
 }
 
-fn text<'a>(table: &str, key: &str, value: rusqlite::types::ValueRef<'a>) -> StoreResult<&'a str> {
+/// A text column of the row `key` of `table`.
+pub(super) fn text<'a>(table: &str, key: &str, value: rusqlite::types::ValueRef<'a>) -> StoreResult<&'a str> {
     value.as_str().map_err(|error| StoreError::Corrupt { what: format!("{table}/{key}"), why: error.to_string() })
 }
 
