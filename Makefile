@@ -10,7 +10,7 @@ CORPUS ?= ../shared/corpus/dev
 
 help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
-	@echo "make test                 install what the tests need, then formatting, lints, licences and every test"
+	@echo "make test                 install what the tests need, then formatting, lints, licences and every test, against real servers on loopback"
 	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
 
 demo:
@@ -27,7 +27,10 @@ corpus:
 test:
 	@scripts/toolchain.sh
 	@scripts/test-needs.sh
+	@scripts/servers.sh fetch
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	@scripts/deny.sh
-	cargo test --locked
+	@run=$$(mktemp -d); trap 'scripts/servers.sh stop --run "$$run/servers"; rm -rf "$$run"' EXIT; trap 'exit 130' INT TERM HUP; \
+	scripts/servers.sh start --run "$$run/servers" --for-pid $$$$ || exit 1; \
+	INKDEX_TEST_SERVERS="$$run/servers/servers.env" cargo test --locked

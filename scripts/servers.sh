@@ -266,6 +266,7 @@ include classpath("application.conf")
 node-address { protocol = http, host = 127.0.0.1, port = $port, context-path = "" }
 rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = $port, sqs-limits = strict }
 rest-stats { enabled = false }
+aws { region = eu-west-1, accountId = 000000000000 }
 CONF
   launch elasticmq "$java" -Xmx256m -Dconfig.file="$base/elasticmq.conf" -cp "$home/lib/*" org.elasticmq.server.Main
 }

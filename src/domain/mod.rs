@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod message;
 pub mod outcome;
 pub mod place;
+pub mod secret;
 pub mod session;
 pub mod studio;
 pub mod text;

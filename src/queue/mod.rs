@@ -9,6 +9,8 @@
 //! - Delays beyond [`JobQueue::max_delay`] are refused: the caller parks the job in the ledger instead.
 
 pub mod sqlite;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 
 use crate::domain::ErrorClass;
 use async_trait::async_trait;
@@ -98,7 +100,8 @@ pub trait JobQueue: fmt::Debug + Send + Sync {
     /// Sends messages; the answer is by position.
     async fn send(&self, messages: Vec<Outgoing>) -> Result<Vec<Result<(), QueueError>>, QueueError>;
 
-    /// Receives at most `max` messages, invisible to others for `visibility`, waiting at most `wait` for the first.
+    /// Receives at most `max` messages, invisible to others for `visibility`, waiting at most `wait` for the first (where the
+    /// service knows whole seconds, both are rounded up).
     async fn receive(&self, max: usize, visibility: Duration, wait: Duration) -> Result<Vec<Delivery>, QueueError>;
 
     /// Deletes a delivered message.
@@ -123,6 +126,7 @@ pub trait JobQueue: fmt::Debug + Send + Sync {
     /// where that cannot be known it does nothing, and visibility runs out by itself.
     async fn recover(&self) -> Result<u64, QueueError>;
 
-    /// Takes over messages that the service itself put aside (its own dead-letter queue); embedded: none.
+    /// Receives messages that the service itself put aside (its own dead-letter queue); embedded: none. Like any delivery,
+    /// each comes again unless it is acked, which is done once it has been recorded.
     async fn drain_undeliverable(&self, max: usize) -> Result<Vec<Delivery>, QueueError>;
 }

@@ -9,5 +9,7 @@ mod ledger;
 mod operations;
 mod queue;
 mod search;
+#[cfg(feature = "sqs")]
+mod sqs;
 mod store;
 mod sweep;

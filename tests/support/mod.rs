@@ -8,5 +8,6 @@ pub mod ledger;
 pub mod onlooker;
 pub mod people;
 pub mod ports;
+pub mod servers;
 pub mod wait;
 pub mod world;
