@@ -5,9 +5,12 @@
 //! one commit. Policy is in `domain`; an adapter applies decided rows by compare-and-set.
 
 mod artists;
+#[cfg(feature = "cql")]
+pub mod cql;
 pub mod host_holds;
 mod ledger;
 mod operations;
+mod seal;
 mod sessions;
 pub mod sqlite;
 
