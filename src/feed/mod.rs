@@ -5,6 +5,8 @@
 //! - A position older than what the feed still holds answers [`FeedError::TooOld`]: the index must be rebuilt by a scan.
 //! - Appending belongs to the store adapter. The position is kept by the index where it can commit one, else saved here.
 
+#[cfg(feature = "cql")]
+pub mod cql;
 pub mod sqlite;
 
 use crate::domain::ErrorClass;

@@ -25,7 +25,7 @@ use scylla::statement::bound::BoundStatement;
 use scylla::statement::prepared::PreparedStatement;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -53,6 +53,8 @@ struct Shared {
     stamps: Stamps,
     skew: SkewGuard,
     feed: watch::Sender<u64>,
+    /// The last bucket of each shard of the feed that this process has marked.
+    marked: Mutex<HashMap<u16, i64>>,
 }
 
 impl std::fmt::Debug for CqlDb {
@@ -113,7 +115,17 @@ impl CqlDb {
             .try_collect()
             .await?;
         let (feed, _) = watch::channel(0);
-        let shared = Shared { session, settings, prepared, clock, feed_shards, stamps: Stamps::new(), skew: SkewGuard::default(), feed };
+        let shared = Shared {
+            session,
+            settings,
+            prepared,
+            clock,
+            feed_shards,
+            stamps: Stamps::new(),
+            skew: SkewGuard::default(),
+            feed,
+            marked: Mutex::default(),
+        };
         Ok(Arc::new(Self { shared: Arc::new(shared), steps: Steps::default() }))
     }
 
@@ -206,6 +218,16 @@ impl CqlDb {
     /// Rises whenever this process has added to the feed.
     pub(crate) fn feed_grown(&self) -> watch::Receiver<u64> {
         self.shared.feed.subscribe()
+    }
+
+    /// Whether this process has marked a bucket of the feed.
+    pub(super) fn is_marked(&self, shard: u16, bucket: i64) -> bool {
+        self.shared.marked.lock().unwrap_or_else(PoisonError::into_inner).get(&shard) == Some(&bucket)
+    }
+
+    /// Remembers that a bucket of the feed is marked.
+    pub(super) fn mark(&self, shard: u16, bucket: i64) {
+        self.shared.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(shard, bucket);
     }
 
     /// A place between two steps of an operation (rule 6): passes, unless a test planned otherwise.

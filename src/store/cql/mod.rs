@@ -6,12 +6,17 @@
 //! - A conditional write whose outcome is unknown is settled by a serial read ([`db::CqlDb`]).
 //! - Every place between two steps is a crash point ([`steps`]).
 
+mod artists;
 mod db;
 mod errors;
+mod evidence;
+pub(crate) mod feed;
+mod identity;
+mod keys;
 mod migrate;
 mod settings;
 mod skew;
-mod stamps;
+pub(crate) mod stamps;
 mod statement;
 mod steps;
 
@@ -26,7 +31,7 @@ use statement::Cql;
 use std::sync::Arc;
 
 /// The statements of every family of tables, prepared at the start. A family lists its own in its file.
-const FAMILIES: &[&[Cql]] = &[];
+const FAMILIES: &[&[Cql]] = &[artists::STATEMENTS, evidence::STATEMENTS, feed::STATEMENTS, identity::STATEMENTS, keys::STATEMENTS];
 
 fn statements() -> impl Iterator<Item = &'static Cql> {
     FAMILIES.iter().copied().flatten()
