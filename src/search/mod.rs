@@ -12,6 +12,8 @@
 pub mod batch;
 
 pub mod document;
+#[cfg(feature = "opensearch")]
+pub mod opensearch;
 pub mod plan;
 pub mod request;
 pub mod tantivy;
@@ -24,6 +26,7 @@ use crate::domain::place::Coordinates;
 use crate::feed::{Position, Shard};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Why the index did not do what was asked of it as a whole.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -212,6 +215,11 @@ pub trait SearchIndex: std::fmt::Debug + Send + Sync {
     /// Whether the index commits positions itself.
     fn keeps_position(&self) -> bool;
 
+    /// A name for what it holds: another once the index was cleared, replaced or lost. Where the index keeps no position,
+    /// the feed keeps it under this name, so that an index without its documents never has the position of one with them.
+    /// May be a second behind: whoever goes on under an older name repeats work and skips none.
+    async fn generation(&self) -> Result<String, SearchError>;
+
     /// A page of hits. A limit outside 1 to 50 is refused.
     async fn search(&self, query: &SearchQuery) -> Result<SearchPage, SearchError>;
 
@@ -226,4 +234,29 @@ pub trait SearchIndex: std::fmt::Debug + Send + Sync {
 
     /// Drops everything, positions included: the first step of a rebuild.
     async fn clear(&self) -> Result<(), SearchError>;
+
+    /// Begins an empty index beside the one that is searched and written; `None` where there can be only one, which is
+    /// cleared and filled instead. One rebuild runs at a time: what an earlier one left is dropped.
+    async fn begin_replacement(&self) -> Result<Option<Arc<dyn Replacement>>, SearchError> {
+        Ok(None)
+    }
+}
+
+/// A new index beside the one that is searched, until it takes its place.
+#[async_trait]
+pub trait Replacement: std::fmt::Debug + Send + Sync {
+    /// The new index. Until [`Replacement::loaded`] what is applied to it need not be searchable.
+    fn index(&self) -> Arc<dyn SearchIndex>;
+
+    /// Ends the load: what was applied can be scanned and searched. What is applied later is so once it took its place.
+    async fn loaded(&self) -> Result<(), SearchError>;
+
+    /// Puts it in the place of the old one in one step: every search and every write goes to one of the two.
+    async fn take_place(&self) -> Result<(), SearchError>;
+
+    /// Drops the old one, once no search that began there is under way.
+    async fn drop_old(&self) -> Result<(), SearchError>;
+
+    /// Drops the new one instead. A failure is logged: the next rebuild drops it.
+    async fn abandon(&self);
 }

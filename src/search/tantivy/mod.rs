@@ -132,6 +132,10 @@ impl SearchIndex for TantivyIndex {
         true
     }
 
+    async fn generation(&self) -> Result<String, SearchError> {
+        Ok("embedded".to_owned())
+    }
+
     async fn search(&self, query: &SearchQuery) -> Result<SearchPage, SearchError> {
         check_limit(query)?;
         let query = query.clone();
