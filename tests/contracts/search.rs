@@ -5,6 +5,7 @@
 
 mod artists;
 
+use crate::support::opensearch::OwnIndexes;
 use artists::{FIRST_VERSION, document, everybody, id, named};
 use async_trait::async_trait;
 use inkdex::domain::clock::Timestamp;
@@ -37,6 +38,13 @@ impl Place for TantivyFolder {
             OpenOutcome::Ready(index) => Arc::new(index),
             OpenOutcome::NeedsRebuild(reason) => panic!("an index that was closed in order has to be rebuilt: {reason}"),
         }
+    }
+}
+
+#[async_trait]
+impl Place for OwnIndexes {
+    async fn open(&self) -> Arc<dyn SearchIndex> {
+        Arc::new(OwnIndexes::open(self).await.expect("the index can be used"))
     }
 }
 
@@ -621,3 +629,4 @@ macro_rules! search_contract {
 }
 
 search_contract!(tantivy, TantivyFolder(tempfile::tempdir().expect("a folder for the test")));
+search_contract!(opensearch, OwnIndexes::new());

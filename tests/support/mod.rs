@@ -6,6 +6,7 @@ pub mod hostile;
 pub mod http;
 pub mod ledger;
 pub mod onlooker;
+pub mod opensearch;
 pub mod people;
 pub mod ports;
 pub mod servers;
