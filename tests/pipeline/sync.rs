@@ -46,6 +46,9 @@ impl SearchIndex for Refusing {
     fn keeps_position(&self) -> bool {
         true
     }
+    async fn generation(&self) -> Result<String, SearchError> {
+        self.index.generation().await
+    }
     async fn search(&self, query: &SearchQuery) -> Result<SearchPage, SearchError> {
         self.index.search(query).await
     }
