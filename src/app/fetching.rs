@@ -83,7 +83,7 @@ pub(super) async fn visitor(
         politeness,
         limits,
         site: crate::scrape::limits::SiteLimits::default(),
-        product_token: crate::jobs::site_visit::PRODUCT_TOKEN.to_owned(),
+        product_token: crate::scrape::robots::PRODUCT_TOKEN.to_owned(),
         guard: reach.guard,
     };
     Ok(Visitor::new(reach.fetch, holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))

@@ -3,6 +3,7 @@
 use crate::config::section::section;
 use crate::domain::backoff::RetryDelay;
 use crate::domain::ledger::LedgerLimits;
+use crate::scrape::robots::PRODUCT_TOKEN;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,6 +17,12 @@ section! {
         /// Refuse a studio file with any bad entry instead of going on with the good ones.
         strict: bool = false;
     }
+}
+
+/// Whether a user agent carries the name that robots.txt is read for, and can be sent as a header.
+fn is_our_agent(agent: &str) -> bool {
+    let version = agent.strip_prefix(PRODUCT_TOKEN).and_then(|rest| rest.strip_prefix('/'));
+    version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_graphic())) && agent.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
 }
 
 /// An exact host, or `*.suffix`, that is reached at a fixed address: for tests and demos, never for the public web.
@@ -35,8 +42,10 @@ pub struct MappedHost {
 section! {
     /// Fetching: politeness and limits.
     FetchConfig in "fetch" {
-        /// Who we say we are; the page behind the link explains the bot and takes complaints.
-        user_agent: String = "Inkdex/0.1 (+https://inkdex.example/bot)".to_owned(), |agent| !agent.trim().is_empty() => "not empty";
+        /// Who we say we are: `Inkdex/` and a version, as robots.txt is obeyed for Inkdex; then a link to a page of yours that
+        /// explains the bot and takes complaints.
+        user_agent: String = "Inkdex/0.1 (+https://inkdex.example/bot)".to_owned(), |agent| is_our_agent(agent)
+            => "`Inkdex/`, a version, then what you like, in visible ASCII; robots.txt is obeyed for the name Inkdex, so no other may be sent";
         /// Milliseconds between two requests to a host, unless its robots.txt asks for more.
         spacing_ms: u64 = 1_000, |ms| *ms >= 200 => "at least 200; only mapped hosts may be visited faster";
         /// Requests per second to one public address, over all hosts at it.

@@ -7,14 +7,12 @@ use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::extract::{Miss, PageFindings, SiteReader};
 use crate::jobs::reading::PageReader;
 use crate::jobs::{Ports, Running, store_outcome, wait_for_dependency};
+use crate::scrape::robots::PRODUCT_TOKEN;
 use crate::scrape::signals::page_refuses;
 use crate::scrape::visit::{Visit, VisitContext, VisitError};
 use crate::scrape::{FetchError, FetchedPage};
 use async_trait::async_trait;
 use url::Url;
-
-/// The name by which robots.txt and pages address us.
-pub const PRODUCT_TOKEN: &str = "Inkdex";
 
 /// A site as read.
 #[derive(Debug)]

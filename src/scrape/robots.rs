@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use url::Url;
 
+/// The name by which robots.txt and pages address us; the user agent begins with it, so that a site sees whom to address.
+pub const PRODUCT_TOKEN: &str = "Inkdex";
+
 /// How long a file is believed (RFC 9309, section 2.4).
 pub const FRESH_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 

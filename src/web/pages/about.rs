@@ -1,6 +1,6 @@
 //! Pages about the service itself: the bot, privacy and removal, and the codes of errors.
 
-use crate::jobs::site_visit::PRODUCT_TOKEN;
+use crate::scrape::robots::PRODUCT_TOKEN;
 use crate::web::errors::Code;
 use crate::web::pages::{Frame, page};
 use actix_web::http::StatusCode;
