@@ -81,8 +81,6 @@ impl FetchLimits {
 pub struct SiteLimits {
     /// Pages asked for.
     pub pages: usize,
-    /// Links followed from the entry page.
-    pub depth: usize,
     /// Length of a URL, bytes.
     pub url_bytes: usize,
     /// Segments of a path.
@@ -101,7 +99,6 @@ impl Default for SiteLimits {
     fn default() -> Self {
         Self {
             pages: 200,
-            depth: 5,
             url_bytes: 2_048,
             path_segments: 15,
             segment_repeats: 3,
@@ -119,9 +116,6 @@ pub enum BudgetStop {
     /// [`SiteLimits::pages`]
     #[error("too many pages of one site")]
     Pages,
-    /// [`SiteLimits::depth`]
-    #[error("too many links away from the entry page")]
-    Depth,
     /// [`SiteLimits::url_bytes`]
     #[error("the URL is too long")]
     UrlBytes,
@@ -147,7 +141,6 @@ impl BudgetStop {
     pub fn code(self) -> &'static str {
         match self {
             Self::Pages => "site_pages",
-            Self::Depth => "site_depth",
             Self::UrlBytes => "url_too_long",
             Self::PathSegments => "path_too_deep",
             Self::SegmentRepeats => "path_repeats",
@@ -197,15 +190,12 @@ impl SiteBudget {
         Self::default()
     }
 
-    /// Admits a page `depth` links from the entry, `elapsed` after the visit began. The same page again costs nothing.
+    /// Admits a page `elapsed` after the visit began. The same page again costs nothing.
     ///
     /// # Errors
     /// The limit it would break; nothing is spent then.
-    pub fn admit(&mut self, limits: &SiteLimits, url: &Url, depth: usize, elapsed: Duration) -> Result<(), BudgetStop> {
+    pub fn admit(&mut self, limits: &SiteLimits, url: &Url, elapsed: Duration) -> Result<(), BudgetStop> {
         limits.check_shape(url)?;
-        if depth > limits.depth {
-            return Err(BudgetStop::Depth);
-        }
         if elapsed > Duration::from_millis(limits.wall_ms) {
             return Err(BudgetStop::Wall);
         }
@@ -259,17 +249,16 @@ mod tests {
         let limits = SiteLimits { pages: 30, query_variants: 3, bytes: 100, ..SiteLimits::default() };
         let mut budget = SiteBudget::new();
         for day in 0..3 {
-            assert_eq!(budget.admit(&limits, &url(&format!("/calendar?day={day}")), 1, Duration::ZERO), Ok(()));
+            assert_eq!(budget.admit(&limits, &url(&format!("/calendar?day={day}")), Duration::ZERO), Ok(()));
         }
-        assert_eq!(budget.admit(&limits, &url("/calendar?day=3"), 1, Duration::ZERO), Err(BudgetStop::QueryVariants));
-        assert_eq!(budget.admit(&limits, &url("/calendar?day=1"), 1, Duration::ZERO), Ok(()), "the same page costs nothing");
+        assert_eq!(budget.admit(&limits, &url("/calendar?day=3"), Duration::ZERO), Err(BudgetStop::QueryVariants));
+        assert_eq!(budget.admit(&limits, &url("/calendar?day=1"), Duration::ZERO), Ok(()), "the same page costs nothing");
         for page in 0..27 {
-            assert_eq!(budget.admit(&limits, &url(&format!("/p{page}")), 5, Duration::ZERO), Ok(()));
+            assert_eq!(budget.admit(&limits, &url(&format!("/p{page}")), Duration::ZERO), Ok(()));
         }
-        assert_eq!(budget.admit(&limits, &url("/one-more"), 1, Duration::ZERO), Err(BudgetStop::Pages));
-        assert_eq!(budget.admit(&limits, &url("/p1"), 6, Duration::ZERO), Err(BudgetStop::Depth));
-        assert_eq!(budget.admit(&limits, &url("/p1"), 1, Duration::from_secs(601)), Err(BudgetStop::Wall));
+        assert_eq!(budget.admit(&limits, &url("/one-more"), Duration::ZERO), Err(BudgetStop::Pages));
+        assert_eq!(budget.admit(&limits, &url("/p1"), Duration::from_secs(601)), Err(BudgetStop::Wall));
         budget.spend(101);
-        assert_eq!(budget.admit(&limits, &url("/p1"), 1, Duration::ZERO), Err(BudgetStop::Bytes));
+        assert_eq!(budget.admit(&limits, &url("/p1"), Duration::ZERO), Err(BudgetStop::Bytes));
     }
 }

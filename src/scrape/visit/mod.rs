@@ -157,7 +157,7 @@ impl Visit {
         }
         let elapsed = self.shared.clock.monotonic().saturating_sub(self.began);
         let budget = self.budgets.entry(host_key(url)).or_default();
-        budget.admit(&self.shared.settings.site, url, 0, elapsed).map_err(|stop| VisitError::OverBudget { url: shown(url), stop })?;
+        budget.admit(&self.shared.settings.site, url, elapsed).map_err(|stop| VisitError::OverBudget { url: shown(url), stop })?;
         if let Admission::Known(kept) = self.admit(url, rules.crawl_delay(), Some(looked_at)).await? {
             return Ok(*kept);
         }
