@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::support::wait::{LONG, until};
 
 /// What came within a second or until the end, and whether the end came.
 async fn ask(server: &HostileServer, host: &str, path: &str, most: usize) -> (Vec<u8>, bool) {
@@ -111,12 +112,7 @@ async fn the_trap_counts_and_a_drop_frees_both_ports_while_connections_hang() {
     let server = HostileServer::start().unwrap();
     let (addr, trap) = (server.addr, server.trap);
     drop(TcpStream::connect(trap).await.unwrap());
-    let counted = async {
-        while server.trap_hits() == 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), counted).await.expect("the trap does not count");
+    until("the trap counts", LONG, async || (server.trap_hits() > 0).then_some(())).await;
     let (answer, ended) = ask(&server, HOST, "/hang", 10).await;
     assert!(answer.is_empty() && !ended);
     let mut held = TcpStream::connect(addr).await.unwrap();
