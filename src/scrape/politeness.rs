@@ -17,14 +17,21 @@ const ADDRESSES_MAX: usize = 10_000;
 /// Spacing doubles with each slow-down in a row, up to this many times.
 const DOUBLINGS_MAX: u32 = 6;
 
+/// The longest Crawl-delay obeyed; a longer one is cut to it, so that a site is read slowly, not never. `/bot` tells it.
+pub const CRAWL_DELAY_MAX: Duration = Duration::from_secs(300);
+
+/// The longest `Retry-After` obeyed; a longer one is cut to it, as sites announce years by mistake. `/bot` tells it.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest spacing that slow-downs alone lead to.
+const SLOWED_MAX: Duration = Duration::from_secs(30);
+
 /// How hosts are visited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolitenessSettings {
     /// Time from the end of one request to a host to the start of the next, milliseconds; a longer Crawl-delay counts instead.
     pub spacing_ms: u64,
-    /// The longest Crawl-delay obeyed, milliseconds: a longer one is cut to it, so that a site is read slowly, not never.
-    pub crawl_delay_max_ms: u64,
     /// Requests under one hold of a host.
     pub hold_requests: u32,
     /// How long requests are started under one hold, milliseconds; the last one may run its total time on.
@@ -35,21 +42,17 @@ pub struct PolitenessSettings {
     pub address_spacing_ms: u64,
     /// How long a host that answers 429 or 503 without `Retry-After` is left alone.
     pub back_off: RetryDelay,
-    /// The longest `Retry-After` obeyed, milliseconds: a longer one is cut to it.
-    pub retry_after_max_ms: u64,
 }
 
 impl Default for PolitenessSettings {
     fn default() -> Self {
         Self {
             spacing_ms: 1_000,
-            crawl_delay_max_ms: 30_000,
             hold_requests: 10,
             hold_ms: 30_000,
             ask_again_ms: 5_000,
             address_spacing_ms: 250,
             back_off: RetryDelay { interval_ms: 5_000, rate: 2.0, max_ms: 3_600_000 },
-            retry_after_max_ms: 3_600_000,
         }
     }
 }
@@ -60,16 +63,15 @@ pub fn spacing(settings: &PolitenessSettings, crawl_delay: Option<Duration>, map
     if let Some(mapped) = mapped {
         return mapped;
     }
-    let ceiling = Duration::from_millis(settings.crawl_delay_max_ms);
-    let base = Duration::from_millis(settings.spacing_ms).max(crawl_delay.unwrap_or_default().min(ceiling));
+    let base = Duration::from_millis(settings.spacing_ms).max(crawl_delay.unwrap_or_default().min(CRAWL_DELAY_MAX));
     let slowed = base.saturating_mul(1 << slow_downs.min(DOUBLINGS_MAX));
-    slowed.min(ceiling).max(base)
+    slowed.min(SLOWED_MAX).max(base)
 }
 
 /// How long a host is left alone after its `slow_downs`th slow-down in a row.
 pub fn pause(settings: &PolitenessSettings, retry_after: Option<Duration>, slow_downs: u32, chance: &Chance) -> Duration {
     match retry_after {
-        Some(asked) => asked.min(Duration::from_millis(settings.retry_after_max_ms)),
+        Some(asked) => asked.min(RETRY_AFTER_MAX),
         None => settings.back_off.jittered(slow_downs.max(1), None, chance),
     }
 }
@@ -306,7 +308,9 @@ mod tests {
         assert_eq!(spacing(&settings, None, None, 0), SECOND);
         assert_eq!(spacing(&settings, Some(SECOND / 2), None, 0), SECOND, "never faster than our own");
         assert_eq!(spacing(&settings, Some(5 * SECOND), None, 0), 5 * SECOND);
-        assert_eq!(spacing(&settings, Some(3_600 * SECOND), None, 0), 30 * SECOND, "cut to the ceiling");
+        assert_eq!(spacing(&settings, Some(300 * SECOND), None, 0), 300 * SECOND);
+        assert_eq!(spacing(&settings, Some(3_600 * SECOND), None, 0), CRAWL_DELAY_MAX, "cut to the ceiling");
+        assert_eq!(spacing(&settings, Some(60 * SECOND), None, 3), 60 * SECOND, "slow-downs do not add to a delay that long");
         assert_eq!(spacing(&settings, None, None, 3), 8 * SECOND);
         assert_eq!(spacing(&settings, Some(25 * SECOND), None, 3), 30 * SECOND);
         assert_eq!(spacing(&settings, Some(5 * SECOND), Some(SECOND / 100), 3), SECOND / 100, "a mapped host obeys only its entry");
@@ -341,21 +345,20 @@ mod tests {
     proptest! {
         #[test]
         fn spacing_is_never_below_ours_and_pauses_obey_retry_after(
-            spacing_ms in 0_u64..10_000, crawl_delay_ms in proptest::option::of(0_u64..100_000), slow_downs in 0_u32..100, seed: u64,
-            retry_after_s in proptest::option::of(0_u64..10_000),
+            spacing_ms in 0_u64..10_000, crawl_delay_ms in proptest::option::of(0_u64..1_000_000), slow_downs in 0_u32..100, seed: u64,
+            retry_after_s in proptest::option::of(0_u64..200_000),
         ) {
             let settings = PolitenessSettings { spacing_ms, ..PolitenessSettings::default() };
             let crawl_delay = crawl_delay_ms.map(Duration::from_millis);
             let found = spacing(&settings, crawl_delay, None, slow_downs);
             prop_assert!(found >= Duration::from_millis(spacing_ms));
-            prop_assert!(found >= crawl_delay.unwrap_or_default().min(30 * SECOND));
-            prop_assert!(found <= Duration::from_millis(spacing_ms).max(30 * SECOND));
+            prop_assert!(found >= crawl_delay.unwrap_or_default().min(CRAWL_DELAY_MAX));
+            prop_assert!(found <= Duration::from_millis(spacing_ms).max(SLOWED_MAX).max(crawl_delay.unwrap_or_default().min(CRAWL_DELAY_MAX)));
             let retry_after = retry_after_s.map(Duration::from_secs);
             let pause = pause(&settings, retry_after, slow_downs, &Chance::seeded(seed));
-            prop_assert!(pause <= 3_600 * SECOND);
             match retry_after {
-                Some(asked) => prop_assert!(pause >= asked.min(3_600 * SECOND)),
-                None => prop_assert!(pause >= settings.back_off.bare(slow_downs.max(1)) / 2),
+                Some(asked) => prop_assert_eq!(pause, asked.min(24 * 3_600 * SECOND)),
+                None => prop_assert!(pause <= 3_600 * SECOND && pause >= settings.back_off.bare(slow_downs.max(1)) / 2),
             }
         }
     }

@@ -102,6 +102,8 @@ fn the_bot_and_removal_are_explained() {
     let web = TestWeb::start();
     let bot = web.page("/bot").body;
     assert!(bot.contains("User-agent: Inkdex\nDisallow: /") && bot.contains("/privacy#removal"));
+    // The ceilings that fetching keeps to.
+    assert!(bot.contains("up to 300 seconds") && bot.contains("up to 24 hours"), "{bot}");
     let privacy = web.page("/privacy").body;
     assert!(privacy.contains("id=\"removal\"") && privacy.contains("inkdex remove") && privacy.contains("is not there yet"));
     let errors = web.page("/errors").body;

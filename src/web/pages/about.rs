@@ -1,5 +1,6 @@
 //! Pages about the service itself: the bot, privacy and removal, and the codes of errors.
 
+use crate::scrape::politeness::{CRAWL_DELAY_MAX, RETRY_AFTER_MAX};
 use crate::scrape::robots::PRODUCT_TOKEN;
 use crate::web::errors::Code;
 use crate::web::pages::{Frame, page};
@@ -12,6 +13,10 @@ use askama::Template;
 struct BotPage {
     frame: Frame,
     token: &'static str,
+    /// Seconds.
+    crawl_delay_max: u64,
+    /// Hours.
+    retry_after_max: u64,
 }
 
 #[derive(Debug, Template)]
@@ -30,7 +35,8 @@ struct ErrorsPage {
 /// What the bot does, and how to keep it away.
 #[get("/bot")]
 pub async fn bot_page() -> HttpResponse {
-    page(StatusCode::OK, &BotPage { frame: Frame::new(), token: PRODUCT_TOKEN })
+    let (crawl_delay_max, retry_after_max) = (CRAWL_DELAY_MAX.as_secs(), RETRY_AFTER_MAX.as_secs() / 3_600);
+    page(StatusCode::OK, &BotPage { frame: Frame::new(), token: PRODUCT_TOKEN, crawl_delay_max, retry_after_max })
 }
 
 /// What is kept of people, and how to be removed.
