@@ -145,8 +145,8 @@ pub struct Held {
     last: Option<Duration>,
     /// Between the end of one request and the start of the next.
     spacing: Duration,
-    /// Monotonic: no request is started after, so that none can end after `ticket.until`.
-    last_start: Duration,
+    /// Monotonic: a request started now must not end after `ticket.until`.
+    starts_until: Duration,
     requests: u32,
 }
 
@@ -194,22 +194,23 @@ impl Politeness {
         spacing(&self.settings, crawl_delay, mapped, self.slow_downs.of(host))
     }
 
-    /// Takes a host. `Err` says when to ask again if it is taken or wants to be left alone.
+    /// Takes a host for requests that are `spacing` apart. `Err` says when to ask again if it is taken or wants to be left
+    /// alone. The hold outlasts its last request by the spacing: should it run out without being given back, it was kept.
     ///
     /// # Errors
     /// [`StoreError`] if the store of holds fails.
-    pub async fn take(&self, host: &str, owner: &str) -> Result<Result<Held, Timestamp>, StoreError> {
-        let hold = Duration::from_millis(self.settings.hold_ms);
+    pub async fn take(&self, host: &str, owner: &str, spacing: Duration) -> Result<Result<Held, Timestamp>, StoreError> {
+        let whole = Duration::from_millis(self.settings.hold_ms) + self.request_time + spacing;
         let (now, start) = (self.clock.now(), self.clock.monotonic());
-        match self.holds.take(host, owner, micros(hold + self.request_time), now).await? {
+        match self.holds.take(host, owner, micros(whole), now).await? {
             HostAnswer::Taken(ticket) => {
                 let next = start + ticket.next_at.since(now);
-                let last_start = start + ticket.until.since(now).saturating_sub(self.request_time);
-                Ok(Ok(Held { ticket, next, last: None, spacing: Duration::ZERO, last_start, requests: 0 }))
+                let starts_until = start + ticket.until.since(now).saturating_sub(self.request_time);
+                Ok(Ok(Held { ticket, next, last: None, spacing, starts_until, requests: 0 }))
             }
             HostAnswer::Busy(until) => {
                 // Further away than any hold lasts: the host itself wants it. Else the holder is likely to be done earlier.
-                let by_host = until.since(now) > hold + self.request_time;
+                let by_host = until.since(now) > whole;
                 let again = now.plus(Duration::from_millis(self.settings.ask_again_ms));
                 Ok(Err(if by_host { until } else { until.min(again) }))
             }
@@ -219,12 +220,12 @@ impl Politeness {
     /// Waits for the next request's turn under a hold, without holding anything but the host.
     pub async fn turn(&self, held: &mut Held, addresses: &[IpAddr]) -> Turn {
         let now = self.clock.monotonic();
-        if held.requests > 0 && (held.requests >= self.settings.hold_requests || now > held.last_start) {
+        if held.requests > 0 && (held.requests >= self.settings.hold_requests || now > held.last_start()) {
             return Turn::Spent;
         }
         let earliest = held.due().max(now);
         let between = Duration::from_millis(self.settings.address_spacing_ms);
-        let at = match self.addresses.reserve(addresses, earliest, held.last_start, between) {
+        let at = match self.addresses.reserve(addresses, earliest, held.last_start(), between) {
             Ok(at) => at,
             Err(_) if held.requests > 0 => return Turn::Spent,
             Err(at) => return Turn::TooLate(self.clock.now().plus(at.saturating_sub(now))),
@@ -238,7 +239,7 @@ impl Politeness {
         }
         // The process may have slept longer than it was told to (a suspended machine).
         let now = self.clock.monotonic();
-        if now > held.last_start {
+        if now > held.last_start() {
             return Turn::Spent;
         }
         held.requests += 1;
@@ -282,6 +283,11 @@ impl Politeness {
 impl Held {
     fn due(&self) -> Duration {
         self.next.max(self.last.map_or(Duration::ZERO, |last| last + self.spacing))
+    }
+
+    /// Monotonic: no request is started after, so that it ends, and its spacing after it, before the hold does.
+    fn last_start(&self) -> Duration {
+        self.starts_until.saturating_sub(self.spacing)
     }
 
     /// From now on requests are this far apart; also counts for the one just made.

@@ -257,7 +257,7 @@ impl Visit {
         }
         loop {
             if self.held.is_none() {
-                let taken = shared.politeness.take(&host, &self.who.owner).await?;
+                let taken = shared.politeness.take(&host, &self.who.owner, self.spacing(url, crawl_delay)).await?;
                 self.held = Some(taken.map_err(|until| VisitError::Wait { until, why: WaitFor::Host })?);
                 self.takes += 1;
             }
@@ -285,11 +285,15 @@ impl Visit {
 
     /// Sets how far the requests to the URL's host are apart, if it is held.
     fn space(&mut self, url: &Url, crawl_delay: Option<Duration>) {
-        let host = host_key(url);
+        let (host, spacing) = (host_key(url), self.spacing(url, crawl_delay));
         if let Some(held) = self.held.as_mut().filter(|held| held.host() == host) {
-            let mapped = self.shared.settings.guard.mapped(url).map(MappedHost::spacing);
-            held.space_by(self.shared.politeness.spacing(&host, crawl_delay, mapped));
+            held.space_by(spacing);
         }
+    }
+
+    fn spacing(&self, url: &Url, crawl_delay: Option<Duration>) -> Duration {
+        let mapped = self.shared.settings.guard.mapped(url).map(MappedHost::spacing);
+        self.shared.politeness.spacing(&host_key(url), crawl_delay, mapped)
     }
 
     /// Settles a request with its host: spacing, and what a 429 or 503 asks for.

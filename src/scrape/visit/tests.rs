@@ -598,6 +598,33 @@ async fn a_hold_ends_after_its_requests_or_its_time() {
     }
 }
 
+/// Whoever takes a host after a hold that was never given back still keeps the spacing to its last request.
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_runs_out_was_spaced_to_its_end() {
+    let bench = bench();
+    let (request_time, spacing) = (FetchLimits::default().total(), Duration::from_secs(20));
+    let chance = Arc::new(Chance::seeded(1));
+    let politeness = Politeness::new(bench.holds.clone(), bench.clock.clone(), chance, PolitenessSettings::default(), request_time);
+    let take = async |owner: &str| politeness.take("studio.example", owner, spacing).await.unwrap();
+    let mut held = take("job-1").await.unwrap();
+    let mut last_end = Duration::ZERO;
+    while politeness.turn(&mut held, &[]).await == Turn::Go {
+        // The longest that a request may take.
+        tokio::time::sleep(request_time).await;
+        politeness.ended(&mut held);
+        last_end = bench.clock.monotonic();
+    }
+    let mut next = loop {
+        match take("job-2").await {
+            Ok(held) => break held,
+            Err(until) => tokio::time::sleep(until.since(bench.clock.now())).await,
+        }
+    };
+    assert_eq!(politeness.turn(&mut next, &[]).await, Turn::Go);
+    let gap = bench.clock.monotonic() - last_end;
+    assert!(gap >= spacing && last_end > Duration::ZERO, "{gap:?}");
+}
+
 /// Another job fetched the page after we looked for it and before we took the host.
 #[tokio::test(start_paused = true)]
 async fn a_page_fetched_while_the_name_was_looked_up_is_not_fetched_again() {
