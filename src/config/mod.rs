@@ -90,6 +90,10 @@ impl Config {
             let what = format!("a lease of {} ms cannot be kept alive every {} ms", self.ledger.lease_ms, self.workers.extend_lease_ms);
             problem("ledger.lease_ms", what, "set ledger.lease_ms to at least twice workers.extend_lease_ms");
         }
+        if self.workers.stall_ms <= self.fetch.total_ms {
+            let what = format!("a job is given up after {} ms, and one request may take {} ms", self.workers.stall_ms, self.fetch.total_ms);
+            problem("workers.stall_ms", what, "set workers.stall_ms above fetch.total_ms");
+        }
         if self.server.admin && !self.server.bind.ip().is_loopback() {
             let what = format!("the admin API would be reachable at {}, and it has no keys or roles yet", self.server.bind);
             problem("server.bind", what, "bind to 127.0.0.1, or set server.admin = false");

@@ -229,6 +229,9 @@ mod tests {
     fn keys_are_checked_against_each_other() {
         let error = read("[workers]\nmin = 9\nmax = 3\n[server]\nbind = \"0.0.0.0:80\"\n").unwrap_err();
         assert_eq!(error.problems.len(), 2, "{error}");
+        let error = read("[workers]\nstall_ms = 30000\n[fetch]\ntotal_ms = 30000\n").unwrap_err().to_string();
+        assert!(error.contains("workers.stall_ms: a job is given up after 30000 ms, and one request may take 30000 ms"), "{error}");
+        read("[workers]\nstall_ms = 30001\n[fetch]\ntotal_ms = 30000\n").unwrap();
     }
 
     #[test]

@@ -97,7 +97,7 @@ section! {
         /// How often the leases of running jobs are extended, milliseconds.
         extend_lease_ms: u64 = 20_000, |ms| (10..=600_000).contains(ms) => "10 to 600000";
         /// A job that makes no progress for this long is given up, milliseconds.
-        stall_ms: u64 = 120_000, |ms| (100..=3_600_000).contains(ms) => "100 to 3600000";
+        stall_ms: u64 = 120_000, |ms| (2_000..=3_600_000).contains(ms) => "2000 to 3600000";
         /// Milliseconds a suspect's child process may take for one page.
         child_ms: u64 = 5_000, |ms| (50..=600_000).contains(ms) => "50 to 600000";
         /// Megabytes of memory a suspect's child process may have.

@@ -18,6 +18,7 @@ pub mod message;
 pub mod outcome;
 pub mod place;
 pub mod secret;
+pub mod progress;
 pub mod session;
 pub mod studio;
 pub mod text;

@@ -26,6 +26,7 @@ use crate::domain::clock::Clock;
 use crate::domain::job::{Attempt, Job, Task, Usage};
 use crate::domain::ledger::LedgerLimits;
 use crate::domain::outcome::{Category, Failure, Outcome, WaitFor};
+pub use crate::domain::progress::Progress;
 use crate::extract::{SiteLimits, Styles};
 use crate::feed::ChangeFeed;
 use crate::objects::Objects;
@@ -34,7 +35,6 @@ use crate::scrape::visit::Visitor;
 use crate::search::{SearchError, SearchIndex};
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Everything a job reaches the world through.
@@ -83,22 +83,6 @@ pub struct JobSettings {
     pub owner: String,
     /// This build, in attempts.
     pub build: String,
-}
-
-/// Counts the steps a job makes, so that a hung one can be told from a slow one.
-#[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<AtomicU64>);
-
-impl Progress {
-    /// The job did something.
-    pub fn step(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Steps so far.
-    pub fn steps(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// One attempt at work.

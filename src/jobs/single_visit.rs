@@ -2,6 +2,7 @@
 
 use crate::domain::clock::Clock;
 use crate::domain::ids::SessionId;
+use crate::domain::progress::Progress;
 use crate::extract::{PageFindings, SiteFacts, SiteLimits, SiteReader, Styles};
 use crate::jobs::reading::PageReader;
 use crate::jobs::site_visit::{PageStop, Pages, drive, read_fetched};
@@ -49,7 +50,7 @@ impl SingleVisit {
     /// # Errors
     /// [`NotRead`].
     pub async fn read(&self, entry: &Url) -> Result<SiteFacts, NotRead> {
-        let who = VisitContext { session: SessionId::new(SESSION), owner: SESSION.to_owned(), fresh_after: None };
+        let who = VisitContext { session: SessionId::new(SESSION), owner: SESSION.to_owned(), fresh_after: None, progress: Progress::default() };
         let mut pages = OwnPages { of: self, visit: self.visitor.begin(who), until: self.clock.monotonic() + self.patience };
         let mut reader = SiteReader::new(entry.clone(), self.site);
         let done = drive(&mut reader, entry, &mut pages).await;

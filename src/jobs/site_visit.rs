@@ -29,7 +29,12 @@ pub type Unread = (Outcome, Usage);
 /// Begins a visit on behalf of a running job.
 pub async fn begin(ports: &Ports, running: &Running) -> Visit {
     let fresh_after = (running.job.generation > 1).then_some(running.job.created_at.max(running.job.line_at));
-    let context = VisitContext { session: running.job.new.session_id.clone(), owner: running.job.new.id.to_string(), fresh_after };
+    let context = VisitContext {
+        session: running.job.new.session_id.clone(),
+        owner: running.job.new.id.to_string(),
+        fresh_after,
+        progress: running.progress.clone(),
+    };
     ports.visitor.begin(context)
 }
 

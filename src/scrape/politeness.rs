@@ -4,12 +4,16 @@
 use crate::domain::backoff::RetryDelay;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::progress::Progress;
 use crate::store::{HostAnswer, HostHolds, HostTicket, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// How often a wait shows that it is one.
+const PULSE: Duration = Duration::from_secs(1);
 
 /// Most addresses whose next time is remembered before those that are past are dropped.
 const ADDRESSES_MAX: usize = 10_000;
@@ -217,8 +221,8 @@ impl Politeness {
         }
     }
 
-    /// Waits for the next request's turn under a hold, without holding anything but the host.
-    pub async fn turn(&self, held: &mut Held, addresses: &[IpAddr]) -> Turn {
+    /// Waits for the next request's turn under a hold, without holding anything but the host; waiting is progress.
+    pub async fn turn(&self, held: &mut Held, addresses: &[IpAddr], progress: &Progress) -> Turn {
         let now = self.clock.monotonic();
         if held.requests > 0 && (held.requests >= self.settings.hold_requests || now > held.last_start()) {
             return Turn::Spent;
@@ -235,7 +239,8 @@ impl Politeness {
             if now >= at {
                 break;
             }
-            tokio::time::sleep(at - now).await;
+            progress.step();
+            tokio::time::sleep((at - now).min(PULSE)).await;
         }
         // The process may have slept longer than it was told to (a suspended machine).
         let now = self.clock.monotonic();

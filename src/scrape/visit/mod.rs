@@ -251,6 +251,7 @@ impl Visit {
     async fn admit(&mut self, url: &Url, crawl_delay: Option<Duration>, mut looked_at: Option<u64>) -> Result<Admission, VisitError> {
         let shared = Arc::clone(&self.shared);
         let host = host_key(url);
+        self.who.progress.step();
         let addresses = shared.fetch.addresses(url).await?;
         if self.held.as_ref().is_some_and(|held| held.host() != host) {
             self.release().await?;
@@ -269,7 +270,7 @@ impl Visit {
             }
             self.space(url, crawl_delay);
             let Some(held) = &mut self.held else { continue };
-            match shared.politeness.turn(held, &addresses).await {
+            match shared.politeness.turn(held, &addresses, &self.who.progress).await {
                 Turn::Go => {
                     self.stats.requests += 1;
                     return Ok(Admission::Go);
@@ -298,6 +299,7 @@ impl Visit {
 
     /// Settles a request with its host: spacing, and what a 429 or 503 asks for.
     async fn after(&mut self, error: Option<&FetchError>) -> Result<(), VisitError> {
+        self.who.progress.step();
         let Some(held) = &mut self.held else { return Ok(()) };
         let politeness = &self.shared.politeness;
         politeness.ended(held);

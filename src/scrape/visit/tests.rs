@@ -4,6 +4,7 @@
 use super::*;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionId;
+use crate::domain::progress::Progress;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::limits::{BudgetStop, FetchLimits, SiteLimits};
 use crate::scrape::politeness::PolitenessSettings;
@@ -234,7 +235,7 @@ fn bench() -> Bench {
 
 impl Bench {
     fn begin(&self, owner: &str) -> Visit {
-        self.visitor.begin(VisitContext { session: SessionId::new("daily-1"), owner: owner.into(), fresh_after: None })
+        self.visitor.begin(VisitContext { session: SessionId::new("daily-1"), owner: owner.into(), fresh_after: None, progress: Progress::default() })
     }
 }
 
@@ -369,7 +370,8 @@ async fn no_page_is_fetched_twice_in_a_session() {
     assert!(matches!(second.page(&url("https://studio.example/")).await, Err(VisitError::Denied)), "a kept page is judged too");
     // A requeued job uses only pages fetched after its requeue.
     bench.denied.0.lock().unwrap().clear();
-    let requeued = VisitContext { session: SessionId::new("daily-1"), owner: "job-1".into(), fresh_after: Some(bench.clock.now()) };
+    let fresh_after = Some(bench.clock.now());
+    let requeued = VisitContext { session: SessionId::new("daily-1"), owner: "job-1".into(), fresh_after, progress: Progress::default() };
     bench.visitor.begin(requeued).page(&url("https://studio.example/team")).await.unwrap();
     assert_eq!(bench.web.urls().len(), asked + 1);
 }
@@ -598,6 +600,32 @@ async fn a_hold_ends_after_its_requests_or_its_time() {
     }
 }
 
+/// One page behind two redirects of a slow site that asks for half a minute between requests takes minutes, and none of them
+/// looks like a hung job.
+#[tokio::test(start_paused = true)]
+async fn waiting_politely_is_progress() {
+    let bench = bench_with(settings(), Duration::from_secs(20), None);
+    bench.web.on("https://studio.example/robots.txt", &[html("User-agent: *\nCrawl-delay: 29")]);
+    bench.web.on("https://studio.example/", &[Reply::To("/a".into())]);
+    bench.web.on("https://studio.example/a", &[Reply::To("/b".into())]);
+    bench.web.on("https://studio.example/b", &[html("page")]);
+    let progress = Progress::default();
+    let who = VisitContext { session: SessionId::new("daily-1"), owner: "job-1".into(), fresh_after: None, progress: progress.clone() };
+    let mut visit = bench.visitor.begin(who);
+    let began = Instant::now();
+    let reading = tokio::spawn(async move { visit.page(&url("https://studio.example/")).await.unwrap() });
+    let (mut seen, mut still, mut longest) = (0, 0, 0);
+    while !reading.is_finished() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        still = if progress.steps() == seen { still + 1 } else { 0 };
+        seen = progress.steps();
+        longest = longest.max(still);
+    }
+    assert_eq!(reading.await.unwrap().text, "page");
+    assert!(began.elapsed() > Duration::from_secs(120), "{:?}", began.elapsed());
+    assert!(longest <= 21, "no progress for {longest} s, though a request takes 20 s");
+}
+
 /// Whoever takes a host after a hold that was never given back still keeps the spacing to its last request.
 #[tokio::test(start_paused = true)]
 async fn a_hold_that_runs_out_was_spaced_to_its_end() {
@@ -608,7 +636,7 @@ async fn a_hold_that_runs_out_was_spaced_to_its_end() {
     let take = async |owner: &str| politeness.take("studio.example", owner, spacing).await.unwrap();
     let mut held = take("job-1").await.unwrap();
     let mut last_end = Duration::ZERO;
-    while politeness.turn(&mut held, &[]).await == Turn::Go {
+    while politeness.turn(&mut held, &[], &Progress::default()).await == Turn::Go {
         // The longest that a request may take.
         tokio::time::sleep(request_time).await;
         politeness.ended(&mut held);
@@ -620,7 +648,7 @@ async fn a_hold_that_runs_out_was_spaced_to_its_end() {
             Err(until) => tokio::time::sleep(until.since(bench.clock.now())).await,
         }
     };
-    assert_eq!(politeness.turn(&mut next, &[]).await, Turn::Go);
+    assert_eq!(politeness.turn(&mut next, &[], &Progress::default()).await, Turn::Go);
     let gap = bench.clock.monotonic() - last_end;
     assert!(gap >= spacing && last_end > Duration::ZERO, "{gap:?}");
 }

@@ -3,6 +3,7 @@
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionId;
 use crate::domain::outcome::WaitFor;
+use crate::domain::progress::Progress;
 use crate::objects::ObjectsError;
 use crate::scrape::FetchError;
 use crate::scrape::guard::Guard;
@@ -44,6 +45,8 @@ pub struct VisitContext {
     pub owner: String,
     /// Pages fetched before are not used: set for a job that was requeued.
     pub fresh_after: Option<Timestamp>,
+    /// The pulse of whoever reads: each request is a step, and so is waiting for its turn.
+    pub progress: Progress,
 }
 
 /// What a visit cost.
