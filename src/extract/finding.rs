@@ -274,7 +274,7 @@ pub struct PageFindings {
     pub url: Url,
     /// `rel=canonical`, kept only on the same host.
     pub canonical: Option<Url>,
-    /// The page asks not to be indexed (also `none`, `noai`).
+    /// The page asks not to be indexed (also `none`, `noai`, `tdm-reservation`).
     pub noindex: bool,
     /// The page asks that its links be left alone.
     pub nofollow: bool,

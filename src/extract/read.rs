@@ -33,12 +33,13 @@ pub fn read_page(url: &Url, text: &str, vocabulary: &Styles, budget: &ParseBudge
         .join(",");
     let asks = |words: &[&str]| robots.split([',', ' ', ';']).any(|word| words.contains(&word));
     let nofollow = asks(&["nofollow", "none"]);
+    let reserved = page.metas.iter().any(|(name, value)| name == "tdm-reservation" && value.trim() == "1");
     let mut findings = findings;
     findings.truncate(MAX_FINDINGS);
     Ok(PageFindings {
         url: url.clone(),
         canonical: canonical(&page, url),
-        noindex: asks(&["noindex", "none", "noai", "noimageai"]),
+        noindex: reserved || asks(&["noindex", "none", "noai", "noimageai"]),
         nofollow,
         lang: page.lang.clone(),
         title: page.title.clone(),
@@ -200,4 +201,32 @@ fn is_service(url: &Url) -> bool {
     ]
     .iter()
     .any(|mark| host.contains(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::ParseLimits;
+    use std::time::Duration;
+
+    #[test]
+    fn a_page_asks_by_its_meta_elements() {
+        let url = Url::parse("https://studio.example/").unwrap();
+        for (meta, noindex, nofollow) in [
+            ("", false, false),
+            ("<meta name=robots content='index, follow'>", false, false),
+            ("<meta name=otherbot content=none>", false, false),
+            ("<meta name=ROBOTS content='noindex,follow'>", true, false),
+            ("<meta name=Inkdex content=none>", true, true),
+            ("<meta name=robots content='max-snippet:20, NoFollow'>", false, true),
+            ("<meta name=robots content=noimageai>", true, false),
+            ("<meta name='TDM-Reservation' content=' 1 '>", true, false),
+            ("<meta name=tdm-reservation content=0>", false, false),
+        ] {
+            let text = format!("<!doctype html><head>{meta}</head><body><h1>Ana</h1>");
+            let elapsed = || Duration::ZERO;
+            let found = read_page(&url, &text, &Styles::standard(), &ParseBudget::new(ParseLimits::default(), &elapsed)).unwrap();
+            assert_eq!((found.noindex, found.nofollow), (noindex, nofollow), "{meta}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::extract::{Miss, PageFindings, SiteReader};
 use crate::jobs::reading::PageReader;
 use crate::jobs::{Ports, Running, store_outcome, wait_for_dependency};
 use crate::scrape::robots::PRODUCT_TOKEN;
-use crate::scrape::signals::page_refuses;
+use crate::scrape::signals::headers_refuse;
 use crate::scrape::visit::{Visit, VisitContext, VisitError};
 use crate::scrape::{FetchError, FetchedPage};
 use async_trait::async_trait;
@@ -197,8 +197,23 @@ fn fetch_outcome(error: &FetchError) -> Outcome {
 pub(crate) async fn one_page(ports: &Ports, running: &Running, visit: &mut Visit, url: &Url) -> Result<PageFindings, PageStop> {
     let page = visit.page(url).await.map_err(PageStop::Visit)?;
     running.progress.step();
-    let (findings, refuses) = read_fetched(&ports.reader, page, is_suspect(&running.job)).await?;
+    let (mut findings, refuses) = read_fetched(&ports.reader, page, is_suspect(&running.job)).await?;
+    leave_links_alone(&mut findings);
     if refuses { Err(PageStop::NoIndex) } else { Ok(findings) }
+}
+
+/// Links that are not to be followed lead nobody to the pages of the people named beside them either.
+fn leave_links_alone(findings: &mut PageFindings) {
+    let PageFindings { url, nofollow, links, cards, .. } = findings;
+    let asked = |target: &Url| {
+        let mut plain = target.clone();
+        plain.set_fragment(None);
+        plain != *url && (*nofollow || links.iter().any(|link| link.nofollow && link.url == plain))
+    };
+    for card in cards {
+        card.own_site.take_if(|target| asked(target));
+        card.page.take_if(|target| asked(target));
+    }
 }
 
 /// Reads a fetched page. Answers what it says, and whether it asks not to be used.
@@ -206,8 +221,79 @@ pub(crate) async fn one_page(ports: &Ports, running: &Running, visit: &mut Visit
 /// # Errors
 /// [`PageStop::Read`].
 pub async fn read_fetched(reader: &PageReader, page: FetchedPage, suspect: bool) -> Result<(PageFindings, bool), PageStop> {
-    let findings = reader.read(&page.url, page.text, suspect).await.map_err(PageStop::Read)?;
-    let signals = page_refuses(&page.robots_tags, std::iter::empty(), PRODUCT_TOKEN);
+    let signals = headers_refuse(&page, PRODUCT_TOKEN);
+    let mut findings = reader.read(&page.url, page.text, suspect).await.map_err(PageStop::Read)?;
+    findings.nofollow |= signals.nofollow;
     let refuses = findings.noindex || signals.refuses_record();
     Ok((findings, refuses))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::{Card, ParseLimits, SiteLimits, Styles};
+    use crate::jobs::reading::ChildSettings;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const TEAM: &str = "<!doctype html><title>Team</title><h1>Artists</h1><a href=/ana>Ana</a> <a href=/bea rel=nofollow>Bea</a>";
+
+    fn url(path: &str) -> Url {
+        Url::parse("https://studio.example/").unwrap().join(path).unwrap()
+    }
+
+    async fn read(text: &str, robots_tags: &[&str], tdm_reserved: bool) -> (PageFindings, bool) {
+        let child = ChildSettings { program: PathBuf::new(), time: Duration::ZERO, memory_mb: 0 };
+        let limits = ParseLimits { time_ms: 60_000, ..ParseLimits::default() };
+        let reader = PageReader::new(Arc::new(Styles::standard()), limits, 1, child);
+        let page = FetchedPage {
+            requested: url("/"),
+            url: url("/"),
+            status: 200,
+            text: text.to_owned(),
+            robots_tags: robots_tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            tdm_reserved,
+            wire_bytes: 0,
+        };
+        read_fetched(&reader, page, false).await.unwrap()
+    }
+
+    /// What `/bot` promises of single pages.
+    #[tokio::test]
+    async fn a_page_is_obeyed_by_header_and_by_meta() {
+        let tdm = TEAM.replace("<title>", "<meta name=tdm-reservation content=1><title>");
+        let cases: [(&str, &[&str], bool, bool, bool); 6] = [
+            (TEAM, &["index"], false, false, false),
+            (TEAM, &["noindex"], false, true, false),
+            (TEAM, &["otherbot: noindex, nofollow"], false, false, false),
+            (TEAM, &["inkdex: nofollow"], false, false, true),
+            (TEAM, &[], true, true, false),
+            (&tdm, &[], false, true, false),
+        ];
+        for (text, tags, tdm_reserved, refused, nofollow) in cases {
+            let (findings, refuses) = read(text, tags, tdm_reserved).await;
+            assert_eq!((refuses, findings.nofollow), (refused, nofollow), "{tags:?} {tdm_reserved} {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn links_are_left_alone_where_header_or_link_say_so() {
+        let cases: [(&[&str], Option<Url>, &[&str]); 2] = [(&[], Some(url("/ana")), &["/ana"]), (&["nofollow"], None, &[])];
+        for (tags, next, kept) in cases {
+            let (mut findings, _) = read(TEAM, tags, false).await;
+            findings.cards =
+                ["/", "/ana", "/bea"].iter().map(|page| Card { page: Some(url(page)), own_site: Some(url(page)), ..Card::default() }).collect();
+            leave_links_alone(&mut findings);
+            let left = |target: fn(&Card) -> &Option<Url>| -> Vec<Url> { findings.cards.iter().filter_map(|card| target(card).clone()).collect() };
+            let expected: Vec<Url> = ["/"].iter().chain(kept).map(|page| url(page)).collect();
+            assert_eq!(left(|card| &card.page), expected, "the page itself is no link");
+            assert_eq!(left(|card| &card.own_site), expected);
+            let mut reader = SiteReader::new(url("/"), SiteLimits::default());
+            assert_eq!(reader.next_page(), Some(url("/")));
+            reader.page_read(&url("/"), findings);
+            assert_eq!(reader.next_page(), next, "{tags:?}");
+            assert_eq!(reader.next_page(), None);
+        }
+    }
 }

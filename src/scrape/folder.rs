@@ -77,8 +77,15 @@ impl Fetch for FolderFetch {
         }
         let body = tokio::fs::read(&file).await.map_err(|error| FetchError::BadResponse { url: shown(url), why: error.to_string() })?;
         let text = charset::decode_page(&body, None, url.host_str());
-        let page = FetchedPage { requested: url.clone(), url: url.clone(), status: 200, text, robots_tags: Vec::new(), wire_bytes: bytes };
-        Ok(Hop::Page(page))
+        Ok(Hop::Page(FetchedPage {
+            requested: url.clone(),
+            url: url.clone(),
+            status: 200,
+            text,
+            robots_tags: Vec::new(),
+            tdm_reserved: false,
+            wire_bytes: bytes,
+        }))
     }
 
     /// A robots.txt holds for its host; a copy on this machine is nobody's server.

@@ -30,6 +30,9 @@ pub struct FetchedPage {
     pub text: String,
     /// `X-Robots-Tag` values, as sent.
     pub robots_tags: Vec<String>,
+    /// Whether the header `TDM-Reservation: 1` reserves text and data mining.
+    #[serde(default)]
+    pub tdm_reserved: bool,
     /// Bytes on the wire, headers not counted.
     pub wire_bytes: u64,
 }

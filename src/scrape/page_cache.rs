@@ -132,6 +132,7 @@ mod tests {
             status: 200,
             text: text.into(),
             robots_tags: vec!["noai".into()],
+            tdm_reserved: true,
             wire_bytes: 7,
         })
     }

@@ -1,4 +1,7 @@
-//! What a page itself asks of robots: `X-Robots-Tag` and `<meta name=robots>`, addressed to all or to us. Pure.
+//! What the headers of a page ask of robots: `X-Robots-Tag`, addressed to all or to us, and `TDM-Reservation`. What its text
+//! asks (`<meta name=robots>` and the like) is read with the text. Pure.
+
+use crate::scrape::FetchedPage;
 
 /// What a page refuses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,10 +44,10 @@ fn capped(value: &str) -> &str {
     value.char_indices().nth(VALUE_MAX_CHARS).map_or(value, |(end, _)| &value[..end])
 }
 
-/// What a page refuses: `tags` are its `X-Robots-Tag` values, `meta` the name and content of its `<meta>` elements.
-pub fn page_refuses<'a>(tags: &[String], meta: impl IntoIterator<Item = (&'a str, &'a str)>, product_token: &str) -> PageSignals {
-    let mut signals = PageSignals::default();
-    for value in tags {
+/// What the headers of a page refuse to `product_token`.
+pub fn headers_refuse(page: &FetchedPage, product_token: &str) -> PageSignals {
+    let mut signals = PageSignals { noai: page.tdm_reserved, ..PageSignals::default() };
+    for value in &page.robots_tags {
         // `otherbot: noindex, nofollow` is addressed to one robot up to the end of the value or the next name.
         let mut for_us = true;
         for piece in capped(value).split(',') {
@@ -60,14 +63,6 @@ pub fn page_refuses<'a>(tags: &[String], meta: impl IntoIterator<Item = (&'a str
             }
         }
     }
-    for (name, content) in meta {
-        let name = name.trim();
-        if name.eq_ignore_ascii_case("robots") || name.eq_ignore_ascii_case(product_token) {
-            capped(content).split(',').for_each(|directive| apply(&mut signals, directive));
-        } else if name.eq_ignore_ascii_case("tdm-reservation") && content.trim() == "1" {
-            signals.noai = true;
-        }
-    }
     signals
 }
 
@@ -76,38 +71,39 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(tags: &[&str], meta: &[(&str, &str)]) -> (bool, bool, bool) {
-        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        let found = page_refuses(&tags, meta.iter().copied(), "Inkdex");
+    fn with(tags: &[&str], tdm_reserved: bool) -> (bool, bool, bool) {
+        let url = url::Url::parse("https://studio.example/").unwrap();
+        let robots_tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        let page = FetchedPage { requested: url.clone(), url, status: 200, text: String::new(), robots_tags, tdm_reserved, wire_bytes: 0 };
+        let found = headers_refuse(&page, "Inkdex");
         (found.noindex, found.nofollow, found.noai)
+    }
+
+    fn of(tags: &[&str]) -> (bool, bool, bool) {
+        with(tags, false)
     }
 
     #[test]
     fn signals_to_all_and_to_us_count() {
-        assert_eq!(of(&[], &[]), (false, false, false));
-        assert_eq!(of(&["noindex"], &[]), (true, false, false));
-        assert_eq!(of(&["NOINDEX, NoFollow"], &[]), (true, true, false));
-        assert_eq!(of(&["none"], &[]), (true, true, false));
-        assert_eq!(of(&["inkdex: noindex"], &[]), (true, false, false));
-        assert_eq!(of(&["otherbot: noindex, nofollow"], &[]), (false, false, false));
-        assert_eq!(of(&["otherbot: noindex, Inkdex: nofollow"], &[]), (false, true, false));
-        assert_eq!(of(&["otherbot: noindex", "noai"], &[]), (false, false, true));
-        assert_eq!(of(&["unavailable_after: 25 Jun 2030 15:00:00 PST, noindex"], &[]), (true, false, false));
-        assert_eq!(of(&["max-snippet: 20, noimageai"], &[]), (false, false, true));
-        assert_eq!(of(&["index, follow, all"], &[]), (false, false, false));
-        assert_eq!(of(&[], &[("robots", "noindex,follow")]), (true, false, false));
-        assert_eq!(of(&[], &[("INKDEX", "none")]), (true, true, false));
-        assert_eq!(of(&[], &[("otherbot", "none"), ("description", "noindex")]), (false, false, false));
-        assert_eq!(of(&[], &[("tdm-reservation", "1")]), (false, false, true));
-        assert_eq!(of(&[], &[("tdm-reservation", "0")]), (false, false, false));
+        assert_eq!(of(&[]), (false, false, false));
+        assert_eq!(of(&["noindex"]), (true, false, false));
+        assert_eq!(of(&["NOINDEX, NoFollow"]), (true, true, false));
+        assert_eq!(of(&["none"]), (true, true, false));
+        assert_eq!(of(&["inkdex: noindex"]), (true, false, false));
+        assert_eq!(of(&["otherbot: noindex, nofollow"]), (false, false, false));
+        assert_eq!(of(&["otherbot: noindex, Inkdex: nofollow"]), (false, true, false));
+        assert_eq!(of(&["otherbot: noindex", "noai"]), (false, false, true));
+        assert_eq!(of(&["unavailable_after: 25 Jun 2030 15:00:00 PST, noindex"]), (true, false, false));
+        assert_eq!(of(&["max-snippet: 20, noimageai"]), (false, false, true));
+        assert_eq!(of(&["index, follow, all"]), (false, false, false));
+        assert_eq!(with(&["nofollow"], true), (false, true, true));
     }
 
     proptest! {
         #[test]
         fn a_refusal_is_never_lost_among_others(before in "[a-z]{0,8}", after in "[a-z]{0,8}") {
             let value = format!("{before}, noindex ,{after}");
-            prop_assert!(of(&[&value], &[]).0);
-            prop_assert!(of(&[], &[("robots", &value)]).0);
+            prop_assert!(of(&[&value]).0);
         }
     }
 }

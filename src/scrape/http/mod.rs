@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use url::{Position, Url};
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+const TDM_RESERVATION: HeaderName = HeaderName::from_static("tdm-reservation");
 
 /// The codings offered; each is decompressed here.
 const CODINGS: &str = "gzip, br, zstd, deflate";
@@ -206,6 +207,7 @@ impl HttpFetch {
             status: status.as_u16(),
             text,
             robots_tags,
+            tdm_reserved: headers.get_all(TDM_RESERVATION).iter().any(|value| value.as_bytes().trim_ascii() == b"1"),
             wire_bytes: body.wire_bytes,
         }))
     }

@@ -159,6 +159,7 @@ impl Fetch for Web {
                 wire_bytes: text.len() as u64,
                 text,
                 robots_tags: Vec::new(),
+                tdm_reserved: false,
             })),
             Reply::To(to) => Ok(Hop::Redirect { status: 302, to: url.join(&to).unwrap() }),
             Reply::Fail(error) => Err(error),
