@@ -155,6 +155,11 @@ pub fn extended(job: &Job, attempt: &Attempt, limits: &LedgerLimits, now: Timest
     is_current(job, attempt).then(|| Job { lease_until: now.plus(limits.lease), ..job.clone() })
 }
 
+/// Whether one more counted failure, that of the attempt in work, is the job's last.
+pub fn is_last_attempt(job: &Job, limits: &LedgerLimits) -> bool {
+    job.counted.saturating_add(1) >= job.new.retry.map_or(limits.counted, |own| own.max_attempts)
+}
+
 /// What to do with the message once the row stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterSettle {
@@ -219,14 +224,11 @@ pub fn settle(job: &Job, outcome: Outcome, limits: &LedgerLimits, max_delay: Dur
                 let reason = Failure::new(Category::Poison, &reason.code, &reason.stage, message);
                 return ended(row, JobState::Dead, Outcome::Dead { reason });
             }
-            let (max_attempts, rule) = match job.new.retry {
-                Some(own) => (own.max_attempts, own.delay),
-                None => (limits.counted, limits.retry),
-            };
-            if row.counted >= max_attempts {
+            if is_last_attempt(job, limits) {
                 let reason = reason.clone();
                 return ended(row, JobState::Dead, Outcome::Dead { reason });
             }
+            let rule = job.new.retry.map_or(limits.retry, |own| own.delay);
             let delay = rule.jittered(row.counted, after, chance);
             later(row, outcome, delay)
         }

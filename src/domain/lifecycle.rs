@@ -43,8 +43,9 @@ pub fn retires(sightings: &[Sighting]) -> bool {
     }
     let missed_everywhere = sightings.iter().all(|sighting| sighting.misses >= MISSES_TO_RETIRE || sighting.gone >= GONE_TO_RETIRE);
     let page_gone = sightings.iter().any(|sighting| sighting.gone >= GONE_TO_RETIRE);
-    let page_left = sightings.iter().any(|sighting| sighting.own_page && sighting.gone == 0 && sighting.misses == 0);
-    missed_everywhere || (page_gone && !page_left)
+    // Who was named elsewhere tonight was written from there; to retire them now would only be undone tomorrow.
+    let named = sightings.iter().any(|sighting| sighting.gone == 0 && sighting.misses == 0);
+    missed_everywhere || (page_gone && !named)
 }
 
 /// How many live artists have each field.
@@ -102,10 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_gone_twice_retires_unless_another_lives() {
+    fn a_page_gone_twice_retires_unless_another_source_names_them() {
         assert!(!retires(&[sighting(0, 1, true)]));
         assert!(retires(&[sighting(0, 2, true)]));
         assert!(!retires(&[sighting(0, 2, true), sighting(0, 0, true)]));
+        assert!(!retires(&[sighting(0, 9, true), sighting(0, 0, false)]), "the studio still names them");
+        assert!(retires(&[sighting(0, 2, true), sighting(1, 0, false)]));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::{Evidence, Fact, Source, SourceFacts};
 use crate::domain::identity::{IdentityKey, KeyState, canonical_site, normal_handle};
-use crate::domain::ids::ArtistId;
+use crate::domain::ids::{ArtistId, StudioId};
 use crate::domain::job::{ScrapeTask, Usage};
+use crate::domain::ledger::is_last_attempt;
 use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::domain::place::{Basis, country_code};
@@ -77,60 +78,92 @@ fn port_outcome(ports: &Ports, error: &PortError) -> Outcome {
     }
 }
 
+/// What is read of an artist, and what it used; else why the job ends.
+type Read<T> = Result<(T, Usage), site_visit::Unread>;
+
 /// Reads what there is about the artist, a source at a time.
-async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Result<(Vec<SourceReading>, Usage), site_visit::Unread> {
-    let mut sources = Vec::new();
-    let mut usage = Usage::default();
-    let now = ports.clock.now();
-    let hint = MemberHint { name: Some(task.name.clone()), instagram: task.instagram.clone(), page: task.listed_on.clone() };
-    if task.own_site {
-        let site = site_visit::read_site(ports, running, &task.entry).await?;
-        usage = added(usage, site.usage);
-        let facts = site.reader.finish(&ports.styles);
-        if facts.kind == SiteKind::Negative && task.studio_id.is_none() {
-            return Ok((Vec::new(), usage));
-        }
-        // What the site says counts only if it is about the person it was linked for.
-        if facts.kind != SiteKind::Negative {
-            let mut artist = facts.as_artist();
-            artist.name = artist.name.or_else(|| Some(task.name.clone()));
-            let source = Source::OwnSite(canonical_site(&task.entry));
-            let mut read = as_source_facts(&artist, &task.entry, &ports.styles, now);
-            read.pages = vec![task.entry.clone()];
-            read.own_site = Some(task.entry.clone());
-            sources.push(SourceReading { source, facts: read, own_page: true });
-        }
+async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Vec<SourceReading>> {
+    if !task.own_site {
+        let (from_studio, usage) = read_studio(ports, running, task).await?;
+        return Ok((from_studio.into_iter().collect(), usage));
     }
-    if let (Some(studio_id), Some(listed_on)) = (&task.studio_id, &task.listed_on) {
-        let studio = ports.store.studio(studio_id).await.map_err(|error| (store_outcome(ports, &error, "scrape"), usage))?;
-        let website = studio.and_then(|studio| studio.found.website);
-        let entry = website.clone().unwrap_or_else(|| listed_on.clone());
-        let site = match site_visit::read_site(ports, running, &entry).await {
-            Ok(site) => site,
-            Err((outcome, used)) => return Err((outcome, added(usage, used))),
-        };
-        usage = added(usage, site.usage);
-        let page_refused = !task.own_site && task.entry != entry && !was_read(&site.reader, &task.entry);
-        if page_refused {
-            // The page of the artist could not be read: ask for it by itself, so that its own reason ends the job.
-            let mut visit = site_visit::begin(ports, running).await;
-            let stop = site_visit::one_page(ports, running, &mut visit, &task.entry).await;
-            usage = added(usage, site_visit::usage_of(&visit));
-            site_visit::end(visit).await;
-            match stop {
-                Ok(findings) => {
-                    let mut pages = site.reader.pages().to_vec();
-                    pages.push(findings);
-                    push_member(ports, &mut sources, task, studio_id, &member_facts(&pages, &hint, &ports.styles), now);
-                    return Ok((sources, usage));
-                }
-                Err(stop) => return Err((stop.outcome(ports, &task.entry), usage)),
+    let (own, used) = match read_own_site(ports, running, task).await {
+        Ok(read) => read,
+        Err((stop, used)) if task.studio_id.is_some() && is_final(ports, running, &stop) => {
+            return beside_dead_site(ports, running, task, stop, used).await;
+        }
+        Err(unread) => return Err(unread),
+    };
+    match read_studio(ports, running, task).await {
+        Ok((from_studio, also)) => Ok((own.into_iter().chain(from_studio).collect(), added(used, also))),
+        Err((outcome, also)) => Err((outcome, added(used, also))),
+    }
+}
+
+/// What the own site says, if it is about the person it was linked for.
+async fn read_own_site(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
+    let site = site_visit::read_site(ports, running, &task.entry).await?;
+    let facts = site.reader.finish(&ports.styles);
+    if facts.kind == SiteKind::Negative {
+        return Ok((None, site.usage));
+    }
+    let mut artist = facts.as_artist();
+    artist.name = artist.name.or_else(|| Some(task.name.clone()));
+    let mut read = as_source_facts(&artist, &task.entry, &ports.styles, ports.clock.now());
+    read.pages = vec![task.entry.clone()];
+    read.own_site = Some(task.entry.clone());
+    let source = Source::OwnSite(canonical_site(&task.entry));
+    Ok((Some(SourceReading { source, facts: read, own_page: true }), site.usage))
+}
+
+/// Whether the own site will bring nothing, however often this job asks: gone, refused, broken, or failed for the last time.
+/// A fault of ours, such as a panic while reading, is not the site's end: it counts until it is quarantined (rule 4).
+fn is_final(ports: &Ports, running: &Running, stop: &Outcome) -> bool {
+    match stop {
+        Outcome::Done { how } => matches!(how, Done::Gone | Done::RefusedByRobots),
+        Outcome::Dead { .. } => true,
+        Outcome::Retry { reason, .. } => reason.category == Category::Transient && is_last_attempt(&running.job, &ports.settings.limits),
+        Outcome::Wait { .. } | Outcome::Cancelled { .. } => false,
+    }
+}
+
+/// Reads what the studio says of an artist whose own site is dead: how the site ended ends the job only if that is nothing.
+async fn beside_dead_site(ports: &Ports, running: &Running, task: &ScrapeTask, stop: Outcome, used: Usage) -> Read<Vec<SourceReading>> {
+    match read_studio(ports, running, task).await {
+        Ok((Some(from_studio), also)) => {
+            let usage = added(used, also);
+            if stop == (Outcome::Done { how: Done::Gone }) {
+                propose_gone(ports, running, task).await.map_err(|error| (port_outcome(ports, &error), usage))?;
             }
+            info!(job.id = %running.job.id(), "the artist's own site brings nothing, job {} goes on without it", running.job.id());
+            Ok((vec![from_studio], usage))
         }
-        let facts = member_facts(site.reader.pages(), &hint, &ports.styles);
-        push_member(ports, &mut sources, task, studio_id, &facts, now);
+        // The studio may still answer, and both are asked again then.
+        Err((outcome @ (Outcome::Wait { .. } | Outcome::Retry { .. } | Outcome::Cancelled { .. }), also)) => Err((outcome, added(used, also))),
+        Ok((None, also)) | Err((Outcome::Done { .. } | Outcome::Dead { .. }, also)) => Err((stop, added(used, also))),
     }
-    Ok((sources, usage))
+}
+
+/// What the studio's pages say of the artist, if a studio named them.
+async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
+    let mut usage = Usage::default();
+    let (Some(studio_id), Some(listed_on)) = (&task.studio_id, &task.listed_on) else { return Ok((None, usage)) };
+    let studio = ports.store.studio(studio_id).await.map_err(|error| (store_outcome(ports, &error, "scrape"), usage))?;
+    let website = studio.and_then(|studio| studio.found.website);
+    let entry = website.unwrap_or_else(|| listed_on.clone());
+    let site = site_visit::read_site(ports, running, &entry).await?;
+    usage = added(usage, site.usage);
+    let mut pages = site.reader.pages().to_vec();
+    if !task.own_site && task.entry != entry && !was_read(&site.reader, &task.entry) {
+        // The page of the artist could not be read: ask for it by itself, so that its own reason ends the job.
+        let mut visit = site_visit::begin(ports, running).await;
+        let asked = site_visit::one_page(ports, running, &mut visit, &task.entry).await;
+        usage = added(usage, site_visit::usage_of(&visit));
+        site_visit::end(visit).await;
+        pages.push(asked.map_err(|stop| (stop.outcome(ports, &task.entry), usage))?);
+    }
+    let hint = MemberHint { name: Some(task.name.clone()), instagram: task.instagram.clone(), page: Some(listed_on.clone()) };
+    Ok((Some(as_member(ports, task, studio_id, listed_on, member_facts(&pages, &hint, &ports.styles))), usage))
 }
 
 fn was_read(reader: &crate::extract::SiteReader, url: &Url) -> bool {
@@ -138,24 +171,14 @@ fn was_read(reader: &crate::extract::SiteReader, url: &Url) -> bool {
     reader.pages().iter().any(|page| canonical_site(&page.url) == wanted)
 }
 
-fn push_member(
-    ports: &Ports,
-    sources: &mut Vec<SourceReading>,
-    task: &ScrapeTask,
-    studio_id: &crate::domain::ids::StudioId,
-    facts: &ArtistFacts,
-    now: Timestamp,
-) {
-    let Some(listed_on) = &task.listed_on else { return };
-    let mut facts = facts.clone();
+fn as_member(ports: &Ports, task: &ScrapeTask, studio_id: &StudioId, listed_on: &Url, mut facts: ArtistFacts) -> SourceReading {
     facts.name = facts.name.or_else(|| Some(task.name.clone()));
     facts.instagram = facts.instagram.or_else(|| task.instagram.clone());
     let page = facts.page.clone().unwrap_or_else(|| listed_on.clone());
-    let mut read = as_source_facts(&facts, &page, &ports.styles, now);
-    read.pages = vec![page.clone()];
+    let mut read = as_source_facts(&facts, &page, &ports.styles, ports.clock.now());
+    read.pages = vec![page];
     read.own_site = if task.own_site { Some(task.entry.clone()) } else { facts.own_site.clone() };
-    let own_page = facts.page.is_some();
-    sources.push(SourceReading { source: Source::Studio(studio_id.clone()), facts: read, own_page });
+    SourceReading { source: Source::Studio(studio_id.clone()), facts: read, own_page: facts.page.is_some() }
 }
 
 fn added(one: Usage, other: Usage) -> Usage {

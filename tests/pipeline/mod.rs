@@ -1,5 +1,6 @@
 //! The whole path over the made-up web: discover, find, scrape, write, feed, search, in one process.
 
+mod dead_sites;
 mod discovery;
 mod later_days;
 mod letters;
