@@ -16,6 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::warn;
 
+/// Most mapped hosts that are warned about one by one.
+const WARNINGS_MAX: usize = 20;
+
+const MAPPED: &str = "reached there instead of at its own address; never do this on the public web";
+
 /// The hosts that the configuration sends elsewhere, each warned about.
 ///
 /// # Errors
@@ -25,14 +30,20 @@ pub fn host_map(config: &FetchConfig) -> anyhow::Result<HostMap> {
     for host in &config.hosts {
         map.add(&host.host, MappedHost { address: host.address, port: host.port, spacing_ms: host.spacing_ms })?;
     }
-    if let [first, rest @ ..] = config.hosts.as_slice() {
-        let more = if rest.is_empty() { String::new() } else { format!(", and {} more hosts are mapped", rest.len()) };
-        warn!(
-            "{} is reached at {}:{} instead of its own address{more}; never do this on the public web",
-            first.host, first.address, first.port
-        );
+    for warning in map_warnings(&map) {
+        warn!("{warning}");
     }
     Ok(map)
+}
+
+/// What to say of mapped hosts: a line each (all hosts of a wildcard are one), and a count of those that would be too many.
+fn map_warnings(map: &HostMap) -> Vec<String> {
+    let lines = map.lines();
+    let mut warnings: Vec<String> = lines.iter().take(WARNINGS_MAX).map(|line| format!("{line}: {MAPPED}")).collect();
+    if lines.len() > WARNINGS_MAX {
+        warnings.push(format!("and {} more hosts: {MAPPED}", lines.len() - WARNINGS_MAX));
+    }
+    warnings
 }
 
 /// The limits of one response.
@@ -53,11 +64,12 @@ pub(super) struct Reach {
     pub fetch: Arc<dyn Fetch>,
     pub guard: Arc<Guard>,
     pub denial: Arc<dyn UrlDenial>,
-    /// Whether sites of others are visited: a start then waits one interval, as the process before may just have asked them.
+    /// Whether sites of others can be visited, beside mapped ones or not: a start then waits one interval, as the process
+    /// before may just have asked them.
     pub on_public_web: bool,
 }
 
-/// A visitor with holds in memory.
+/// A visitor with holds in memory; back-offs that it meets are written to `store`.
 pub(super) async fn visitor(
     config: &Config,
     store: &Arc<dyn Store>,
@@ -75,7 +87,6 @@ pub(super) async fn visitor(
         back_off: RetryDelay { interval_ms: fetch.back_off_ms, ..PolitenessSettings::default().back_off },
         ..PolitenessSettings::default()
     };
-    // Mapped hosts obey only their own spacing, so only a start on the public web has to wait an interval.
     let not_before = if reach.on_public_web { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
     let back_offs = store.host_back_offs(clock.now()).await?;
     let holds = Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before));
@@ -87,4 +98,26 @@ pub(super) async fn visitor(
         guard: reach.guard,
     };
     Ok(Visitor::new(reach.fetch, holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MappedHost as Entry;
+
+    fn mapped(patterns: impl Iterator<Item = String>) -> Vec<String> {
+        let hosts = patterns.map(|host| Entry { host, address: [127, 0, 0, 1].into(), port: 8080, spacing_ms: 1 }).collect();
+        map_warnings(&host_map(&FetchConfig { hosts, ..FetchConfig::default() }).unwrap())
+    }
+
+    #[test]
+    fn each_mapped_host_is_warned_about_up_to_twenty() {
+        assert!(mapped(std::iter::empty()).is_empty());
+        let two = mapped(["studio.example", "*.test"].into_iter().map(str::to_owned));
+        assert_eq!(two, [format!("*.test -> 127.0.0.1:8080: {MAPPED}"), format!("studio.example -> 127.0.0.1:8080: {MAPPED}")]);
+        assert_eq!(mapped((0..20).map(|site| format!("site{site:02}.example"))).len(), 20);
+        let many = mapped((0..25).map(|site| format!("site{site:02}.example")));
+        assert_eq!(many.len(), 21);
+        assert!(many[19].starts_with("site19.example -> ") && many[20].starts_with("and 5 more hosts: "), "{many:?}");
+    }
 }

@@ -112,7 +112,7 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
             let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
             let fetch = Arc::new(HttpFetch::new(guard.clone(), limits, &config.fetch.user_agent, clock.clone())?);
             (
-                Reach { fetch, guard, denial: denial(config, &own, clock.clone()).await?, on_public_web: config.fetch.hosts.is_empty() },
+                Reach { fetch, guard, denial: denial(config, &own, clock.clone()).await?, on_public_web: !config.fetch.only_mapped },
                 entry.clone(),
                 true,
             )
@@ -162,4 +162,53 @@ fn host_of(root: &Path) -> String {
     let host: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).take(60).collect();
     let host = host.trim_matches('-');
     if host.is_empty() { "site.test".to_owned() } else { format!("{host}.test") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MappedHost as Entry;
+    use crate::domain::clock::SystemClock;
+    use crate::domain::outcome::WaitFor;
+    use crate::jobs::site_visit::PageStop;
+    use crate::scrape::visit::VisitError;
+
+    fn mapped(config: &mut Config, host: &str, port: u16) {
+        config.fetch.hosts.push(Entry { host: host.to_owned(), address: Ipv4Addr::LOCALHOST.into(), port, spacing_ms: 1 });
+    }
+
+    /// Mapped hosts or not: unless all others are refused, the process before may just have asked somebody.
+    #[tokio::test]
+    async fn a_start_waits_an_interval_unless_only_mapped_hosts_are_reached() {
+        let page = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 12\r\nconnection: close\r\n\r\n<h1>Ana</h1>";
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4_096];
+                tokio::io::AsyncReadExt::read(&mut stream, &mut request).await.unwrap();
+                tokio::io::AsyncWriteExt::write_all(&mut stream, page).await.unwrap();
+            }
+        });
+        for only_mapped in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+            let mut config = Config::default();
+            config.data.folder = folder.path().join("data");
+            config.fetch.only_mapped = only_mapped;
+            // Longer than anybody's patience.
+            config.fetch.spacing_ms = 3_600_000;
+            mapped(&mut config, "studio.example", port);
+            let site = SiteAt::Web(Url::parse("http://studio.example/").unwrap());
+            let (visit, entry) = single_visit(&config, folder.path(), &site, clock).await.unwrap();
+            match visit.read(&entry).await {
+                Ok(_) => assert!(only_mapped, "the first request came at once"),
+                Err(not_read) => {
+                    let waits = matches!(not_read.stop, PageStop::Visit(VisitError::Wait { why: WaitFor::Host, .. }));
+                    assert!(waits && !only_mapped, "{not_read}");
+                }
+            }
+        }
+        server.abort();
+    }
 }

@@ -117,6 +117,7 @@ impl World {
 /// Everything that waits for a real web or a real night, in milliseconds.
 fn scaled() -> Config {
     let mut config = Config::default();
+    config.fetch.only_mapped = true;
     config.fetch.ask_again_ms = 10;
     config.fetch.back_off_ms = 50;
     // A loaded machine is no oversized page.
