@@ -98,7 +98,7 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
     let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
     let http = Arc::new(HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?);
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
-    let reach = Reach { fetch: http, guard, denial, on_public_web: !config.fetch.only_mapped };
+    let reach = Reach { fetch: http, guard, denial, on_public_web: !config.fetch.only_mapped, remembers: store.clone() };
     let visitor = visitor(config, &store, &objects, &clock, &chance, reach).await?;
     let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
     let child = ChildSettings { program, time: Duration::from_millis(config.workers.child_ms), memory_mb: config.workers.child_mb };

@@ -67,6 +67,8 @@ pub(super) struct Reach {
     /// Whether sites of others can be visited, beside mapped ones or not: a start then waits one interval, as the process
     /// before may just have asked them.
     pub on_public_web: bool,
+    /// The store that knows which hosts asked to be left alone.
+    pub remembers: Arc<dyn Store>,
 }
 
 /// A visitor with holds in memory; back-offs that it meets are written to `store`.
@@ -88,7 +90,7 @@ pub(super) async fn visitor(
         ..PolitenessSettings::default()
     };
     let not_before = if reach.on_public_web { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
-    let back_offs = store.host_back_offs(clock.now()).await?;
+    let back_offs = reach.remembers.host_back_offs(clock.now()).await?;
     let holds = Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before));
     let settings = VisitSettings {
         politeness,

@@ -111,11 +111,10 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
         SiteAt::Web(entry) => {
             let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
             let fetch = Arc::new(HttpFetch::new(guard.clone(), limits, &config.fetch.user_agent, clock.clone())?);
-            (
-                Reach { fetch, guard, denial: denial(config, &own, clock.clone()).await?, on_public_web: !config.fetch.only_mapped },
-                entry.clone(),
-                true,
-            )
+            let directory = directory(config, clock.clone())?;
+            let denial = denial(config, directory.as_ref(), &own).await?;
+            let on_public_web = !config.fetch.only_mapped;
+            (Reach { fetch, guard, denial, on_public_web, remembers: directory.unwrap_or_else(|| own.clone()) }, entry.clone(), true)
         }
         SiteAt::Folder { root, entry } => {
             let host = host_of(root);
@@ -128,7 +127,8 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
             site_limits.obey_nofollow = false;
             let fetch = Arc::new(FolderFetch::new(root.clone(), host, limits));
             let denial = Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16]))));
-            (Reach { fetch, guard: Arc::new(Guard::new(map).only_mapped(true)), denial, on_public_web: false }, entry, false)
+            let guard = Arc::new(Guard::new(map).only_mapped(true));
+            (Reach { fetch, guard, denial, on_public_web: false, remembers: own.clone() }, entry, false)
         }
     };
     let styles = Arc::new(Styles::standard());
@@ -145,13 +145,17 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
     Ok((visit, entry))
 }
 
-/// The denylist of the directory on this machine, if there is one: whoever asked not to be read is not read by hand either.
-async fn denial(config: &Config, own: &Arc<dyn Store>, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn UrlDenial>> {
-    if config.data.database().is_file() {
-        let store = open_for_reading(config, clock)?;
-        if let Some(hasher) = deny_hasher(config, store.as_ref()).await? {
-            return Ok(Arc::new(SiteDenial::new(store, Arc::new(hasher))));
-        }
+/// The directory on this machine, for reading, if there is one: whom it leaves alone is not read by hand either.
+fn directory(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Arc<dyn Store>>> {
+    config.data.database().is_file().then(|| open_for_reading(config, clock)).transpose()
+}
+
+/// The denylist of the directory, if there is one.
+async fn denial(config: &Config, directory: Option<&Arc<dyn Store>>, own: &Arc<dyn Store>) -> anyhow::Result<Arc<dyn UrlDenial>> {
+    if let Some(store) = directory
+        && let Some(hasher) = deny_hasher(config, store.as_ref()).await?
+    {
+        return Ok(Arc::new(SiteDenial::new(store.clone(), Arc::new(hasher))));
     }
     Ok(Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16])))))
 }
@@ -172,9 +176,35 @@ mod tests {
     use crate::domain::outcome::WaitFor;
     use crate::jobs::site_visit::PageStop;
     use crate::scrape::visit::VisitError;
+    use crate::store::Meta;
 
     fn mapped(config: &mut Config, host: &str, port: u16) {
         config.fetch.hosts.push(Entry { host: host.to_owned(), address: Ipv4Addr::LOCALHOST.into(), port, spacing_ms: 1 });
+    }
+
+    #[tokio::test]
+    async fn a_host_that_asked_the_directory_to_stay_away_is_not_visited_by_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let mut config = Config::default();
+        config.data.folder = folder.path().join("data");
+        std::fs::create_dir_all(&config.data.folder).unwrap();
+        // Whoever connects is met by this listener, which nobody ever does.
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        mapped(&mut config, "studio.example", listener.local_addr().unwrap().port());
+        let until = clock.now().plus(Duration::from_secs(24 * 3_600));
+        let owner = SqliteStore::new(SqliteDb::open(&config.data.database(), OpenMode::Owner, clock.clone()).unwrap());
+        owner.put_host_back_off("studio.example", until).await.unwrap();
+
+        let site = SiteAt::Web(Url::parse("http://studio.example/").unwrap());
+        let (visit, entry) = single_visit(&config, folder.path(), &site, clock).await.unwrap();
+        let not_read = visit.read(&entry).await.unwrap_err();
+        assert!(
+            matches!(&not_read.stop, PageStop::Visit(VisitError::Wait { until: told, why: WaitFor::Host }) if *told == until),
+            "{not_read}"
+        );
+        let asked = std::future::poll_fn(|context| std::task::Poll::Ready(listener.poll_accept(context).is_ready())).await;
+        assert!(!asked, "the host was asked all the same");
     }
 
     /// Mapped hosts or not: unless all others are refused, the process before may just have asked somebody.

@@ -16,13 +16,15 @@ use std::sync::Arc;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
-  inkdex extract https://studio.example/                 one polite visit, as a run would make it
+  inkdex extract https://studio.example/                 one polite visit, beside any run
   inkdex extract ./saved-site                            a folder as the root of a web site
   inkdex extract ./saved-site --entry start.html --json  one line, for programs
 
 Prints one object: kind (artist, studio, negative), name, studio, city, region, country, instagram, emails, phones,
 socials, styles, images, bio, artists, and the evidence of each. Unknown is null or []. Nothing is stored.
-On the web robots.txt, spacing and limits hold as in a run. In a folder, other pages are reached by links only.";
+On the web robots.txt, spacing and limits hold as in a run. Whoever the directory in data.folder leaves alone, as they were
+removed or their host asked to come back later, is left alone here too; of requests that a daemon sends meanwhile nothing is
+known. In a folder, other pages are reached by links only.";
 
 /// Which site.
 #[derive(Debug, Args)]
