@@ -212,7 +212,9 @@ mod tests {
 
     #[test]
     fn the_user_agent_carries_the_name_that_robots_txt_is_read_for() {
-        for agent in ["AcmeBot/1.0", "inkdex/1", "Inkdex", "Inkdex/", "Inkdex/ x", "Inkdex-Fork/1.0", "Inkdex/1 (caf\u{e9})", "Inkdex/1\\tx", ""] {
+        for agent in
+            ["AcmeBot/1.0", "inkdex/1", "Inkdex", "Inkdex/", "Inkdex/ x", "Inkdex-Fork/1.0", "Inkdex/1 (caf\u{e9})", "Inkdex/1\\tx", ""]
+        {
             let text = read(&format!("[fetch]\nuser_agent = \"{agent}\"\n")).unwrap_err().to_string();
             assert!(text.contains("c.toml:2 fetch.user_agent: ") && text.contains("it must be `Inkdex/`, a version"), "{agent}: {text}");
         }

@@ -22,7 +22,8 @@ section! {
 /// Whether a user agent carries the name that robots.txt is read for, and can be sent as a header.
 fn is_our_agent(agent: &str) -> bool {
     let version = agent.strip_prefix(PRODUCT_TOKEN).and_then(|rest| rest.strip_prefix('/'));
-    version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_graphic())) && agent.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
+    version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_graphic()))
+        && agent.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
 }
 
 /// An exact host, or `*.suffix`, that is reached at a fixed address: for tests and demos, never for the public web.

@@ -139,7 +139,9 @@ async fn beside_dead_site(ports: &Ports, running: &Running, task: &ScrapeTask, s
             Ok((vec![from_studio], usage))
         }
         // The studio may still answer, and both are asked again then.
-        Err((outcome @ (Outcome::Wait { .. } | Outcome::Retry { .. } | Outcome::Cancelled { .. }), also)) => Err((outcome, added(used, also))),
+        Err((outcome @ (Outcome::Wait { .. } | Outcome::Retry { .. } | Outcome::Cancelled { .. }), also)) => {
+            Err((outcome, added(used, also)))
+        }
         Ok((None, also)) | Err((Outcome::Done { .. } | Outcome::Dead { .. }, also)) => Err((stop, added(used, also))),
     }
 }

@@ -50,7 +50,8 @@ impl SingleVisit {
     /// # Errors
     /// [`NotRead`].
     pub async fn read(&self, entry: &Url) -> Result<SiteFacts, NotRead> {
-        let who = VisitContext { session: SessionId::new(SESSION), owner: SESSION.to_owned(), fresh_after: None, progress: Progress::default() };
+        let who =
+            VisitContext { session: SessionId::new(SESSION), owner: SESSION.to_owned(), fresh_after: None, progress: Progress::default() };
         let mut pages = OwnPages { of: self, visit: self.visitor.begin(who), until: self.clock.monotonic() + self.patience };
         let mut reader = SiteReader::new(entry.clone(), self.site);
         let done = drive(&mut reader, entry, &mut pages).await;

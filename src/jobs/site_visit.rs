@@ -282,10 +282,13 @@ mod tests {
         let cases: [(&[&str], Option<Url>, &[&str]); 2] = [(&[], Some(url("/ana")), &["/ana"]), (&["nofollow"], None, &[])];
         for (tags, next, kept) in cases {
             let (mut findings, _) = read(TEAM, tags, false).await;
-            findings.cards =
-                ["/", "/ana", "/bea"].iter().map(|page| Card { page: Some(url(page)), own_site: Some(url(page)), ..Card::default() }).collect();
+            findings.cards = ["/", "/ana", "/bea"]
+                .iter()
+                .map(|page| Card { page: Some(url(page)), own_site: Some(url(page)), ..Card::default() })
+                .collect();
             leave_links_alone(&mut findings);
-            let left = |target: fn(&Card) -> &Option<Url>| -> Vec<Url> { findings.cards.iter().filter_map(|card| target(card).clone()).collect() };
+            let left =
+                |target: fn(&Card) -> &Option<Url>| -> Vec<Url> { findings.cards.iter().filter_map(|card| target(card).clone()).collect() };
             let expected: Vec<Url> = ["/"].iter().chain(kept).map(|page| url(page)).collect();
             assert_eq!(left(|card| &card.page), expected, "the page itself is no link");
             assert_eq!(left(|card| &card.own_site), expected);

@@ -132,8 +132,13 @@ impl JobQueue for Scaled {
 #[tokio::test]
 async fn any_bytes_travel() {
     let queue = open(&settings()).await.unwrap();
-    let bodies: Vec<Vec<u8>> =
-        vec![(0..=255).collect(), b"\0\x01\x1b[2J".to_vec(), "\u{fffe}é\r\n\t".as_bytes().to_vec(), vec![0xff; 190 * 1024], vec![b'x'; 256 * 1024]];
+    let bodies: Vec<Vec<u8>> = vec![
+        (0..=255).collect(),
+        b"\0\x01\x1b[2J".to_vec(),
+        "\u{fffe}é\r\n\t".as_bytes().to_vec(),
+        vec![0xff; 190 * 1024],
+        vec![b'x'; 256 * 1024],
+    ];
     let outgoing = bodies.iter().map(|body| Outgoing { body: body.clone(), delay: Duration::ZERO }).collect();
     assert!(queue.send(outgoing).await.unwrap().iter().all(Result::is_ok));
     let mut received = Vec::new();

@@ -120,7 +120,8 @@ fn bench() -> Bench {
 impl Bench {
     /// Reads a page in a visit of its own; answers what came and how long it took.
     async fn read(&self, owner: &str, host: &str, path: &str) -> (Result<FetchedPage, VisitError>, Duration) {
-        let who = VisitContext { session: SessionId::new("daily-1"), owner: owner.into(), fresh_after: None, progress: Progress::default() };
+        let who =
+            VisitContext { session: SessionId::new("daily-1"), owner: owner.into(), fresh_after: None, progress: Progress::default() };
         let mut visit = self.visitor.begin(who);
         let began = self.clock.monotonic();
         let found = visit.page(&Url::parse(&format!("http://{host}{path}")).unwrap()).await;

@@ -59,7 +59,8 @@ pub async fn open(settings: OpenSearchSettings) -> Result<OpenSearchIndex, Searc
 fn request(url: &Url, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Value)> {
     let address = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
     let mut stream = TcpStream::connect(&address)?;
-    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

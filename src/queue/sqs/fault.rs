@@ -36,14 +36,17 @@ impl Place {
             SdkError::TimeoutError(_) => QueueError::Unavailable(format!("{address} did not answer {action} in time")),
             // An absent key is met while a request is being sent, but no repetition brings one.
             SdkError::DispatchFailure(failure) if failure.as_connector_error().is_none_or(|error| error.is_other()) && lacks_key(error) => {
-                QueueError::Refused(format!("no access key was found for {address}; set sqs.access_key_id and sqs.secret_access_key, or give this machine a role"))
+                QueueError::Refused(format!(
+                    "no access key was found for {address}; set sqs.access_key_id and sqs.secret_access_key, or give this machine a role"
+                ))
             }
             SdkError::DispatchFailure(_) => QueueError::Unavailable(format!(
                 "no connection to {address} ({}); check sqs.endpoint, sqs.region and the network",
                 causes(error)
             )),
             SdkError::ServiceError(context) => {
-                let refusal = Refusal { status: context.raw().status().as_u16(), code: short(context.err().code()), said: context.err().message() };
+                let refusal =
+                    Refusal { status: context.raw().status().as_u16(), code: short(context.err().code()), said: context.err().message() };
                 self.answered(action, &refusal)
             }
             _ => QueueError::Unavailable(format!("{address} answered {action} with something that is not SQS ({})", causes(error))),
@@ -59,12 +62,18 @@ impl Place {
             "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "KmsAccessDenied" => QueueError::Refused(format!(
                 "the access key may not do {action} on queue {queue}; grant it as deploy/iam-policy.json says ({code}: {said})"
             )),
-            "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" | "InvalidSecurity" | "InvalidAccessKeyId"
-            | "MissingAuthenticationToken" | "IncompleteSignature" | "ExpiredToken" | "InvalidSignatureException" | "OptInRequired" => {
-                QueueError::Refused(format!(
-                    "{address} does not accept the access key; check sqs.access_key_id, sqs.secret_access_key and sqs.region ({code}: {said})"
-                ))
-            }
+            "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException"
+            | "InvalidSecurity"
+            | "InvalidAccessKeyId"
+            | "MissingAuthenticationToken"
+            | "IncompleteSignature"
+            | "ExpiredToken"
+            | "InvalidSignatureException"
+            | "OptInRequired" => QueueError::Refused(format!(
+                "{address} does not accept the access key; check sqs.access_key_id, sqs.secret_access_key and sqs.region ({code}: {said})"
+            )),
             "QueueDoesNotExist" | "NonExistentQueue" => QueueError::Refused(format!(
                 "there is no queue {queue} at {address}; create it, set sqs.create = true, or check sqs.queue and sqs.region"
             )),

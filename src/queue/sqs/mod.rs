@@ -125,10 +125,7 @@ fn seconds_down(duration: Duration) -> i32 {
 /// Whether a call on a receipt failed because the delivery is over. `InvalidParameterValue` is what SQS says of a handle it
 /// no longer knows, of a message that is not in flight, and of a time beyond its 12 hours.
 fn is_stale(code: &str) -> bool {
-    matches!(
-        code,
-        "ReceiptHandleIsInvalid" | "InvalidReceiptHandle" | "MessageNotInflight" | "InvalidIdFormat" | "InvalidParameterValue"
-    )
+    matches!(code, "ReceiptHandleIsInvalid" | "InvalidReceiptHandle" | "MessageNotInflight" | "InvalidIdFormat" | "InvalidParameterValue")
 }
 
 /// A message as it will travel, or why it cannot.
@@ -179,7 +176,8 @@ impl SqsQueue {
         let positions: Vec<usize> = entries.iter().map(|(position, ..)| *position).collect();
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
         for (position, text, delay) in entries {
-            let entry = SendMessageBatchRequestEntry::builder().id(position.to_string()).message_body(text).delay_seconds(seconds_up(delay));
+            let entry =
+                SendMessageBatchRequestEntry::builder().id(position.to_string()).message_body(text).delay_seconds(seconds_up(delay));
             match entry.build() {
                 Ok(entry) => request = request.entries(entry),
                 Err(error) => return all(&positions, &QueueError::Refused(error.to_string())),

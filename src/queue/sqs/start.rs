@@ -41,8 +41,7 @@ impl SqsQueue {
             return Err(QueueError::Refused(problems.join("; ")));
         }
         let client = Client::from_conf(client_config(settings).await);
-        let place =
-            Place { queue: settings.queue.clone(), region: settings.region.clone(), endpoint: settings.endpoint.clone() };
+        let place = Place { queue: settings.queue.clone(), region: settings.region.clone(), endpoint: settings.endpoint.clone() };
         let dead_place = Place { queue: settings.dead_letter_queue.clone(), ..place.clone() };
         let days = Attributes::from([(QueueAttributeName::MessageRetentionPeriod, RETENTION.as_secs().to_string())]);
         let dead = find_or_create(&client, &dead_place, settings.create, days.clone()).await?;
@@ -111,9 +110,7 @@ async fn client_config(settings: &SqsSettings) -> Config {
             None,
             "settings",
         )),
-        None => Builder::from(
-            &aws_config::defaults(BehaviorVersion::latest()).region(Region::new(settings.region.clone())).load().await,
-        ),
+        None => Builder::from(&aws_config::defaults(BehaviorVersion::latest()).region(Region::new(settings.region.clone())).load().await),
     };
     let mut builder = builder
         .region(Region::new(settings.region.clone()))
@@ -190,13 +187,17 @@ fn problems_of(settings: &SqsSettings) -> Vec<String> {
         problems.push(format!("sqs.region is `{}`; set it to the queue's region, as `eu-west-1`", settings.region));
     }
     if seconds_up(settings.lease) > seconds_up(MAX_VISIBILITY) {
-        problems.push(format!("a lease of {} s is longer than SQS hides a message (12 h); shorten ledger.lease_ms", settings.lease.as_secs()));
+        problems
+            .push(format!("a lease of {} s is longer than SQS hides a message (12 h); shorten ledger.lease_ms", settings.lease.as_secs()));
     }
     if let Some(endpoint) = &settings.endpoint {
         match Url::parse(endpoint) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
                 if let Some(region) = region_of(&url).filter(|region| *region != settings.region) {
-                    problems.push(format!("sqs.endpoint {endpoint} is in region {region} and sqs.region is {}; set both alike", settings.region));
+                    problems.push(format!(
+                        "sqs.endpoint {endpoint} is in region {region} and sqs.region is {}; set both alike",
+                        settings.region
+                    ));
                 }
             }
             _ => problems.push(format!("sqs.endpoint is `{endpoint}`; set it to a URL, as `http://127.0.0.1:9324`, or leave it empty")),
@@ -226,7 +227,9 @@ fn wrong_with_both(name: &str, attributes: &Attributes, region: &str) -> Vec<Str
         wrong.push(format!("queue {name} is in region {its_region} and sqs.region is {region}; set sqs.region = \"{its_region}\""));
     }
     let wanted = RETENTION.as_secs();
-    if let Some(kept) = told(QueueAttributeName::MessageRetentionPeriod).and_then(|text| text.parse::<u64>().ok()).filter(|kept| *kept < wanted) {
+    if let Some(kept) =
+        told(QueueAttributeName::MessageRetentionPeriod).and_then(|text| text.parse::<u64>().ok()).filter(|kept| *kept < wanted)
+    {
         wrong.push(format!(
             "queue {name} forgets messages after {kept} s; set its MessageRetentionPeriod to {wanted} (14 days), as an outage may last longer"
         ));

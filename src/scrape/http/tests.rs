@@ -83,7 +83,8 @@ fn html(headers: &str, body: &[u8]) -> Vec<u8> {
 /// 002-X4: an honest user agent, and nothing that tracks.
 #[tokio::test]
 async fn a_mapped_host_is_asked_by_its_own_name_without_tracks() {
-    let server = canned(html("X-Robots-Tag: noai\r\nX-Robots-Tag: otherbot: none\r\nTDM-Reservation: 1\r\nSet-Cookie: id=1\r\n", b"<p>Ana")).await;
+    let server =
+        canned(html("X-Robots-Tag: noai\r\nX-Robots-Tag: otherbot: none\r\nTDM-Reservation: 1\r\nSet-Cookie: id=1\r\n", b"<p>Ana")).await;
     let fetch = fetcher(server.port, limits());
     for asked in ["http://studio.example/team?x=1#top", "https://studio.example/team?x=1"] {
         let page = text_of(fetch.fetch(&url(asked)).await);

@@ -236,7 +236,12 @@ fn bench() -> Bench {
 
 impl Bench {
     fn begin(&self, owner: &str) -> Visit {
-        self.visitor.begin(VisitContext { session: SessionId::new("daily-1"), owner: owner.into(), fresh_after: None, progress: Progress::default() })
+        self.visitor.begin(VisitContext {
+            session: SessionId::new("daily-1"),
+            owner: owner.into(),
+            fresh_after: None,
+            progress: Progress::default(),
+        })
     }
 }
 

@@ -120,7 +120,10 @@ impl Client {
             Ok(body) => body,
             Err(error) if (200..300).contains(&status) => {
                 let told: String = text.chars().take(TOLD_MAX_CHARS).collect();
-                return Err(SearchError::Unavailable(format!("{} answered {status} with something that is no JSON ({error}): {told}", self.url)));
+                return Err(SearchError::Unavailable(format!(
+                    "{} answered {status} with something that is no JSON ({error}): {told}",
+                    self.url
+                )));
             }
             Err(_) => Value::String(text),
         };

@@ -25,9 +25,7 @@ use crate::domain::ids::ArtistId;
 use crate::feed::{Position, Shard};
 use crate::search::batch::Batch;
 use crate::search::plan::check_limit;
-use crate::search::{
-    Facets, IndexOperation, IndexedVersion, ItemAnswer, Replacement, SearchError, SearchIndex, SearchPage, SearchQuery,
-};
+use crate::search::{Facets, IndexOperation, IndexedVersion, ItemAnswer, Replacement, SearchError, SearchIndex, SearchPage, SearchQuery};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -22,9 +22,8 @@ impl OpenSearchIndex {
         let answer = self.ask(&self.target.searched, "count", &query::facets(query)).await?;
         let count = |facet: &str| -> Result<Vec<FacetCount>, SearchError> {
             let buckets = answer["aggregations"][facet]["values"]["buckets"].as_array().ok_or_else(|| garbled("counts", &answer))?;
-            let read = |bucket: &Value| {
-                Some(FacetCount { value: bucket["key"].as_str()?.to_owned(), count: bucket["doc_count"].as_u64()? })
-            };
+            let read =
+                |bucket: &Value| Some(FacetCount { value: bucket["key"].as_str()?.to_owned(), count: bucket["doc_count"].as_u64()? });
             buckets.iter().map(|bucket| read(bucket).ok_or_else(|| garbled("a count", bucket))).collect()
         };
         let [styles, countries, cities] = query::FACETS;

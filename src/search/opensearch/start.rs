@@ -181,7 +181,6 @@ fn difference(expected: &Value, found: &Value) -> Option<Difference> {
     found.keys().find(|field| !expected.contains_key(*field)).and_then(|field| told(format!("it has a field `{field}` that nobody fills")))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

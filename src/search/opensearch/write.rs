@@ -114,13 +114,18 @@ impl OpenSearchIndex {
             parameters.push(("require_alias", "true"));
         }
         let path = format!("/{}/_bulk", self.target.written);
-        let request = Request { verb: Verb::Post, path, parameters: &parameters, body: Some(body), within: self.shared.settings.write_within };
+        let request =
+            Request { verb: Verb::Post, path, parameters: &parameters, body: Some(body), within: self.shared.settings.write_within };
         let answer = self.shared.client.send(request).await?;
         let at = self.shared.clock.monotonic();
         match answer.status {
             _ if answer.is_ok() => {
                 let fates = fates(&answer.body);
-                if fates.values().any(|fate| matches!(fate, Fate::Busy(_))) { self.pace().refused(at) } else { self.pace().accepted(at) }
+                if fates.values().any(|fate| matches!(fate, Fate::Busy(_))) {
+                    self.pace().refused(at)
+                } else {
+                    self.pace().accepted(at)
+                }
                 Ok(Sent::Fates(fates))
             }
             413 => {
