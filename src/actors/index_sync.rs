@@ -4,10 +4,13 @@ use crate::actors::Context;
 use crate::actors::desk::ActorDesk;
 use crate::actors::messages::{Beat, Nudge, ObservableState};
 use crate::actors::registry::{Incarnation, observe};
+use crate::alert::{AlertKind, Severity};
 use crate::domain::ids::ArtistId;
-use crate::feed::{FeedError, Position, Shard};
-use crate::jobs::sync_index::sync;
+use crate::feed::{FeedError, Shard};
+use crate::jobs::Desk;
+use crate::jobs::sync_index::{advance, alert, standing, sync};
 use crate::jobs::{PortError, reconcile};
+use crate::search::SearchError;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -20,15 +23,13 @@ use tracing::{error, info, warn};
 const POLL: Duration = Duration::from_millis(250);
 /// Pauses after an outage, doubling.
 const OUTAGE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// Name of this reader where the feed keeps its position.
-const READER: &str = "index";
 
 /// Follows the feed.
 pub struct IndexSync {
     context: Context,
     nudged: Arc<Notify>,
-    /// Held while the index is built again: one build serves all shards.
-    building: Arc<Mutex<()>>,
+    /// Held while the index is filled.
+    filling: Arc<Mutex<()>>,
     state: SyncState,
     pause: Duration,
     _life: Incarnation,
@@ -44,6 +45,8 @@ struct SyncState {
     outages: u64,
     rebuilt: u64,
     halted: bool,
+    /// It takes nothing until somebody changes something.
+    refused: bool,
     idle: bool,
 }
 
@@ -69,7 +72,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         IndexSync {
             context: inner,
             nudged: Arc::new(Notify::new()),
-            building: Arc::new(Mutex::new(())),
+            filling: Arc::default(),
             state: SyncState::default(),
             pause: OUTAGE.0,
             _life: life,
@@ -128,11 +131,12 @@ impl Handler<Follow> for IndexSync {
     type Result = ();
 
     fn handle(&mut self, Follow { shard }: Follow, ctx: &mut Self::Context) {
-        let (context, nudged, building) = (self.context.clone(), self.nudged.clone(), self.building.clone());
-        ctx.spawn(async move { follow(&context, &nudged, &building, shard).await }.into_actor(self).map(move |followed, sync, ctx| {
+        let (context, nudged, filling) = (self.context.clone(), self.nudged.clone(), self.filling.clone());
+        ctx.spawn(async move { follow(&context, &nudged, &filling, shard).await }.into_actor(self).map(move |followed, sync, ctx| {
             match followed {
                 Ok(followed) => {
                     sync.pause = OUTAGE.0;
+                    sync.state.refused = false;
                     let state = &mut sync.state;
                     state.batches += u64::from(!followed.idle);
                     state.applied += followed.applied;
@@ -149,6 +153,9 @@ impl Handler<Follow> for IndexSync {
                 }
                 Err(error) => {
                     sync.state.outages += 1;
+                    if let PortError::Search(SearchError::Refused(why)) = &error {
+                        sync.tell_refusal(why, ctx);
+                    }
                     let pause = sync.longer_pause();
                     // 002-R29: logged with details; an outage counts against no document.
                     warn!(%error, pause_ms = pause.as_millis(), "the index is out of step, trying again");
@@ -160,6 +167,18 @@ impl Handler<Follow> for IndexSync {
 }
 
 impl IndexSync {
+    /// Waiting does not mend a refusal: the feed is kept, and a person is told, once until it is over.
+    fn tell_refusal(&mut self, why: &str, ctx: &mut actix::Context<Self>) {
+        if std::mem::replace(&mut self.state.refused, true) {
+            return;
+        }
+        let text = format!("the index takes nothing, and changes wait in the feed: {why}");
+        error!(severity = "critical", "{text}");
+        let alert = alert(&self.context.ports, AlertKind::IndexRefuses, Severity::Critical, text, "index");
+        let desk = ActorDesk::new(self.context.registry.clone());
+        ctx.spawn(async move { desk.alert(alert).await }.into_actor(self));
+    }
+
     fn longer_pause(&mut self) -> Duration {
         let pause = self.pause;
         self.pause = (pause * 2).min(OUTAGE.1);
@@ -167,35 +186,26 @@ impl IndexSync {
     }
 }
 
-/// Where the index stands in a shard, and the epoch of the saved position if the feed keeps it.
-async fn position(context: &Context, shard: Shard) -> Result<(Option<Position>, u64), PortError> {
+async fn follow(context: &Context, nudged: &Notify, filling: &Mutex<()>, shard: Shard) -> Result<Followed, PortError> {
     let ports = &context.ports;
-    if ports.index.keeps_position() {
-        return Ok((ports.index.position(shard).await?, 0));
-    }
-    Ok(ports.feed.saved(READER, shard).await?.map_or((None, 0), |(position, epoch)| (Some(position), epoch)))
-}
-
-async fn follow(context: &Context, nudged: &Notify, building: &Mutex<()>, shard: Shard) -> Result<Followed, PortError> {
-    let ports = &context.ports;
-    let (after, epoch) = position(context, shard).await?;
-    if after.is_none() {
-        // The feed reaches back for days only, the table for ever: an index without a position has to see the table first.
-        return rebuild(context, building, shard, None, "it has no position yet").await;
-    }
+    let stands = standing(ports, shard).await?;
+    let Some(after) = &stands.position else { return fill(context, filling, shard, "was never filled").await };
     let polled = tokio::select! {
-        polled = ports.feed.poll(shard, after.as_ref(), context.settings.sync_batch, POLL) => polled,
+        polled = ports.feed.poll(shard, Some(after), context.settings.sync_batch, POLL) => polled,
         // A wake-up only saves latency: the poll is made again at once.
-        () = nudged.notified() => ports.feed.poll(shard, after.as_ref(), context.settings.sync_batch, Duration::ZERO).await,
+        () = nudged.notified() => ports.feed.poll(shard, Some(after), context.settings.sync_batch, Duration::ZERO).await,
     };
     let mut batch = match polled {
         Ok(batch) => batch,
-        Err(error @ (FeedError::TooOld | FeedError::BadPosition(_))) => {
-            return rebuild(context, building, shard, after.as_ref(), &error.to_string()).await;
-        }
+        Err(FeedError::TooOld) => return fill(context, filling, shard, "stands further back than the feed reaches").await,
+        Err(FeedError::BadPosition(_)) => return fill(context, filling, shard, "stands where this feed never was").await,
         Err(error) => return Err(error.into()),
     };
     if batch.dirty.is_empty() {
+        // Time passes in a feed by itself, and one who stands still is too old some day.
+        if batch.next != *after {
+            advance(ports, shard, &stands, &batch.next).await?;
+        }
         return Ok(Followed { idle: true, ..Followed::default() });
     }
     if batch.dirty.len() < context.settings.sync_batch && !context.settings.sync_linger.is_zero() {
@@ -208,31 +218,24 @@ async fn follow(context: &Context, nudged: &Notify, building: &Mutex<()>, shard:
     let ids: BTreeSet<ArtistId> = batch.dirty.into_iter().map(|dirty| dirty.artist_id).collect();
     let desk = ActorDesk::new(context.registry.clone());
     let synced = sync(ports, &desk, &context.settings.sync, &ids, Some((shard, batch.next.clone()))).await?;
-    if !ports.index.keeps_position() && !ports.feed.save(READER, shard, epoch, &batch.next).await? {
+    if !ports.index.keeps_position() && !synced.halted && !advance(ports, shard, &stands, &batch.next).await? {
         info!("another process has moved this shard's position on");
     }
     context.metrics.observe_sync(&synced);
     Ok(Followed { applied: synced.applied, stale: synced.stale, parked: synced.parked, halted: synced.halted, ..Followed::default() })
 }
 
-/// Builds the index again from the store; a kill in the middle leaves no position, so the next start begins again.
-async fn rebuild(context: &Context, building: &Mutex<()>, shard: Shard, met: Option<&Position>, why: &str) -> Result<Followed, PortError> {
+/// Fills the index from the store, one shard for all: those that waited find their positions.
+async fn fill(context: &Context, filling: &Mutex<()>, shard: Shard, why: &str) -> Result<Followed, PortError> {
     let ports = &context.ports;
-    let _alone = building.lock().await;
-    if position(context, shard).await?.0.as_ref() != met {
-        // Another shard of ours found the same and has built it meanwhile.
+    let _one_at_a_time = filling.lock().await;
+    if let Some(position) = standing(ports, shard).await?.position
+        && !matches!(ports.feed.poll(shard, Some(&position), 1, Duration::ZERO).await, Err(FeedError::TooOld | FeedError::BadPosition(_)))
+    {
         return Ok(Followed::default());
     }
-    warn!("the index is built from the store: {why}");
-    let desk = ActorDesk::new(context.registry.clone());
-    let rebuilt = reconcile::rebuild(ports, &desk, &context.settings.sync).await?;
-    if !ports.index.keeps_position() {
-        for (shard, head) in &rebuilt.heads {
-            let epoch = ports.feed.saved(READER, *shard).await?.map_or(0, |(_, epoch)| epoch);
-            // Another process that moved it on meanwhile has rebuilt as well, or follows.
-            let _moved = ports.feed.save(READER, *shard, epoch, head).await?;
-        }
-    }
-    info!(rows = rebuilt.rows, "the index was built from {} rows", rebuilt.rows);
-    Ok(Followed { rebuilt: true, halted: rebuilt.halted, ..Followed::default() })
+    info!("the index {why}; it is filled from the store");
+    let rows = reconcile::rebuild(ports).await?;
+    info!(rows, "the index was filled from {rows} rows");
+    Ok(Followed { rebuilt: true, ..Followed::default() })
 }

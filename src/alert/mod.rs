@@ -34,12 +34,21 @@ pub enum AlertKind {
     SyncParked,
     /// The index held a newer version than the table.
     IndexAhead,
+    /// The index takes nothing at all until somebody changes something.
+    IndexRefuses,
 }
 
 impl AlertKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::DeadLetter, Self::OrphanedJob, Self::SessionFailed, Self::AbsencesHeld, Self::SyncParked, Self::IndexAhead];
+    pub const ALL: [Self; 7] = [
+        Self::DeadLetter,
+        Self::OrphanedJob,
+        Self::SessionFailed,
+        Self::AbsencesHeld,
+        Self::SyncParked,
+        Self::IndexAhead,
+        Self::IndexRefuses,
+    ];
 
     /// The kind as shown, and as its section is called.
     pub fn as_str(self) -> &'static str {
@@ -50,6 +59,7 @@ impl AlertKind {
             Self::AbsencesHeld => "absences_held",
             Self::SyncParked => "sync_parked",
             Self::IndexAhead => "index_ahead",
+            Self::IndexRefuses => "index_refuses",
         }
     }
 }

@@ -269,7 +269,7 @@ async fn index(config: &Config, held: bool, findings: &mut Findings) {
         return;
     }
     let compared = match world::open(config).await {
-        Ok(world::World::Own(ports)) => match reconcile::compare(&ports).await {
+        Ok(world::World::Own(ports)) => match reconcile::compare_steadily(&ports).await {
             Ok(drift) => Ok((drift, app::is_in_step(&ports).await)),
             Err(error) => Err(error.into()),
         },

@@ -14,6 +14,7 @@ mod progress;
 mod reconcile;
 mod rehearsal;
 mod rehearse;
+mod reindex;
 mod remove;
 mod run;
 mod search;
@@ -83,6 +84,9 @@ enum Verb {
     Remove(remove::RemoveArgs),
     /// Compare table and index, and repair.
     Reconcile(reconcile::ReconcileArgs),
+    /// Build the search index anew, beside the old one where it is shared.
+    #[command(after_help = reindex::HELP)]
+    Reindex,
     /// Read one site and print what it says.
     Extract(extract::ExtractArgs),
     /// Score extraction against labelled sites.
@@ -154,6 +158,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Verb::DeadLetters(args) => block_on(dead_letters::run(common, args)),
         Verb::Remove(args) => block_on(remove::run(common, args)),
         Verb::Reconcile(args) => block_on(reconcile::run(common, args)),
+        Verb::Reindex => block_on(reindex::run(common)),
         Verb::Extract(args) => block_on(extract::run(common, args)),
         Verb::Eval(args) => eval::run(&common, &args),
         Verb::Rehearse(args) => block_on(rehearse::run(common, args)),

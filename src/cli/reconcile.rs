@@ -66,7 +66,7 @@ pub async fn run(common: Common, args: ReconcileArgs) -> anyhow::Result<ExitCode
     let drift = if args.repair {
         reconcile::repair(&ports, &OnTheLog, &app::sync_settings(&config)).await?
     } else {
-        reconcile::compare(&ports).await?
+        reconcile::compare_steadily(&ports).await?
     };
     let repaired = args.repair && !drift.is_none();
     if common.json {

@@ -3,15 +3,20 @@
 use crate::domain::artist::ArtistRow;
 use crate::domain::ids::ArtistId;
 use crate::feed::{Position, Shard};
-use crate::jobs::sync_index::{SyncSettings, sync};
+use crate::jobs::sync_index::{SyncSettings, advance, note_parked, operation_for, standing, sync};
 use crate::jobs::{Desk, PortError, Ports};
-use crate::search::{IndexOperation, IndexedVersion};
+use crate::search::{IndexOperation, IndexedVersion, ItemAnswer};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 use tracing::info;
 
 /// Rows read at once.
-const PAGE: usize = 500;
+pub(crate) const PAGE: usize = 500;
+/// How often what differs is looked at again before it counts, where others write meanwhile.
+const LOOKS: usize = 2;
+/// The pause before that, in which the index catches up.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// How table and index differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -32,6 +37,23 @@ impl Drift {
     /// Whether table and index say the same.
     pub fn is_none(&self) -> bool {
         self.missing.is_empty() && self.differing.is_empty() && self.unknown.is_empty() && self.unsound.is_empty()
+    }
+
+    /// What differed then and differs now.
+    fn still_in(self, now: Self) -> Self {
+        let both = |then: Vec<ArtistId>, now: Vec<ArtistId>| {
+            let then: HashSet<ArtistId> = then.into_iter().collect();
+            now.into_iter().filter(|id| then.contains(id)).collect()
+        };
+        // A row may be missing in one look and of an older version in the next.
+        let out_of_step: Vec<ArtistId> = self.missing.into_iter().chain(self.differing).collect();
+        Self {
+            rows: now.rows,
+            missing: both(out_of_step.clone(), now.missing),
+            differing: both(out_of_step, now.differing),
+            unknown: both(self.unknown, now.unknown),
+            unsound: both(self.unsound, now.unsound),
+        }
     }
 }
 
@@ -68,6 +90,24 @@ pub async fn compare(ports: &Ports) -> Result<Drift, PortError> {
     Ok(drift)
 }
 
+/// Compares. Where the index is shared, others write meanwhile: what differs is looked at again after a pause, in which the
+/// index catches up, and counts only if it still does.
+///
+/// # Errors
+/// A part of ours failed.
+pub async fn compare_steadily(ports: &Ports) -> Result<Drift, PortError> {
+    let mut drift = compare(ports).await?;
+    let looks = if ports.index.keeps_position() { 0 } else { LOOKS };
+    for _ in 0..looks {
+        if drift.is_none() {
+            break;
+        }
+        tokio::time::sleep(CATCH_UP).await;
+        drift = drift.still_in(compare(ports).await?);
+    }
+    Ok(drift)
+}
+
 async fn whole_index(ports: &Ports) -> Result<BTreeMap<ArtistId, IndexedVersion>, PortError> {
     let mut entries = BTreeMap::new();
     let mut after = None;
@@ -79,61 +119,93 @@ async fn whole_index(ports: &Ports) -> Result<BTreeMap<ArtistId, IndexedVersion>
     }
 }
 
-/// Compares and repairs: rows that differ are indexed again, entries without a row get a tombstone.
+/// Compares steadily and repairs: rows that differ are indexed again, entries without a row get a tombstone.
 ///
 /// # Errors
 /// A part of ours failed; repeat.
 pub async fn repair(ports: &Ports, desk: &dyn Desk, settings: &SyncSettings) -> Result<Drift, PortError> {
-    let drift = compare(ports).await?;
+    let drift = compare_steadily(ports).await?;
     let differing: Vec<&ArtistId> = drift.missing.iter().chain(&drift.differing).collect();
     for batch in differing.chunks(PAGE) {
+        // As the feed would: an entry above its row raises the row, one that is refused is parked and told.
         sync(ports, desk, settings, &batch.iter().map(|id| (*id).clone()).collect(), None).await?;
     }
     let now = ports.clock.now().0;
-    for batch in drift.unknown.chunks(PAGE) {
-        let tombstone = |id: &ArtistId| IndexOperation { artist_id: id.clone(), version: now, document: None };
-        ports.index.apply(batch.iter().map(tombstone).collect(), None).await?;
+    let tombstone = |id: &ArtistId| IndexOperation { artist_id: id.clone(), version: now, document: None };
+    let unknown: Vec<IndexOperation> = drift.unknown.iter().map(tombstone).collect();
+    for batch in unknown.chunks(PAGE) {
+        write(ports, batch).await?;
     }
     Ok(drift)
 }
 
-/// What a rebuild did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rebuilt {
-    /// Rows indexed.
-    pub rows: u64,
-    /// Where to follow the feed from; committed already by an index that keeps positions.
-    pub heads: Vec<(Shard, Position)>,
-    /// Too many documents were refused: it stopped there, and no position was committed.
-    pub halted: bool,
-}
-
-/// Builds the index again from the store: everything committed after it began is found by the feed from the position kept.
+/// Fills the index from the store: everything committed after it began is found by the feed from the position kept. An index
+/// that keeps its position is emptied before; one that does not may be searched by others meanwhile, and every row of the
+/// store, tombstones included, comes to it in its version.
 ///
 /// # Errors
 /// A part of ours failed; repeat from the beginning.
-pub async fn rebuild(ports: &Ports, desk: &dyn Desk, settings: &SyncSettings) -> Result<Rebuilt, PortError> {
-    let mut heads: Vec<(Shard, Position)> = Vec::new();
+pub async fn rebuild(ports: &Ports) -> Result<u64, PortError> {
+    let heads = heads(ports).await?;
+    if ports.index.keeps_position() {
+        ports.index.clear().await?;
+    }
+    let mut filling = Filling::default();
+    while filling.step(ports).await? {}
+    for (shard, head) in heads {
+        let standing = standing(ports, shard).await?;
+        if !advance(ports, shard, &standing, &head).await? {
+            info!("another process has filled the index as well");
+        }
+    }
+    Ok(filling.rows)
+}
+
+/// Where the feed is now in every shard.
+pub(crate) async fn heads(ports: &Ports) -> Result<Vec<(Shard, Position)>, PortError> {
+    let mut heads = Vec::new();
     for shard in ports.feed.shards().await? {
         heads.push((shard, ports.feed.head(shard).await?));
     }
-    ports.index.clear().await?;
-    let (mut count, mut after) = (0, None);
-    loop {
-        let rows: Vec<ArtistRow> = ports.store.scan_artists(after.as_ref(), PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = Some(last.id.clone());
-        count += rows.len() as u64;
-        let synced = sync(ports, desk, settings, &rows.into_iter().map(|row| row.id).collect(), None).await?;
-        if synced.halted {
-            return Ok(Rebuilt { rows: count, heads: Vec::new(), halted: true });
+    Ok(heads)
+}
+
+/// A walk through all rows into the index.
+#[derive(Debug, Default)]
+pub(crate) struct Filling {
+    /// Rows so far.
+    pub rows: u64,
+    /// Of those, the ones that could not be indexed and were parked.
+    pub parked: Vec<ArtistId>,
+    after: Option<ArtistId>,
+}
+
+impl Filling {
+    /// Indexes the next rows. Answers whether there were any.
+    pub async fn step(&mut self, ports: &Ports) -> Result<bool, PortError> {
+        let rows: Vec<ArtistRow> = ports.store.scan_artists(self.after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(false) };
+        let last = last.id.clone();
+        let mut operations = Vec::with_capacity(rows.len());
+        for row in &rows {
+            operations.push(operation_for(ports, row).await?);
         }
-        info!(rows = count, "rebuilding the index: {count} rows");
+        self.parked.extend(write(ports, &operations).await?);
+        self.rows += rows.len() as u64;
+        self.after = Some(last);
+        info!(rows = self.rows, "filling the index: {} rows", self.rows);
+        Ok(true)
     }
-    if ports.index.keeps_position() {
-        for head in &heads {
-            ports.index.apply(Vec::new(), Some(head.clone())).await?;
+}
+
+/// Writes to the index; what it does not take is parked, and answered.
+pub(crate) async fn write(ports: &Ports, operations: &[IndexOperation]) -> Result<Vec<ArtistId>, PortError> {
+    let mut parked = Vec::new();
+    for (artist_id, answer) in ports.index.apply(operations.to_vec(), None).await? {
+        if let (ItemAnswer::Failed(why), Some(operation)) = (answer, operations.iter().find(|operation| operation.artist_id == artist_id)) {
+            note_parked(ports, operation, &why).await?;
+            parked.push(artist_id);
         }
     }
-    Ok(Rebuilt { rows: count, heads, halted: false })
+    Ok(parked)
 }

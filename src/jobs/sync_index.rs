@@ -15,6 +15,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
+/// Where the feed keeps the positions of an index that keeps none, followed by the index's generation.
+const READER_PREFIX: &str = "index/";
+
 /// Prefix of the meta keys of parked documents.
 pub const PARKED_PREFIX: &str = "sync_parked/";
 
@@ -51,6 +54,46 @@ pub struct Synced {
     pub lags: Vec<Duration>,
     /// Too many were parked within the hour: the shard halts until an operator looks.
     pub halted: bool,
+}
+
+/// Where an index stands in a shard of the feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// `None`: it was never filled, so that what the feed still holds is not enough.
+    pub position: Option<Position>,
+    /// Under which name and epoch the feed keeps it; `None` where the index does.
+    kept: Option<(String, u64)>,
+}
+
+/// Where the index stands.
+///
+/// # Errors
+/// Index or feed do not answer.
+pub async fn standing(ports: &Ports, shard: Shard) -> Result<Standing, PortError> {
+    if ports.index.keeps_position() {
+        return Ok(Standing { position: ports.index.position(shard).await?, kept: None });
+    }
+    let reader = format!("{READER_PREFIX}{}", ports.index.generation().await?);
+    let (position, epoch) = match ports.feed.saved(&reader, shard).await? {
+        Some((position, epoch)) => (Some(position), epoch),
+        None => (None, 0),
+    };
+    Ok(Standing { position, kept: Some((reader, epoch)) })
+}
+
+/// Moves the index's position on from `standing`: everything before `next` is indexed, superseded or parked. Answers whether
+/// it did; if not, another process did, and the place where it stands has to be asked again.
+///
+/// # Errors
+/// Index or feed do not answer.
+pub async fn advance(ports: &Ports, shard: Shard, standing: &Standing, next: &Position) -> Result<bool, PortError> {
+    match &standing.kept {
+        Some((reader, epoch)) => Ok(ports.feed.save(reader, shard, *epoch, next).await?),
+        None => {
+            ports.index.apply(Vec::new(), Some((shard, next.clone()))).await?;
+            Ok(true)
+        }
+    }
 }
 
 /// Brings the index up to the rows of `ids`, and commits `position` with them.
@@ -116,12 +159,10 @@ pub async fn sync(
         // 002-R28: confirmed, and said so.
         debug!(applied = synced.applied, stale = synced.stale, "index synced");
     }
-    if synced.parked > 0 {
-        synced.halted = parked_within_hour(ports).await? > settings.parked_per_hour;
-        if !synced.halted && ports.index.keeps_position() {
-            // What failed is parked by now, so the position may pass it.
-            ports.index.apply(Vec::new(), position).await?;
-        }
+    synced.halted = synced.parked > 0 && parked_within_hour(ports).await? > settings.parked_per_hour;
+    if synced.parked > 0 && !synced.halted && ports.index.keeps_position() {
+        // It was not committed with the documents, since some of them failed; those are parked by now.
+        ports.index.apply(Vec::new(), position).await?;
     }
     Ok(synced)
 }
@@ -168,6 +209,13 @@ async fn settle_stale(ports: &Ports, desk: &dyn Desk, id: &ArtistId, held: i64) 
 }
 
 async fn park(ports: &Ports, desk: &dyn Desk, operation: &IndexOperation, why: &str) -> Result<(), PortError> {
+    let told = note_parked(ports, operation, why).await?;
+    desk.alert(alert(ports, AlertKind::SyncParked, Severity::Critical, told, operation.artist_id.as_str())).await;
+    Ok(())
+}
+
+/// Parks a document and answers what to tell of it.
+pub(crate) async fn note_parked(ports: &Ports, operation: &IndexOperation, why: &str) -> Result<String, PortError> {
     let id = &operation.artist_id;
     let why = Failure::new(crate::domain::outcome::Category::Data, "index", "sync", why).message;
     let parked = Parked { version: operation.version, why: why.clone(), at: ports.clock.now().0 };
@@ -178,8 +226,7 @@ async fn park(ports: &Ports, desk: &dyn Desk, operation: &IndexOperation, why: &
     // 002-R30: retries exhausted.
     let told = format!("artist {id} cannot be indexed and was parked: {why}. Look at `inkdex show {id}`, then `inkdex reconcile`");
     error!(artist.id = %id, severity = "critical", "{told}");
-    desk.alert(alert(ports, AlertKind::SyncParked, Severity::Critical, told, id.as_str())).await;
-    Ok(())
+    Ok(told)
 }
 
 async fn parked_within_hour(ports: &Ports) -> Result<usize, PortError> {
@@ -188,7 +235,7 @@ async fn parked_within_hour(ports: &Ports) -> Result<usize, PortError> {
     Ok(parked.iter().filter_map(|(_, text)| serde_json::from_str::<Parked>(text).ok()).filter(|parked| parked.at >= hour_ago).count())
 }
 
-fn alert(ports: &Ports, kind: AlertKind, severity: Severity, text: String, subject: &str) -> Alert {
+pub(crate) fn alert(ports: &Ports, kind: AlertKind, severity: Severity, text: String, subject: &str) -> Alert {
     Alert { kind, severity, text, subject: subject.to_owned(), at: ports.clock.now() }
 }
 
@@ -196,8 +243,7 @@ fn alert(ports: &Ports, kind: AlertKind, severity: Severity, text: String, subje
 pub async fn is_in_step(ports: &Ports) -> bool {
     let Ok(shards) = ports.feed.shards().await else { return false };
     for shard in shards {
-        // Without a position it has not seen the table yet.
-        let Ok(Some(position)) = ports.index.position(shard).await else { return false };
+        let Ok(Standing { position: Some(position), .. }) = standing(ports, shard).await else { return false };
         match ports.feed.poll(shard, Some(&position), 1, Duration::ZERO).await {
             Ok(batch) if batch.dirty.is_empty() => {}
             _ => return false,

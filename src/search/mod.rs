@@ -10,8 +10,9 @@
 //! - What matches and how it ranks is said once, in [`plan`]: each engine computes the same whole number.
 
 pub mod batch;
-
+pub mod breaker;
 pub mod document;
+pub mod guarded;
 #[cfg(feature = "opensearch")]
 pub mod opensearch;
 pub mod plan;

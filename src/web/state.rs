@@ -2,7 +2,9 @@
 
 use crate::jobs::Ports;
 use crate::jobs::control::Control;
+use crate::jobs::directory::Directory;
 use crate::metrics::Metrics;
+use crate::search::guarded::GuardSettings;
 use crate::search::token::PageTokens;
 use crate::web::routes;
 use actix_web::dev::Server;
@@ -48,6 +50,8 @@ pub struct WebState {
 pub(crate) struct Web {
     pub state: WebState,
     pub tokens: PageTokens,
+    /// Search as the public asks it.
+    pub directory: Directory,
     /// Slugs of all styles, to offer instead of unknown ones.
     pub style_slugs: Vec<String>,
 }
@@ -56,7 +60,8 @@ impl Web {
     fn new(state: WebState) -> Self {
         let key: [u8; 32] = Sha256::new_with_prefix(b"inkdex page tokens").chain_update(&state.token_key).finalize().into();
         let style_slugs = state.ports.styles.all().iter().map(|style| style.slug.clone()).collect();
-        Self { tokens: PageTokens::new(key), style_slugs, state }
+        let directory = Directory::new(state.ports.clone(), GuardSettings::default());
+        Self { tokens: PageTokens::new(key), directory, style_slugs, state }
     }
 
     /// The ports.

@@ -158,8 +158,7 @@ fn a_rebuild_does_not_show_who_is_denied() {
         let row = row_of(ports.store.as_ref(), "Ana Lima").await;
         ports.store.deny(&ports.deny.of_record(&row.id, row.live().unwrap()), ports.clock.now()).await.unwrap();
         let before = searchable(ports).await.len();
-        let settings = SyncSettings { item_attempts: 3, parked_per_hour: 100 };
-        reconcile::rebuild(ports, &Listening::default(), &settings).await.unwrap();
+        reconcile::rebuild(ports).await.unwrap();
         let after = searchable(ports).await;
         assert!(!after.contains(&"Ana Lima".to_owned()), "{after:?}");
         assert_eq!(after.len(), before - 1);

@@ -41,9 +41,14 @@ impl TestWeb {
 
     /// A server with or without the admin API.
     pub fn start_with(admin: bool) -> Self {
+        Self::start_over(admin, |ports| ports)
+    }
+
+    /// A server over the ports that `change` makes of embedded ones.
+    pub fn start_over(admin: bool, change: impl FnOnce(Ports) -> Ports) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let ports = build(&runtime, folder.path());
+        let ports = change(build(&runtime, folder.path()));
         let control = Arc::new(TestControl::new(ports.clone()));
         let (stopping, stop) = watch::channel(false);
         let state = WebState {

@@ -3,6 +3,7 @@
 use crate::domain::artist::{Artist, ArtistRow};
 use crate::domain::identity::IdentityKey;
 use crate::domain::ids::ArtistId;
+use crate::jobs::directory::Found;
 use crate::search::{SearchPage, SearchQuery};
 use crate::web::api::records::{ArtistRecord, ArtistSummary};
 use crate::web::errors::{Code, ProblemDetails, WebError};
@@ -25,6 +26,8 @@ pub struct ArtistList {
     pub total: u64,
     /// For the next page; none at the end.
     pub next_page_token: Option<String>,
+    /// The search index is out: the page was made of styles and places alone, and has at most the first thousand artists.
+    pub degraded: bool,
 }
 
 /// Search the directory.
@@ -57,9 +60,10 @@ pub struct ArtistList {
 pub async fn search_artists(web: Data<Web>, request: HttpRequest) -> Result<Json<ArtistList>, WebError> {
     let (_, query) = params::search(&web, &params::pairs(&request));
     let query = query?;
-    let page = find(&web, &query).await?;
+    let Found { page, degraded } = find(&web, &query).await?;
     let next_page_token = page.next.as_ref().map(|mark| web.tokens.issue(&query, mark));
-    Ok(Json(ArtistList { artists: page.hits.into_iter().map(ArtistSummary::from).collect(), total: page.total, next_page_token }))
+    let artists = page.hits.into_iter().map(ArtistSummary::from).collect();
+    Ok(Json(ArtistList { artists, total: page.total, next_page_token, degraded }))
 }
 
 /// Show one artist: every fact with the page it came from.
@@ -80,14 +84,14 @@ pub async fn show_artist(web: Data<Web>, id: Path<String>, request: HttpRequest)
 }
 
 /// A page of hits. A search by handle is a read by key, so the denylist is asked as well (rule 15).
-pub async fn find(web: &Web, query: &SearchQuery) -> Result<SearchPage, WebError> {
+pub async fn find(web: &Web, query: &SearchQuery) -> Result<Found, WebError> {
     let ports = web.ports();
     if let Some(key) = query.instagram.as_deref().and_then(IdentityKey::instagram)
         && ports.store.is_denied(&[ports.deny.of_key(&key)]).await?
     {
-        return Ok(SearchPage { hits: Vec::new(), total: 0, next: None });
+        return Ok(Found { page: SearchPage { hits: Vec::new(), total: 0, next: None }, degraded: false });
     }
-    Ok(ports.index.search(query).await?)
+    Ok(web.directory.find(query).await?)
 }
 
 /// The live artist of an id. Retired, removed, denied and unknown ones cannot be told apart (rule 15).

@@ -44,7 +44,7 @@ pub struct StyleList {
 pub async fn list_styles(web: Data<Web>, request: HttpRequest) -> Result<Json<StyleList>, WebError> {
     Params::of(&request, &[]).finish()?;
     let ports = web.ports();
-    let facets = ports.index.facets(&SearchQuery { limit: 1, ..SearchQuery::default() }).await?;
+    let facets = web.directory.facets(&SearchQuery { limit: 1, ..SearchQuery::default() }).await?;
     let counts: HashMap<String, u64> = facets.styles.into_iter().map(|facet| (facet.value, facet.count)).collect();
     let mut styles: Vec<StyleCount> = ports
         .styles

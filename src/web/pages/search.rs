@@ -1,6 +1,7 @@
 //! The search page: the whole directory, narrowed by words, styles and places (002-C6).
 
 use crate::extract::Styles;
+use crate::jobs::directory::Found;
 use crate::search::Hit;
 use crate::web::api::artists::find;
 use crate::web::errors::{Code, ParameterProblem, WebError};
@@ -70,6 +71,7 @@ struct SearchView {
     frame: Frame,
     looked: Looked,
     is_everything: bool,
+    degraded: bool,
     pieces: Vec<Piece>,
     problems: Vec<ParameterProblem>,
     count: String,
@@ -99,6 +101,7 @@ pub async fn search_page(web: Data<Web>, request: HttpRequest) -> Result<HttpRes
     let mut view = SearchView {
         frame: Frame::new(),
         is_everything: looked.is_everything(),
+        degraded: false,
         pieces: looked.pieces(styles),
         problems: Vec::new(),
         count: String::new(),
@@ -112,9 +115,11 @@ pub async fn search_page(web: Data<Web>, request: HttpRequest) -> Result<HttpRes
     };
     match query {
         Ok(query) => {
-            let (found, facets) = tokio::join!(find(&web, &query), web.ports().index.facets(&query));
-            let (found, facets) = (found?, facets.map_err(WebError::from)?);
-            view.filters = filters(&view.looked, &query, &facets, &found.hits, styles);
+            let (found, facets) = tokio::join!(find(&web, &query), web.directory.facets(&query));
+            let Found { page: found, degraded } = found?;
+            // The filters are counts, which nobody but the index has: without it the page goes without them.
+            view.degraded = degraded || facets.is_err();
+            view.filters = facets.map(|facets| filters(&view.looked, &query, &facets, &found.hits, styles)).unwrap_or_default();
             view.next = found.next.as_ref().map(|mark| view.looked.href(Some(&web.tokens.issue(&query, mark))));
             view.total = found.total;
             view.count = words::counted(found.total, "artist", "artists");
@@ -123,7 +128,7 @@ pub async fn search_page(web: Data<Web>, request: HttpRequest) -> Result<HttpRes
         Err(error) if error.code == Code::InvalidParameters => view.problems = error.problems,
         Err(error) => return Err(error.into()),
     }
-    if view.cards.is_empty() && view.problems.is_empty() {
+    if view.cards.is_empty() && view.problems.is_empty() && !view.degraded {
         view.popular = popular(&web).await?;
     }
     let status = if view.problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
@@ -139,6 +144,6 @@ pub async fn search_page(web: Data<Web>, request: HttpRequest) -> Result<HttpRes
 /// The styles that most artists work in.
 async fn popular(web: &Web) -> Result<Vec<StyleTag>, WebError> {
     let everything = crate::search::SearchQuery { limit: 1, ..Default::default() };
-    let facets = web.ports().index.facets(&everything).await?;
+    let facets = web.directory.facets(&everything).await?;
     Ok(facets.styles.iter().take(8).map(|style| StyleTag::of(&web.ports().styles, &style.value)).collect())
 }
