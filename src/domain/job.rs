@@ -174,13 +174,28 @@ pub struct NewJob {
     pub host: Option<String>,
     /// A retry rule of its own (steps that are one call); else the general limits hold.
     pub retry: Option<StepRetry>,
+    /// The generation that its row begins with: that of the job that makes it, so that what a requeued job makes after
+    /// the end of its session runs as the job itself does.
+    #[serde(default = "first_generation")]
+    pub first_generation: u32,
+}
+
+/// The generation of what was asked for by no job.
+fn first_generation() -> u32 {
+    1
 }
 
 impl NewJob {
     /// The job of `task` in a step of a session.
     pub fn new(session_id: &SessionId, step: &str, task: Task, host: Option<String>) -> Self {
         let id = JobId::derived_from(session_id, task.kind().as_str(), &task.subject());
-        Self { id, session_id: session_id.clone(), step: step.to_owned(), task, host, retry: None }
+        Self { id, session_id: session_id.clone(), step: step.to_owned(), task, host, retry: None, first_generation: 1 }
+    }
+
+    /// The same job as an attempt of `generation` makes it.
+    #[must_use]
+    pub fn made_in(self, generation: u32) -> Self {
+        Self { first_generation: generation, ..self }
     }
 }
 
@@ -201,7 +216,7 @@ pub struct Job {
     pub new: NewJob,
     /// Where it stands.
     pub state: JobState,
-    /// Raised by each requeue of an operator; the first is 1.
+    /// Raised by each requeue of an operator; the first is [`NewJob::first_generation`].
     pub generation: u32,
     /// Messages sent so far; compare-and-set on it keeps two sweepers from sending both.
     pub sends: u32,
@@ -251,9 +266,9 @@ impl Job {
     /// A fresh row of `new`, made at `now`.
     pub fn created(new: NewJob, now: Timestamp) -> Self {
         Self {
+            generation: new.first_generation,
             new,
             state: JobState::Created,
-            generation: 1,
             sends: 0,
             next_send_at: now,
             not_before: Timestamp(0),
@@ -365,4 +380,24 @@ pub struct Usage {
     pub wire_bytes: u64,
     /// Pages that another job of the session had fetched.
     pub cached_pages: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A child runs as its parent does, and a row of a build without the field begins as ever.
+    #[test]
+    fn a_row_begins_in_the_generation_it_was_made_in() {
+        let task = Task::FindArtists { studio_id: StudioId::new("studio-1") };
+        let new = NewJob::new(&SessionId::new("s"), "find", task, None);
+        let child = Job::created(new.clone().made_in(3), Timestamp(1));
+        assert_eq!(child.generation, 3);
+        let stored = serde_json::to_value(&child).unwrap();
+        assert_eq!(serde_json::from_value::<Job>(stored.clone()).unwrap(), child);
+        let mut older = stored;
+        older.as_object_mut().unwrap().remove("first_generation");
+        assert_eq!(serde_json::from_value::<Job>(older).unwrap().new.first_generation, 1);
+        assert_eq!(Job::created(new, Timestamp(1)).generation, 1);
+    }
 }

@@ -83,6 +83,8 @@ pub enum Cancelled {
     Removed,
     /// An operator discarded it or its session.
     Operator,
+    /// It was still open when its session was over.
+    Ended,
 }
 
 /// What kind of failure it was, and so what to do about it.

@@ -107,7 +107,14 @@ pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError>
         let settings = &ports.settings;
         let decision = ledger::decide_begin(&job, message.generation, &settings.owner, &settings.build, ended, &settings.limits, now);
         match decision {
-            Begin::Terminal => return Ok(Begun::Nothing),
+            Begin::Terminal => {
+                // An open row of an ended session: nobody will begin it, and its place in its host's line is wanted.
+                if !job.state.is_terminal() && message.generation == job.generation {
+                    warn!(job.id = %job.id(), "job {} was left open by its session, which is over; it is withdrawn", job.id());
+                    withdraw(ports, &job, Cancelled::Ended).await?;
+                }
+                return Ok(Begun::Nothing);
+            }
             Begin::Held(until) => return Ok(Begun::Later(until.since(now).min(ports.queue.max_delay()))),
             Begin::ToEndOfLine(row) => {
                 if ports.store.put_job(&job, &row, None).await? == JobPut::Committed {

@@ -66,7 +66,8 @@ async fn queue_studios(ports: &Ports, running: &Running, found: Vec<FoundStudio>
         ports.store.put_studio(&row).await?;
         // A studio without a site is kept, but there is nothing to read.
         if host.is_some() {
-            jobs.push(NewJob::new(session_id, &step, Task::FindArtists { studio_id: id }, host));
+            let job = NewJob::new(session_id, &step, Task::FindArtists { studio_id: id }, host);
+            jobs.push(job.made_in(running.job.generation));
         }
         running.progress.step();
     }

@@ -84,7 +84,8 @@ async fn settle_facts(ports: &Ports, running: &Running, studio: &Studio, website
             continue;
         }
         let host = task.entry.host_str().map(str::to_owned);
-        jobs.push(NewJob::new(&running.job.new.session_id, &step, Task::ScrapeArtist(Box::new(task.clone())), host));
+        let job = NewJob::new(&running.job.new.session_id, &step, Task::ScrapeArtist(Box::new(task.clone())), host);
+        jobs.push(job.made_in(running.job.generation));
     }
     courier::create(ports, &jobs).await?;
     // Rule 11: a studio proposes absences only if all its list pages were read and gave at least one artist.

@@ -219,7 +219,8 @@ async fn queue_again(ports: &Ports, request: &WriteArtist, holder: &ArtistId) ->
     let step = session.and_then(|session| session.step_of(JobKind::ScrapeArtist).map(|step| step.definition.name.clone()));
     let host = task.entry.host_str().map(str::to_owned);
     let step = step.unwrap_or_else(|| "scrape".to_owned());
-    let mut job = NewJob::new(&request.session_id, &step, Task::ScrapeArtist(Box::new(task)), host);
+    let job = NewJob::new(&request.session_id, &step, Task::ScrapeArtist(Box::new(task)), host);
+    let mut job = job.made_in(request.attempt.generation);
     // The holder may have had its job in this session already: the second one is about the lost key.
     job.id = JobId::derived_from(&request.session_id, "scrape_artist", &format!("shared:{holder}"));
     if let Err(error) = courier::create(ports, &[job]).await {

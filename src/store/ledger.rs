@@ -63,6 +63,7 @@ pub struct LedgerPage {
 #[async_trait]
 pub trait Ledger {
     /// Inserts jobs that are absent (002-R10: one for each artist). Answers, by position, whether each is new.
+    /// A new row is `Job::created`: of the generation that the job was made in.
     /// A crash in between leaves some of them; whoever repeats the call makes the rest.
     async fn create_jobs(&self, jobs: &[NewJob], now: Timestamp) -> StoreResult<Vec<bool>>;
 

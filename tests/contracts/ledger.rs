@@ -181,6 +181,10 @@ async fn a_terminal_job_is_never_begun(h: &impl Harness) {
     assert_eq!(decide_begin(&row(h, &new.id).await, 1, "b", "build", false, &limits(), h.now()), Begin::Terminal);
     let open = made(h, &studio_job(2, None)).await;
     assert_eq!(decide_begin(&open, 1, "b", "build", true, &limits(), h.now()), Begin::Terminal, "its session is over");
+    // What a requeued job makes begins in its generation, and runs though the session is over.
+    let child = made(h, &studio_job(3, None).made_in(2)).await;
+    assert_eq!((row(h, child.id()).await.generation, child.message().generation), (2, 2));
+    assert!(matches!(decide_begin(&child, 2, "b", "build", true, &limits(), h.now()), Begin::Start(_)));
 }
 
 /// 002-R41, 002-X5, rule 4: the fifth counted failure is a dead letter with its reason and every attempt.

@@ -4,8 +4,9 @@ use crate::support::ledger::{jobs_of, searchable, subject};
 use crate::support::wait::{LONG, until};
 use crate::support::world::{World, in_step, run};
 use inkdex::app::App;
+use inkdex::config::Config;
 use inkdex::demo::{DemoWeb, Fate};
-use inkdex::domain::job::{Job, JobState};
+use inkdex::domain::job::{Job, JobKind, JobState};
 use inkdex::domain::outcome::Cancelled;
 use inkdex::jobs::letters::{self, LetterError};
 use inkdex::store::DeadLetterQuery;
@@ -83,5 +84,35 @@ async fn a_discarded_letter_is_withdrawn() {
     }
     run(&app).await;
     assert_eq!(app.ports.store.job(letter.id()).await.unwrap().unwrap(), job);
+    app.stop().await;
+}
+
+/// 002-X6: studios whose pages could not be read are requeued after the night; what they find is scraped, and no row is left open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_requeued_studio_has_its_artists_read_after_the_night() {
+    let mut world = World::of(DemoWeb::generate_sized(SEED, 2, 4)).await;
+    world.config.fetch.parse_depth = 2;
+    let app = world.start().await;
+    let session = run(&app).await;
+    assert!(searchable(&app.ports).await.is_empty());
+    let letters = dead_letters(&app).await;
+    assert_eq!(letters.iter().filter(|letter| letter.kind() == JobKind::FindArtists).count(), 2, "{letters:?}");
+    app.stop().await;
+
+    world.config.fetch.parse_depth = Config::default().fetch.parse_depth;
+    let app = world.start().await;
+    for letter in &letters {
+        letters::requeue(&app.ports, letter.id(), "test", None).await.unwrap();
+    }
+    let jobs = until("everything is settled", LONG, async || {
+        let jobs = jobs_of(app.ports.store.as_ref(), &session.id).await;
+        (jobs.len() > 3 && jobs.iter().all(|job| job.state.is_terminal())).then_some(jobs)
+    })
+    .await;
+    let scrapes: Vec<&Job> = jobs.iter().filter(|job| job.kind() == JobKind::ScrapeArtist).collect();
+    assert_eq!(scrapes.len(), 8);
+    assert!(scrapes.iter().all(|job| job.state == JobState::Done && job.generation == 2), "{scrapes:?}");
+    in_step(&app).await;
+    assert_eq!(searchable(&app.ports).await.len(), 8);
     app.stop().await;
 }
