@@ -124,11 +124,12 @@ pub fn decide_begin(job: &Job, generation: u32, owner: &str, build: &str, ended:
     Begin::Start(Box::new(Started { job: row, attempt }))
 }
 
-/// The artists whose feed entry and keys must be repeated, because an attempt was about to write them and never ended.
+/// The artists whose feed entry and keys must be repeated, because an attempt was about to write them and did not end done:
+/// it died, or it was given up while its write may have been under way.
 pub fn unfinished_writes(attempts: &[Attempt]) -> Vec<ArtistId> {
     let mut ids: Vec<ArtistId> = attempts
         .iter()
-        .filter(|attempt| attempt.stage == Stage::Writing && attempt.outcome.is_none())
+        .filter(|attempt| attempt.stage == Stage::Writing && !matches!(attempt.outcome, Some(Outcome::Done { .. })))
         .flat_map(|attempt| attempt.artist_ids.iter().cloned())
         .collect();
     ids.sort();
@@ -481,8 +482,10 @@ mod tests {
         let writing = |names: &[&str]| Attempt { stage: Stage::Writing, artist_ids: ids(names), ..attempt.clone() };
         let ended = Attempt { outcome: Some(Outcome::Done { how: Done::Written }), ..writing(&["ended"]) };
         let started = Attempt { stage: Stage::Started, ..writing(&["not yet"]) };
-        let attempts = [writing(&["b", "a"]), writing(&["a"]), ended, started];
-        assert_eq!(unfinished_writes(&attempts), ids(&["a", "b"]));
+        // The Writer may still have been at it when a stalled attempt was given up.
+        let given_up = Attempt { outcome: Some(retry(Category::Poison, None)), ..writing(&["c"]) };
+        let attempts = [writing(&["b", "a"]), writing(&["a"]), ended, started, given_up];
+        assert_eq!(unfinished_writes(&attempts), ids(&["a", "b", "c"]));
     }
 
     /// What happens to a row in a run of the model.

@@ -124,21 +124,34 @@ pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError>
             }
             Begin::Start(started) => {
                 let orphaned = job.state == JobState::Running;
-                let unfinished =
-                    if job.attempts > 0 { ledger::unfinished_writes(&ports.store.attempts(job.id()).await?) } else { Vec::new() };
+                // Before the row says RUNNING: should this fail, nobody holds the job and the message comes again.
+                let repeated = repeat_unfinished(ports, &job).await?;
                 if ports.store.put_job(&job, &started.job, Some(&started.attempt)).await? == JobPut::Committed {
                     if orphaned {
                         info!(job.id = %job.id(), "job was started before without an outcome, it runs as a suspect");
                     }
-                    for id in &unfinished {
-                        ports.store.repeat_projections(id).await?;
-                    }
-                    return Ok(Begun::Run { job: Box::new(started.job), attempt: Box::new(started.attempt), repeated: unfinished });
+                    return Ok(Begun::Run { job: Box::new(started.job), attempt: Box::new(started.attempt), repeated });
                 }
             }
         }
     }
     Ok(Begun::Later(Duration::from_millis(200)))
+}
+
+/// Repeats the feed entry and the keys of every artist that an attempt of the job may have left half written (rule 2).
+/// Answers who they are.
+///
+/// # Errors
+/// The store failed; repeat.
+pub(crate) async fn repeat_unfinished(ports: &Ports, job: &Job) -> StoreResult<Vec<ArtistId>> {
+    if job.attempts == 0 && job.generation == job.new.first_generation {
+        return Ok(Vec::new());
+    }
+    let unfinished = ledger::unfinished_writes(&ports.store.attempts(job.id()).await?);
+    for id in &unfinished {
+        ports.store.repeat_projections(id).await?;
+    }
+    Ok(unfinished)
 }
 
 /// Whether an attempt still holds its job.
@@ -194,7 +207,17 @@ pub async fn settle(ports: &Ports, attempt: &Attempt, outcome: Outcome, usage: U
         };
         let now = ports.clock.now();
         let settled = ledger::settle(&job, outcome.clone(), &ports.settings.limits, ports.queue.max_delay(), &ports.chance, now);
-        let ended = Attempt { ended_at: Some(now), outcome: Some(settled.outcome.clone()), usage, ..stored_attempt(ports, attempt).await? };
+        let mut attempts = ports.store.attempts(&attempt.job_id).await?;
+        let own = attempts.iter().position(|row| row.generation == attempt.generation && row.number == attempt.number);
+        let stored = own.map_or_else(|| attempt.clone(), |own| attempts.swap_remove(own));
+        let ended = Attempt { ended_at: Some(now), outcome: Some(settled.outcome.clone()), usage, ..stored };
+        if settled.job.state.is_terminal() {
+            // Nobody will begin it again to repeat what its attempts, this one included, may have left half written.
+            attempts.push(ended.clone());
+            for id in ledger::unfinished_writes(&attempts) {
+                ports.store.repeat_projections(&id).await?;
+            }
+        }
         if ports.store.put_job(&job, &settled.job, Some(&ended)).await? != JobPut::Committed {
             continue;
         }
@@ -216,14 +239,8 @@ pub async fn settle(ports: &Ports, attempt: &Attempt, outcome: Outcome, usage: U
     Ok(Settling::NotCurrent)
 }
 
-/// The attempt with what was staged in its row since it began.
-async fn stored_attempt(ports: &Ports, attempt: &Attempt) -> StoreResult<Attempt> {
-    let attempts = ports.store.attempts(&attempt.job_id).await?;
-    let same = |row: &Attempt| row.generation == attempt.generation && row.number == attempt.number;
-    Ok(attempts.into_iter().find(same).unwrap_or_else(|| attempt.clone()))
-}
-
-/// Withdraws a job. Answers whether it was open or a dead letter.
+/// Withdraws a job, after repeating what an attempt of it may have left half written. Answers whether it was open or a
+/// dead letter.
 ///
 /// # Errors
 /// The store failed; repeat.
@@ -231,6 +248,7 @@ pub async fn withdraw(ports: &Ports, job: &Job, why: Cancelled) -> StoreResult<b
     let mut job = job.clone();
     for _ in 0..RACES {
         let Some(row) = ledger::withdrawn(&job, why, ports.clock.now()) else { return Ok(false) };
+        repeat_unfinished(ports, &job).await?;
         match ports.store.put_job(&job, &row, None).await? {
             JobPut::Committed => return Ok(true),
             JobPut::Conflict(Some(current)) => job = *current,

@@ -9,7 +9,7 @@ use crate::domain::ledger;
 use crate::domain::outcome::{Done, Outcome};
 use crate::domain::write::Writer;
 use crate::jobs::write_artist::remove_record;
-use crate::jobs::{PortError, Ports, Running, deny, store_outcome, wait_for_dependency};
+use crate::jobs::{PortError, Ports, Running, courier, deny, store_outcome, wait_for_dependency};
 use crate::store::{AuditRow, JobPut};
 use tracing::info;
 
@@ -114,6 +114,8 @@ pub async fn purge(ports: &Ports, id: &ArtistId) -> Result<(), crate::store::Sto
 async fn erase(ports: &Ports, job: Job) -> Result<(), crate::store::StoreError> {
     let mut met = job;
     let row = loop {
+        // Another artist may be among those whom its attempts left half written.
+        courier::repeat_unfinished(ports, &met).await?;
         let row = ledger::erased(&met, ports.clock.now());
         match ports.store.put_job(&met, &row, None).await? {
             JobPut::Committed => break row,

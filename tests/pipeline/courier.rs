@@ -1,14 +1,16 @@
 //! Between ledger and queue over real embedded backends, without actors: what a message leads to, and what is left behind.
 
+use crate::support::people;
 use crate::support::ports::ports_in;
 use inkdex::domain::clock::{ManualClock, Timestamp};
-use inkdex::domain::ids::StudioId;
-use inkdex::domain::job::{Job, JobState, NewJob, Task};
+use inkdex::domain::ids::{ArtistId, StudioId};
+use inkdex::domain::job::{Attempt, Job, JobState, NewJob, Task, Usage};
 use inkdex::domain::message::Message;
-use inkdex::domain::outcome::Cancelled;
+use inkdex::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use inkdex::domain::session::{Session, SessionState, Trigger};
 use inkdex::jobs::Ports;
 use inkdex::jobs::courier::{self, Begun};
+use inkdex::queue::Receipt;
 use inkdex::scrape::guard::HostMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +19,13 @@ use std::time::Duration;
 struct Bench {
     ports: Ports,
     clock: Arc<ManualClock>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(Timestamp(1_795_348_800_000_000)));
-    Bench { ports: ports_in(folder.path(), HostMap::none(), clock.clone()), clock, _folder: folder }
+    Bench { ports: ports_in(folder.path(), HostMap::none(), clock.clone()), clock, folder }
 }
 
 impl Bench {
@@ -33,6 +35,36 @@ impl Bench {
         let session = Session { state, ..Session::created("daily", Vec::new(), now, Trigger::Manual, now) };
         assert!(self.ports.store.create_session(&session).await.unwrap());
         session
+    }
+
+    /// Begins a job whose attempt is about to write an artist who stands already.
+    async fn begun_writing(&self) -> (NewJob, Box<Attempt>, Receipt, ArtistId) {
+        let session = self.session(SessionState::Running).await;
+        let job = studio_job(&session, 1, "s.example");
+        let id = people::write(&self.ports, "ana", people::record_of(&self.ports, 0)).await;
+        courier::create(&self.ports, std::slice::from_ref(&job)).await.unwrap();
+        let delivery = self.ports.queue.receive(1, Duration::from_secs(60), Duration::ZERO).await.unwrap().remove(0);
+        let begun = courier::begin(&self.ports, &Message::from_bytes(&delivery.body).unwrap()).await.unwrap();
+        let Begun::Run { attempt, .. } = begun else { panic!("{begun:?}") };
+        self.ports.store.stage_writing(&attempt, &id).await.unwrap();
+        (job, attempt, delivery.receipt, id)
+    }
+
+    /// Changes the database behind the back of its owner.
+    fn sql(&self, statement: &str, id: &str) -> usize {
+        let connection = rusqlite::Connection::open(self.folder.path().join("inkdex.db")).unwrap();
+        connection.busy_timeout(Duration::from_secs(5)).unwrap();
+        connection.execute(statement, [id]).unwrap()
+    }
+
+    /// How often the feed has told of an artist.
+    async fn told(&self, id: &ArtistId) -> usize {
+        let mut told = 0;
+        for shard in self.ports.feed.shards().await.unwrap() {
+            let batch = self.ports.feed.poll(shard, None, 1_000, Duration::ZERO).await.unwrap();
+            told += batch.dirty.iter().filter(|dirty| dirty.artist_id == *id).count();
+        }
+        told
     }
 
     fn clock_now(&self) -> Timestamp {
@@ -83,4 +115,63 @@ async fn open_rows_of_an_ended_session_make_room_for_their_host() {
     let begun = bench.deliver().await;
     assert!(matches!(&begun[..], [Begun::Run { job, .. }] if job.generation == 2), "{begun:?}");
     assert_eq!(bench.row(&child).await.state, JobState::Running);
+}
+
+fn stalled() -> Outcome {
+    Outcome::Retry { after: None, reason: Failure::new(Category::Poison, "stalled", "run", "no progress for 60000 ms") }
+}
+
+/// Rule 2: the Writer may still be at its write when an attempt is given up, so whoever begins next repeats its projections.
+#[tokio::test]
+async fn a_write_of_an_attempt_that_was_given_up_is_repeated() {
+    let bench = bench();
+    let (_, attempt, receipt, id) = bench.begun_writing().await;
+    let before = bench.told(&id).await;
+    courier::settle(&bench.ports, &attempt, stalled(), Usage::default(), &receipt).await.unwrap();
+    assert_eq!(bench.told(&id).await, before, "whoever begins it next repeats it");
+    bench.clock.advance(Duration::from_secs(60));
+    let begun = bench.deliver().await;
+    assert!(matches!(&begun[..], [Begun::Run { repeated, .. }] if *repeated == [id.clone()]), "{begun:?}");
+    assert_eq!(bench.told(&id).await, before + 1);
+}
+
+/// Rule 2: what becomes terminal is begun by nobody, so its projections are repeated as it is settled or withdrawn.
+#[tokio::test]
+async fn a_write_of_a_job_that_ends_or_is_withdrawn_is_repeated() {
+    let bench = bench();
+    let (job, attempt, receipt, id) = bench.begun_writing().await;
+    let before = bench.told(&id).await;
+    let dead = Outcome::Dead { reason: Failure::new(Category::Data, "no_name", "validate", "no name") };
+    courier::settle(&bench.ports, &attempt, dead, Usage::default(), &receipt).await.unwrap();
+    assert_eq!((bench.row(&job).await.state, bench.told(&id).await), (JobState::Dead, before + 1));
+
+    let bench = self::bench();
+    let (job, _, _, id) = bench.begun_writing().await;
+    let before = bench.told(&id).await;
+    let row = bench.row(&job).await;
+    assert!(courier::withdraw(&bench.ports, &row, Cancelled::Deadline).await.unwrap());
+    assert_eq!((bench.row(&job).await.state, bench.told(&id).await), (JobState::Cancelled, before + 1));
+
+    let bench = self::bench();
+    let (_, attempt, receipt, id) = bench.begun_writing().await;
+    let before = bench.told(&id).await;
+    let done = Outcome::Done { how: Done::Written };
+    courier::settle(&bench.ports, &attempt, done, Usage::default(), &receipt).await.unwrap();
+    assert_eq!(bench.told(&id).await, before, "what ended well is not repeated");
+}
+
+/// Rule 2: a start that cannot repeat what is owed has not begun; the row is not left RUNNING with nobody running it.
+#[tokio::test]
+async fn a_start_that_cannot_repeat_leaves_no_running_row() {
+    let bench = bench();
+    let (job, attempt, receipt, id) = bench.begun_writing().await;
+    courier::settle(&bench.ports, &attempt, stalled(), Usage::default(), &receipt).await.unwrap();
+    let spoiled = bench.sql("UPDATE artists SET sum = sum + 1 WHERE id = ?1", id.as_str());
+    assert_eq!(spoiled, 1);
+    bench.clock.advance(Duration::from_secs(60));
+    let message = bench.row(&job).await.message();
+    courier::begin(&bench.ports, &message).await.unwrap_err();
+    assert_eq!(bench.row(&job).await.state, JobState::Sent);
+    bench.sql("UPDATE artists SET sum = sum - 1 WHERE id = ?1", id.as_str());
+    assert!(matches!(courier::begin(&bench.ports, &message).await.unwrap(), Begun::Run { .. }));
 }

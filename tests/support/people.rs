@@ -210,6 +210,11 @@ fn artist_of(ports: &Ports, cast: &Cast, number: usize) -> Artist {
     }
 }
 
+/// The record of somebody of the cast.
+pub fn record_of(ports: &Ports, number: usize) -> Artist {
+    artist_of(ports, &CAST[number], number)
+}
+
 /// Writes a record under an id made of `key`, with its identity keys; the feed knows of it, the index not yet.
 pub async fn write(ports: &Ports, key: &str, artist: Artist) -> ArtistId {
     let id = ArtistId::proposed(key);
