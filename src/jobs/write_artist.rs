@@ -11,7 +11,7 @@ use crate::domain::outcome::{Category, Failure};
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use crate::jobs::{Ports, courier, remove_artist};
 use crate::store::{PutAnswer, StoreError};
-use tracing::{info, warn};
+use tracing::{debug, info};
 
 /// How often a lost race is tried again within one write.
 const RACES: usize = 32;
@@ -192,21 +192,33 @@ async fn apply_identity(ports: &Ports, request: &WriteArtist, decision: &Identit
     }
     for (key, holder) in &decision.share {
         let expected = KeyState::Held(holder.clone());
+        // The job stands before the key is shared: whoever repeats this write after a crash meets a key that says nothing
+        // of its first holder any more.
+        let again = make_again(ports, request, key, holder).await?;
         if ports.store.point_identity(key, Some(&expected), &KeyState::Shared).await?.is_some() {
             return Ok(false);
         }
         info!(artist.id = %holder, "a key of artist {holder} is claimed by another name; it is shared until an operator decides");
-        queue_again(ports, request, holder).await?;
+        if let Some(host) = again
+            && let Err(error) = courier::send_next_of(ports, &host).await
+        {
+            debug!(artist.id = %holder, %error, "the job that reads artist {holder} again was not sent, the sweeper will send it");
+        }
     }
     Ok(true)
 }
 
-/// Queues the first holder of a shared key again, so that its record loses the key.
-async fn queue_again(ports: &Ports, request: &WriteArtist, holder: &ArtistId) -> Result<(), StoreError> {
+/// Makes the job that reads the first holder of a key again, so that its record loses the key. Answers whose line it is in.
+async fn make_again(
+    ports: &Ports,
+    request: &WriteArtist,
+    key: &IdentityKey,
+    holder: &ArtistId,
+) -> Result<Option<String>, StoreError> {
     let row = ports.store.artist(holder).await?;
-    let Some(record) = row.as_ref().and_then(ArtistRow::live) else { return Ok(()) };
+    let Some(record) = row.as_ref().and_then(ArtistRow::live) else { return Ok(None) };
     let studio_id = record.studio_ids.first().cloned();
-    let Some(entry) = record.own_site.clone().or_else(|| record.pages.first().cloned()) else { return Ok(()) };
+    let Some(entry) = record.own_site.clone().or_else(|| record.pages.first().cloned()) else { return Ok(None) };
     let task = ScrapeTask {
         own_site: record.own_site.is_some(),
         listed_on: studio_id.as_ref().and(record.pages.last().cloned()),
@@ -219,14 +231,15 @@ async fn queue_again(ports: &Ports, request: &WriteArtist, holder: &ArtistId) ->
     let step = session.and_then(|session| session.step_of(JobKind::ScrapeArtist).map(|step| step.definition.name.clone()));
     let host = task.entry.host_str().map(str::to_owned);
     let step = step.unwrap_or_else(|| "scrape".to_owned());
-    let job = NewJob::new(&request.session_id, &step, Task::ScrapeArtist(Box::new(task)), host);
+    let job = NewJob::new(&request.session_id, &step, Task::ScrapeArtist(Box::new(task)), host.clone());
     let mut job = job.made_in(request.attempt.generation);
-    // The holder may have had its job in this session already: the second one is about the lost key.
-    job.id = JobId::derived_from(&request.session_id, "scrape_artist", &format!("shared:{holder}"));
-    if let Err(error) = courier::create(ports, &[job]).await {
-        warn!(artist.id = %holder, %error, "artist {holder} could not be queued again, the next session reads it");
-    }
-    Ok(())
+    // The holder may have had its job in this session already: this one is about the lost key. One for each attempt at the
+    // write, as the job of an attempt that died before the key was shared may have run while the key still named its holder.
+    let (writer, attempt) = (&request.job_id, &request.attempt);
+    let subject = format!("shared:{holder}:{}:{writer}:{}:{}", key.as_str(), attempt.generation, attempt.number);
+    job.id = JobId::derived_from(&request.session_id, "scrape_artist", &subject);
+    ports.store.create_jobs(&[job], ports.clock.now()).await?;
+    Ok(host)
 }
 
 /// The compare-and-set loop of rule 5.

@@ -10,3 +10,4 @@ mod schedule;
 mod stopping;
 mod sync;
 mod whole_path;
+mod writing;
