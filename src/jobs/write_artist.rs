@@ -96,6 +96,8 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
     }
     let id = resolve_identity(ports, request, &name.value, &keys).await?;
     if ports.store.is_denied(&[ports.deny.of_artist(&id)]).await? {
+        // The keys that were just pointed at the removed person say whose they are: they are denied and go.
+        remove_artist::purge(ports, &id).await?;
         return Ok(Written::Denied);
     }
     // Rule 2: whoever meets this attempt dead repeats the projections of this artist.

@@ -107,5 +107,24 @@ async fn the_holder_of_a_shared_key_is_read_again() {
     // What was written once is not queued again by its repetition.
     write_artist(&bench.ports, &third).await.unwrap();
     assert_eq!(bench.again().await.len(), 3);
-    assert_ne!(holder, ArtistId::new(""));
+}
+
+/// Rule 15: a write of somebody who was removed leaves no key that names them, and those it came with are denied.
+#[tokio::test]
+async fn a_denied_write_leaves_no_identity_row() {
+    let bench = bench();
+    let ana = people::record_of(&bench.ports, 0);
+    let reading = own_site(&ana, "Ana Lima", Some("ana.lima.ink"), "https://ana-lima.example/");
+    let site = IdentityKey::site(&Url::parse("https://ana-lima.example/").unwrap());
+    let handle = IdentityKey::instagram("ana.lima.ink").unwrap();
+    // The id alone is denied: the keys came to the person later.
+    let id = ArtistId::proposed(handle.as_str());
+    bench.ports.store.deny(&[bench.ports.deny.of_artist(&id)], bench.ports.clock.now()).await.unwrap();
+    let request = bench.request("ana", 1, vec![reading]);
+    assert_eq!(write_artist(&bench.ports, &request).await.unwrap(), Written::Denied);
+    assert_eq!(bench.ports.store.identities_of(&id).await.unwrap(), []);
+    for key in [&site, &handle] {
+        assert_eq!(bench.ports.store.identity(key).await.unwrap(), None);
+        assert!(bench.ports.store.is_denied(&[bench.ports.deny.of_key(key)]).await.unwrap());
+    }
 }
