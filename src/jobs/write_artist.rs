@@ -211,12 +211,7 @@ async fn apply_identity(ports: &Ports, request: &WriteArtist, decision: &Identit
 }
 
 /// Makes the job that reads the first holder of a key again, so that its record loses the key. Answers whose line it is in.
-async fn make_again(
-    ports: &Ports,
-    request: &WriteArtist,
-    key: &IdentityKey,
-    holder: &ArtistId,
-) -> Result<Option<String>, StoreError> {
+async fn make_again(ports: &Ports, request: &WriteArtist, key: &IdentityKey, holder: &ArtistId) -> Result<Option<String>, StoreError> {
     let row = ports.store.artist(holder).await?;
     let Some(record) = row.as_ref().and_then(ArtistRow::live) else { return Ok(None) };
     let studio_id = record.studio_ids.first().cloned();
@@ -296,21 +291,22 @@ async fn resolved(ports: &Ports, id: &ArtistId) -> Result<Artist, WriteError> {
 }
 
 /// Removes the record of an artist for `life`, by the same decision as every other write. Answers whether it had one.
+/// Nobody is retired whom a later attempt has written meanwhile: they were just seen.
 ///
 /// # Errors
 /// The store failed; repeat.
 pub async fn remove_record(ports: &Ports, id: &ArtistId, life: Life, writer: &Writer) -> Result<bool, StoreError> {
-    let mut writer = writer.clone();
     for _ in 0..RACES {
         let current = ports.store.artist(id).await?;
-        match decide_write(id, current.as_ref(), &Intent::Remove(life), &writer, ports.clock.now()) {
+        match decide_write(id, current.as_ref(), &Intent::Remove(life), writer, ports.clock.now()) {
             WriteDecision::Put(put) => {
                 if ports.store.put_artist(&put).await? == PutAnswer::Committed {
                     return Ok(true);
                 }
             }
-            WriteDecision::Fenced { fence } => writer.fence = Timestamp(fence.0.saturating_add(1)),
-            WriteDecision::AlreadyApplied { .. } | WriteDecision::Removed | WriteDecision::Absent => return Ok(false),
+            WriteDecision::Fenced { .. } | WriteDecision::AlreadyApplied { .. } | WriteDecision::Removed | WriteDecision::Absent => {
+                return Ok(false);
+            }
         }
     }
     Err(StoreError::Unavailable(format!("the row of artist {id} is contended")))

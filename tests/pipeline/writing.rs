@@ -2,14 +2,15 @@
 
 use crate::support::people;
 use crate::support::ports::ports_in;
-use inkdex::domain::artist::Artist;
+use inkdex::domain::artist::{Artist, Life};
 use inkdex::domain::clock::{ManualClock, Timestamp};
 use inkdex::domain::facts::{Source, SourceFacts};
 use inkdex::domain::identity::{IdentityKey, KeyState};
 use inkdex::domain::ids::{ArtistId, JobId, SessionId};
 use inkdex::domain::job::{Attempt, Job, Stage, Usage};
+use inkdex::domain::write::Writer;
 use inkdex::jobs::Ports;
-use inkdex::jobs::write_artist::{SourceReading, WriteArtist, Written, write_artist};
+use inkdex::jobs::write_artist::{SourceReading, WriteArtist, Written, remove_record, write_artist};
 use inkdex::scrape::guard::HostMap;
 use std::sync::Arc;
 use url::Url;
@@ -127,4 +128,20 @@ async fn a_denied_write_leaves_no_identity_row() {
         assert_eq!(bench.ports.store.identity(key).await.unwrap(), None);
         assert!(bench.ports.store.is_denied(&[bench.ports.deny.of_key(key)]).await.unwrap());
     }
+}
+
+/// Rules 5 and 11: a report attempt that is late retires nobody who was written after it began; a removal knows no fence.
+#[tokio::test]
+async fn a_late_report_retires_nobody_who_was_just_seen() {
+    let bench = bench();
+    let id = people::write(&bench.ports, "ana", people::record_of(&bench.ports, 0)).await;
+    let fence = bench.ports.store.artist(&id).await.unwrap().unwrap().fence;
+    let report = |fence: Timestamp| Writer { job_id: JobId::new("report"), generation: 1, fence };
+    let late = report(Timestamp(fence.0 - 1));
+    assert!(!remove_record(&bench.ports, &id, Life::Retired, &late).await.unwrap());
+    assert_eq!(bench.ports.store.artist(&id).await.unwrap().unwrap().life, Life::Live);
+    assert!(remove_record(&bench.ports, &id, Life::Retired, &report(Timestamp(fence.0 + 1))).await.unwrap());
+    let removal = Writer { job_id: JobId::new("remove"), ..late };
+    assert!(remove_record(&bench.ports, &id, Life::Removed, &removal).await.unwrap());
+    assert_eq!(bench.ports.store.artist(&id).await.unwrap().unwrap().life, Life::Removed);
 }
