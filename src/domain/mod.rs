@@ -14,6 +14,7 @@ pub mod job;
 pub mod keys;
 pub mod ledger;
 pub mod lifecycle;
+pub mod line;
 pub mod message;
 pub mod outcome;
 pub mod place;

@@ -5,40 +5,13 @@ use super::core::Txn;
 use super::ledger_queries as queries;
 use super::seal::{column, execute, read_all, read_one, seal};
 use crate::domain::clock::Timestamp;
-use crate::domain::identity::IdentityKey;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
-use crate::domain::job::{AlertDebt, Attempt, Job, JobState, NewJob, ScrapeTask, Stage, Task};
+use crate::domain::job::{AlertDebt, Attempt, Job, JobState, NewJob, Stage, Task};
+use crate::domain::line::{due_at, keys_of, startable_at};
 use crate::domain::session::StepCounts;
 use crate::store::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage, StoreError, StoreResult};
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params, params};
-
-/// When a message should be sent for a row: `is_due(job, now)` is `due_at(job) <= now` (a test holds the two together).
-pub(super) fn due_at(job: &Job) -> Option<Timestamp> {
-    match job.state {
-        JobState::Created | JobState::Parked => Some(job.not_before),
-        JobState::Sent => Some(job.not_before.max(job.next_send_at)),
-        JobState::Running => Some(job.not_before.max(job.next_send_at).max(job.lease_until)),
-        JobState::Done | JobState::Dead | JobState::Cancelled => None,
-    }
-}
-
-/// When an attempt at a row may begin.
-fn startable_at(job: &Job) -> Option<Timestamp> {
-    match job.state {
-        JobState::Created | JobState::Parked | JobState::Sent => Some(job.not_before),
-        JobState::Running => Some(job.not_before.max(job.lease_until)),
-        JobState::Done | JobState::Dead | JobState::Cancelled => None,
-    }
-}
-
-/// The identity keys that a scrape task would read an artist by.
-fn keys_of(task: &ScrapeTask) -> Vec<IdentityKey> {
-    let handle = task.instagram.as_deref().and_then(IdentityKey::instagram);
-    let site = task.own_site.then(|| IdentityKey::site(&task.entry));
-    let member = task.studio_id.as_ref().and_then(|studio| IdentityKey::member(studio, &task.name));
-    [handle, site, member].into_iter().flatten().collect()
-}
 
 /// Writes the row and its indexed columns. Answers whether a row was written: with `fresh` only if there was none.
 fn write_row(connection: &Connection, job: &Job, fresh: bool) -> StoreResult<bool> {

@@ -1,7 +1,7 @@
 //! Tests of what only this backend has: the file, the writer, checksums, indexes.
 
 use super::core::{Command, Core, Txn};
-use super::ledger::due_at;
+use crate::domain::line::due_at;
 use super::ledger_queries::letters_statement;
 use super::open::{beside, open_reader, open_writer, prepare_file};
 use super::{OpenMode, SqliteDb, SqliteStore};
