@@ -34,3 +34,19 @@ pub(crate) fn unseal<T: DeserializeOwned>(table: &str, key: &str, body: &str, su
     }
     serde_json::from_str(body).map_err(|error| corrupt(error.to_string()))
 }
+
+/// A value sealed in one cell, where a database may keep each cell of two equal writes by itself.
+#[cfg(feature = "cql")]
+pub(crate) fn seal_cell(table: &str, key: &str, value: &impl Serialize) -> StoreResult<String> {
+    let sealed = seal(table, key, value)?;
+    Ok(format!("{:016x}{}", sealed.sum, sealed.body))
+}
+
+/// Reads a value sealed in one cell back.
+#[cfg(feature = "cql")]
+pub(crate) fn open_cell<T: DeserializeOwned>(table: &str, key: &str, cell: &str) -> StoreResult<T> {
+    let corrupt = || StoreError::Corrupt { what: format!("{table}/{key}"), why: "it does not begin with its checksum".to_owned() };
+    let (sum, body) = cell.split_at_checked(16).ok_or_else(corrupt)?;
+    let sum = u64::from_str_radix(sum, 16).map_err(|_| corrupt())?;
+    unseal(table, key, body, sum.cast_signed())
+}

@@ -6,6 +6,7 @@ use super::facts::{
 };
 use super::ledger_rows::Swap;
 use super::many::each;
+use super::statement::Cql;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::JobId;
 use crate::domain::job::Job;
@@ -13,18 +14,22 @@ use crate::domain::line::Waiting;
 use crate::store::StoreResult;
 use std::time::Duration;
 
-const SAY: &str = "INSERT INTO job_entries (session_id, chunk, job_id, rev, state) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
-const EXACT: &str = "INSERT INTO job_entries
-    (session_id, chunk, job_id, rev, state, step, host, due_at, startable_at, line_at, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
-const READ: &str = "SELECT job_id, rev, state, step, host, due_at, startable_at, line_at, created_at FROM job_entries
-    WHERE session_id = ? AND chunk = ?";
-const SAY_IN_LINE: &str = "INSERT INTO host_lines (host, line_at, job_id, rev, state) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
-const EXACT_IN_LINE: &str = "INSERT INTO host_lines (host, line_at, job_id, rev, state, due_at) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
-const READ_LINE: &str = "SELECT line_at, job_id, state, due_at FROM host_lines WHERE host = ? AND line_at >= ?";
+const SAY: Cql = Cql::write("INSERT INTO job_entries (session_id, chunk, job_id, rev, state) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?");
+const EXACT: Cql = Cql::write(
+    "INSERT INTO job_entries (session_id, chunk, job_id, rev, state, step, host, due_at, startable_at, line_at, created_at) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+);
+const READ: Cql = Cql::read(
+    "SELECT job_id, rev, state, step, host, due_at, startable_at, line_at, created_at FROM job_entries \
+     WHERE session_id = ? AND chunk = ?",
+);
+const SAY_IN_LINE: Cql = Cql::write("INSERT INTO host_lines (host, line_at, job_id, rev, state) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?");
+const EXACT_IN_LINE: Cql =
+    Cql::write("INSERT INTO host_lines (host, line_at, job_id, rev, state, due_at) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?");
+const READ_LINE: Cql = Cql::read("SELECT line_at, job_id, state, due_at FROM host_lines WHERE host = ? AND line_at >= ?");
 
 /// The statements of this file.
-pub(super) const PLAIN: &[&str] = &[SAY, EXACT, READ, SAY_IN_LINE, EXACT_IN_LINE, READ_LINE];
+pub(super) const STATEMENTS: &[Cql] = &[SAY, EXACT, READ, SAY_IN_LINE, EXACT_IN_LINE, READ_LINE];
 
 /// Rows verified at a time.
 const AT_ONCE: usize = 64;
@@ -43,17 +48,18 @@ pub(super) struct ChunkSays {
 
 impl CqlStore {
     async fn say(&self, chunk: &Chunk, id: &JobId, rev: i64, what: &str, at: i64) -> StoreResult<()> {
-        self.db.write(SAY, (chunk.session.as_str(), chunk.number, id.as_str(), rev, what, at)).await
+        self.db.write(&SAY, (chunk.session.as_str(), chunk.number, id.as_str(), rev, what, at)).await
     }
 
     async fn say_in_line(&self, host: &str, line_at: i64, id: &JobId, rev: i64, what: &str, at: i64) -> StoreResult<()> {
-        self.db.write(SAY_IN_LINE, (host, line_at, id.as_str(), rev, what, at)).await
+        self.db.write(&SAY_IN_LINE, (host, line_at, id.as_str(), rev, what, at)).await
     }
 
     /// Makes the row's entries unsure, before the compare-and-set that makes revision `rev` of it.
     pub(super) async fn make_unsure(&self, old: Option<&Job>, new: &Job, rev: i64) -> StoreResult<()> {
         let at = before_revision(rev);
-        let entry = self.say(&Chunk::of(new), new.id(), rev, UNSURE, at);
+        let chunk = Chunk::of(new);
+        let entry = self.say(&chunk, new.id(), rev, UNSURE, at);
         let line = async {
             let Some(host) = new.new.host.as_deref() else { return Ok(()) };
             if let Some(old) = old.filter(|old| old.line_at != new.line_at) {
@@ -81,20 +87,19 @@ impl CqlStore {
         let place = (chunk.session.as_str(), chunk.number, job.id().as_str());
         let says = (rev, facts.state.as_str(), facts.step.as_str(), facts.host.as_str());
         let times = (facts.due_at, facts.startable_at, facts.line_at, facts.created_at, after_revision(rev));
-        let values =
-            (place.0, place.1, place.2, says.0, says.1, says.2, says.3, times.0, times.1, times.2, times.3, times.4);
-        self.db.write(EXACT, values).await
+        let values = (place.0, place.1, place.2, says.0, says.1, says.2, says.3, times.0, times.1, times.2, times.3, times.4);
+        self.db.write(&EXACT, values).await
     }
 
     async fn make_exact_in_line(&self, host: &str, job: &Job, rev: i64) -> StoreResult<()> {
         let facts = Facts::of(job);
         let values = (host, facts.line_at, job.id().as_str(), rev, facts.state.as_str(), facts.due_at, after_revision(rev));
-        self.db.write(EXACT_IN_LINE, values).await
+        self.db.write(&EXACT_IN_LINE, values).await
     }
 
     /// Reads the entries of a chunk; what they are unsure about is asked of the rows.
     pub(super) async fn read_chunk(&self, chunk: &Chunk, now: Timestamp) -> StoreResult<ChunkSays> {
-        let rows: Vec<EntryRow> = self.db.rows(READ, (chunk.session.as_str(), chunk.number)).await?;
+        let rows: Vec<EntryRow> = self.db.rows(&READ, (chunk.session.as_str(), chunk.number)).await?;
         let mut says = ChunkSays { rows: Vec::with_capacity(rows.len()), sure: true };
         let mut unsure = Vec::new();
         for row in rows {
@@ -146,7 +151,7 @@ impl CqlStore {
     pub(super) async fn read_line(&self, host: &str, now: Timestamp) -> StoreResult<Vec<Waiting>> {
         type Columns = (i64, String, Option<String>, Option<i64>);
         let floor = self.memory.line_floor(host);
-        let rows: Vec<Columns> = self.db.rows(READ_LINE, (host, floor)).await?;
+        let rows: Vec<Columns> = self.db.rows(&READ_LINE, (host, floor)).await?;
         let mut open = Vec::new();
         let mut unsure = Vec::new();
         let mut first = now.minus(LINE_SLACK).0;

@@ -1,27 +1,31 @@
 //! The rows of jobs, changed by compare-and-set on their revision, and the rows of attempts.
 
 use super::CqlStore;
-use super::db::Cas;
-use super::facts::{after_revision, before_revision};
-use crate::domain::clock::Timestamp;
+use super::facts::before_revision;
+use super::statement::{Cql, Lwt};
 use crate::domain::ids::{ArtistId, JobId};
 use crate::domain::job::{Attempt, Job, Stage};
 use crate::store::seal::{open_cell, seal, seal_cell, unseal};
 use crate::store::{StoreError, StoreResult};
 use uuid::Uuid;
 
-const READ: &str = "SELECT rev, writer, body, sum FROM jobs WHERE id = ?";
-const MAKE: &str = "INSERT INTO jobs (id, rev, writer, body, sum) VALUES (?, 1, ?, ?, ?) IF NOT EXISTS";
-const SWAP: &str = "UPDATE jobs SET rev = ?, writer = ?, body = ?, sum = ? WHERE id = ? IF rev = ?";
-const RAISE: &str = "UPDATE jobs SET rev = ?, writer = ? WHERE id = ? IF rev = ?";
-const READ_ATTEMPTS: &str = "SELECT generation, number, rev, sealed, artist_ids FROM attempts WHERE job_id = ?";
-const PUT_ATTEMPT: &str = "UPDATE attempts USING TIMESTAMP ? SET rev = ?, sealed = ?, artist_ids = artist_ids + ?
-    WHERE job_id = ? AND generation = ? AND number = ? AND fence = ? AND owner = ?";
-const STAGED: &str = "INSERT INTO staged (artist_id, job_id) VALUES (?, ?) USING TIMESTAMP 1";
+const READ: Cql = Cql::read("SELECT rev, writer, body, sum FROM jobs WHERE id = ?");
+const READ_SERIALLY: Cql = Cql::serial("SELECT rev, writer, body, sum FROM jobs WHERE id = ? LIMIT 1");
+const MAKE: Cql = Cql::lwt("INSERT INTO jobs (id, rev, writer, body, sum) VALUES (?, 1, ?, ?, ?) IF NOT EXISTS");
+const SWAP: Cql = Cql::lwt("UPDATE jobs SET rev = ?, writer = ?, body = ?, sum = ? WHERE id = ? IF rev = ?");
+const RAISE: Cql = Cql::lwt("UPDATE jobs SET rev = ?, writer = ? WHERE id = ? IF rev = ?");
+const READ_ATTEMPTS: Cql = Cql::read("SELECT generation, number, rev, sealed, artist_ids FROM attempts WHERE job_id = ?");
+const PUT_ATTEMPT: Cql = Cql::write(
+    "UPDATE attempts USING TIMESTAMP ? SET rev = ?, sealed = ?, artist_ids = artist_ids + ? \
+     WHERE job_id = ? AND generation = ? AND number = ? AND fence = ? AND owner = ?",
+);
+const STAGED: Cql = Cql::write("INSERT INTO staged (artist_id, job_id) VALUES (?, ?) USING TIMESTAMP ?");
 
-/// The statements of this file: reads and plain writes, then compare-and-sets.
-pub(super) const PLAIN: &[&str] = &[READ, READ_ATTEMPTS, PUT_ATTEMPT, STAGED];
-pub(super) const CONDITIONAL: &[&str] = &[MAKE, SWAP, RAISE];
+/// The statements of this file.
+pub(super) const STATEMENTS: &[Cql] = &[READ, READ_SERIALLY, MAKE, SWAP, RAISE, READ_ATTEMPTS, PUT_ATTEMPT, STAGED];
+
+/// Rows that are only ever added, and say nothing, all have this timestamp.
+pub(super) const ONCE: i64 = 1;
 
 /// How often a compare-and-set is tried that others come before, or whose answer was lost and that had not happened.
 pub(super) const TRIES: usize = 8;
@@ -65,53 +69,53 @@ impl CqlStore {
 
     /// A row as a quorum has it: it sees every acknowledged write.
     pub(super) async fn job_row(&self, id: &JobId) -> StoreResult<Option<JobRow>> {
-        Self::read_row(id, self.db.row(READ, (id.as_str(),)).await?)
+        Self::read_row(id, self.db.one(&READ, (id.as_str(),)).await?)
     }
 
     /// A row read serially: it also decides what was left undecided.
     pub(super) async fn job_row_serially(&self, id: &JobId) -> StoreResult<Option<JobRow>> {
-        Self::read_row(id, self.db.row_serially(READ, (id.as_str(),)).await?)
+        Self::read_row(id, self.db.one(&READ_SERIALLY, (id.as_str(),)).await?)
     }
 
     /// Inserts a row unless there is one. Answers whether it is new.
     pub(super) async fn make_row(&self, job: &Job) -> StoreResult<bool> {
         let sealed = seal("jobs", job.id().as_str(), job)?;
-        let mut lost = None;
+        let mut lost = String::new();
         for _ in 0..TRIES {
             let writer = Uuid::new_v4();
-            match self.db.cas(MAKE, (job.id().as_str(), writer, &sealed.body, sealed.sum)).await? {
-                Cas::Applied => return Ok(true),
-                Cas::Refused => return Ok(false),
-                Cas::Unknown(error) => match self.job_row_serially(job.id()).await? {
+            match self.db.lwt(&MAKE, (job.id().as_str(), writer, &sealed.body, sealed.sum)).await? {
+                Lwt::Applied => return Ok(true),
+                Lwt::Met(_) => return Ok(false),
+                Lwt::Unknown(error) => match self.job_row_serially(job.id()).await? {
                     // One of ours may have come through and been followed by others: who made it is no longer known.
                     Some(row) => return Ok(row.writer == Some(writer)),
-                    None => lost = Some(error),
+                    None => lost = error,
                 },
             }
         }
-        Err(lost.unwrap_or_else(|| StoreError::Unavailable(format!("job {} is contended", job.id()))))
+        Err(StoreError::Unavailable(format!("job {} could not be made: {lost}", job.id())))
     }
 
     /// Puts revision `rev + 1` if `rev` still stands.
     pub(super) async fn swap_row(&self, rev: i64, new: &Job) -> StoreResult<Swap> {
         let sealed = seal("jobs", new.id().as_str(), new)?;
         let writer = Uuid::new_v4();
-        let answer = self.db.cas(SWAP, (rev + 1, writer, &sealed.body, sealed.sum, new.id().as_str(), rev)).await?;
+        let answer = self.db.lwt(&SWAP, (rev + 1, writer, &sealed.body, sealed.sum, new.id().as_str(), rev)).await?;
         self.settle(new.id(), rev, writer, answer).await
     }
 
     /// Makes revision `rev + 1` the same row again, so that nothing said about it before it was tried stands.
     pub(super) async fn raise_row(&self, rev: i64, id: &JobId) -> StoreResult<Swap> {
         let writer = Uuid::new_v4();
-        let answer = self.db.cas(RAISE, (rev + 1, writer, id.as_str(), rev)).await?;
+        let answer = self.db.lwt(&RAISE, (rev + 1, writer, id.as_str(), rev)).await?;
         self.settle(id, rev, writer, answer).await
     }
 
-    async fn settle(&self, id: &JobId, rev: i64, writer: Uuid, answer: Cas) -> StoreResult<Swap> {
+    async fn settle(&self, id: &JobId, rev: i64, writer: Uuid, answer: Lwt) -> StoreResult<Swap> {
         match answer {
-            Cas::Applied => Ok(Swap::Applied),
-            Cas::Refused => Ok(Swap::Lost),
-            Cas::Unknown(_) => Ok(match self.job_row_serially(id).await? {
+            Lwt::Applied => Ok(Swap::Applied),
+            Lwt::Met(_) => Ok(Swap::Lost),
+            Lwt::Unknown(_) => Ok(match self.job_row_serially(id).await? {
                 Some(row) if row.rev == rev => Swap::Void,
                 Some(row) if row.rev == rev + 1 && row.writer == Some(writer) => Swap::Applied,
                 _ => Swap::Lost,
@@ -122,16 +126,16 @@ impl CqlStore {
     /// Writes an attempt as revision `rev` of its row has it. What was staged stays staged.
     pub(super) async fn put_attempt(&self, attempt: &Attempt, rev: i64) -> StoreResult<()> {
         for artist_id in &attempt.artist_ids {
-            self.db.write(STAGED, (artist_id.as_str(), attempt.job_id.as_str())).await?;
+            self.db.write(&STAGED, (artist_id.as_str(), attempt.job_id.as_str(), ONCE)).await?;
         }
         self.write_attempt(attempt, rev, before_revision(rev), &attempt.artist_ids).await
     }
 
     /// Records a write about to be made in the attempt's row; should the row be missing, the attempt itself as well.
     pub(super) async fn stage(&self, attempt: &Attempt, artist_id: &ArtistId) -> StoreResult<()> {
-        self.db.write(STAGED, (artist_id.as_str(), attempt.job_id.as_str())).await?;
+        self.db.write(&STAGED, (artist_id.as_str(), attempt.job_id.as_str(), ONCE)).await?;
         self.db.step("stage in the attempt").await?;
-        self.write_attempt(attempt, 0, 1, std::slice::from_ref(artist_id)).await
+        self.write_attempt(attempt, 0, ONCE, std::slice::from_ref(artist_id)).await
     }
 
     async fn write_attempt(&self, attempt: &Attempt, rev: i64, at: i64, artist_ids: &[ArtistId]) -> StoreResult<()> {
@@ -141,13 +145,13 @@ impl CqlStore {
         let artist_ids: Vec<&str> = artist_ids.iter().map(ArtistId::as_str).collect();
         let place = (attempt.job_id.as_str(), generation, number, attempt.fence.0, attempt.owner.as_str());
         let values = (at, rev, sealed, artist_ids, place.0, place.1, place.2, place.3, place.4);
-        self.db.write(PUT_ATTEMPT, values).await
+        self.db.write(&PUT_ATTEMPT, values).await
     }
 
     /// The attempts of a job. An end that was written for a revision that never came to stand is no end.
     pub(super) async fn read_attempts(&self, id: &JobId) -> StoreResult<Vec<Attempt>> {
         type Columns = (i32, i32, Option<i64>, Option<String>, Option<Vec<String>>);
-        let rows: Vec<Columns> = self.db.rows(READ_ATTEMPTS, (id.as_str(),)).await?;
+        let rows: Vec<Columns> = self.db.rows(&READ_ATTEMPTS, (id.as_str(),)).await?;
         let stands = self.job_row(id).await?.map_or(0, |row| row.rev);
         let mut attempts = Vec::with_capacity(rows.len());
         for (generation, number, rev, sealed, staged) in rows {

@@ -23,8 +23,11 @@ struct Migration {
 }
 
 /// In order; a migration that has been released is never changed, another is added.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "001_artists", text: include_str!("../../../deploy/cql/001_artists.cql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "001_artists", text: include_str!("../../../deploy/cql/001_artists.cql") },
+    Migration { version: 2, name: "002_ledger", text: include_str!("../../../deploy/cql/002_ledger.cql") },
+    Migration { version: 3, name: "003_operations", text: include_str!("../../../deploy/cql/003_operations.cql") },
+];
 
 /// The tables that the migrations themselves are kept in.
 const OWN_TABLES: [&str; 3] = [

@@ -10,17 +10,30 @@ mod artists;
 mod db;
 mod errors;
 mod evidence;
+mod facts;
 pub(crate) mod feed;
+mod hosts;
 mod identity;
 mod keys;
+mod ledger;
+mod ledger_chunks;
+mod ledger_entries;
+mod ledger_queries;
+mod ledger_rows;
+mod many;
+mod memory;
 mod migrate;
+mod operations;
+mod sessions;
 mod settings;
+mod sightings;
 mod skew;
 pub(crate) mod stamps;
 mod statement;
 mod steps;
 
 pub use db::CqlDb;
+pub use hosts::CqlHostHolds;
 pub use migrate::Migrator;
 pub use settings::CqlSettings;
 pub use skew::{ClockSample, SKEW_MAX, SkewGuard};
@@ -31,7 +44,22 @@ use statement::Cql;
 use std::sync::Arc;
 
 /// The statements of every family of tables, prepared at the start. A family lists its own in its file.
-const FAMILIES: &[&[Cql]] = &[artists::STATEMENTS, evidence::STATEMENTS, feed::STATEMENTS, identity::STATEMENTS, keys::STATEMENTS];
+const FAMILIES: &[&[Cql]] = &[
+    artists::STATEMENTS,
+    evidence::STATEMENTS,
+    feed::STATEMENTS,
+    hosts::STATEMENTS,
+    identity::STATEMENTS,
+    keys::STATEMENTS,
+    ledger::STATEMENTS,
+    ledger_chunks::STATEMENTS,
+    ledger_entries::STATEMENTS,
+    ledger_queries::STATEMENTS,
+    ledger_rows::STATEMENTS,
+    operations::STATEMENTS,
+    sessions::STATEMENTS,
+    sightings::STATEMENTS,
+];
 
 fn statements() -> impl Iterator<Item = &'static Cql> {
     FAMILIES.iter().copied().flatten()
@@ -41,12 +69,13 @@ fn statements() -> impl Iterator<Item = &'static Cql> {
 #[derive(Debug, Clone)]
 pub struct CqlStore {
     db: Arc<CqlDb>,
+    memory: Arc<memory::Memory>,
 }
 
 impl CqlStore {
     /// The store in an open keyspace.
     pub fn new(db: Arc<CqlDb>) -> Self {
-        Self { db }
+        Self { db, memory: Arc::default() }
     }
 
     /// The keyspace it is in.
@@ -54,6 +83,8 @@ impl CqlStore {
         &self.db
     }
 }
+
+impl crate::store::Store for CqlStore {}
 
 #[cfg(test)]
 mod tests {

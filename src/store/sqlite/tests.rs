@@ -1,7 +1,6 @@
 //! Tests of what only this backend has: the file, the writer, checksums, indexes.
 
 use super::core::{Command, Core, Txn};
-use crate::domain::line::due_at;
 use super::ledger_queries::letters_statement;
 use super::open::{beside, open_reader, open_writer, prepare_file};
 use super::{OpenMode, SqliteDb, SqliteStore};
@@ -9,6 +8,7 @@ use crate::domain::clock::{Clock, ManualClock, Timestamp};
 use crate::domain::ids::{ArtistId, JobId, SessionId, StudioId};
 use crate::domain::job::{Job, JobState, NewJob, Task};
 use crate::domain::ledger::is_due;
+use crate::domain::line::due_at;
 use crate::store::{DeadLetterQuery, Ledger, Meta, StoreError, StoreResult};
 use proptest::prelude::*;
 use rusqlite::Connection;

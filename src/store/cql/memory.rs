@@ -1,0 +1,114 @@
+//! What a process remembers of the ledger so as not to ask again. Forgetting any of it only costs reads.
+
+use super::facts::{Chunk, HELD_UP, chunk_end};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::SessionId;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Things of each sort remembered at most.
+const REMEMBERED: usize = 8_192;
+
+/// A day whose list said nothing is looked at again after this long.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Lists by day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum DayList {
+    /// Sessions with open jobs.
+    Ledger,
+    /// Alerts owed.
+    Alerts,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    open_chunks: HashSet<Chunk>,
+    open_days: HashSet<(i32, SessionId)>,
+    listed: HashSet<(&'static str, i32)>,
+    quiet: HashMap<(DayList, i32), Timestamp>,
+    line_floors: HashMap<String, i64>,
+    /// Sessions made before are over and owe nothing.
+    sessions_floor: i64,
+}
+
+/// The memory of a store value.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Known>);
+
+/// Keeps a set from growing without end.
+fn remember<T: std::hash::Hash + Eq>(set: &mut HashSet<T>, value: T) {
+    if set.len() >= REMEMBERED {
+        set.clear();
+    }
+    set.insert(value);
+}
+
+impl Memory {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a chunk was opened here and cannot be over yet.
+    pub fn is_open(&self, chunk: &Chunk, now: Timestamp) -> bool {
+        now <= chunk_end(chunk.number).plus(HELD_UP) && self.known().open_chunks.contains(chunk)
+    }
+
+    pub fn opened(&self, chunk: Chunk) {
+        remember(&mut self.known().open_chunks, chunk);
+    }
+
+    /// Whether a session was opened here on a day. Only today's is asked for, which is never over.
+    pub fn is_day_open(&self, day: i32, session: &SessionId) -> bool {
+        self.known().open_days.contains(&(day, session.clone()))
+    }
+
+    pub fn opened_day(&self, day: i32, session: SessionId) {
+        remember(&mut self.known().open_days, (day, session));
+    }
+
+    /// Whether the partition of a list was named here.
+    pub fn is_listed(&self, list: &'static str, part: i32) -> bool {
+        self.known().listed.contains(&(list, part))
+    }
+
+    pub fn listed(&self, list: &'static str, part: i32) {
+        remember(&mut self.known().listed, (list, part));
+    }
+
+    /// Whether a day had nothing to say a moment ago.
+    pub fn is_quiet(&self, list: DayList, day: i32, now: Timestamp) -> bool {
+        self.known().quiet.get(&(list, day)).is_some_and(|looked| *looked <= now && now.since(*looked) < QUIET)
+    }
+
+    pub fn quiet(&self, list: DayList, day: i32, now: Timestamp) {
+        let mut known = self.known();
+        if known.quiet.len() >= REMEMBERED {
+            known.quiet.clear();
+        }
+        known.quiet.insert((list, day), now);
+    }
+
+    /// The place from which a host's line is read.
+    pub fn line_floor(&self, host: &str) -> i64 {
+        self.known().line_floors.get(host).copied().unwrap_or(i64::MIN)
+    }
+
+    pub fn set_line_floor(&self, host: &str, line_at: i64) {
+        let mut known = self.known();
+        if known.line_floors.len() >= REMEMBERED {
+            known.line_floors.clear();
+        }
+        known.line_floors.insert(host.to_owned(), line_at);
+    }
+
+    /// The time from which sessions may be open or owe an alert.
+    pub fn sessions_floor(&self) -> i64 {
+        self.known().sessions_floor
+    }
+
+    pub fn set_sessions_floor(&self, created_at: i64) {
+        self.known().sessions_floor = created_at;
+    }
+}
