@@ -3,6 +3,7 @@
 //! Nothing above this file knows the driver, but for the types that rows are read as.
 
 use super::errors::{failed, is_unknown, not_connected, not_prepared};
+use super::memory::Memory;
 use super::migrate;
 use super::settings::CqlSettings;
 use super::skew::{ClockSample, SkewGuard};
@@ -51,6 +52,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     feed_shards: u16,
     stamps: Stamps,
+    memory: Memory,
     skew: SkewGuard,
     feed: watch::Sender<u64>,
     /// The last bucket of each shard of the feed that this process has marked.
@@ -208,6 +210,11 @@ impl CqlDb {
     /// Where the feed's time-ordered ids come from.
     pub(crate) fn stamps(&self) -> &Stamps {
         &self.shared.stamps
+    }
+
+    /// What this process remembers of the ledger.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.shared.memory
     }
 
     /// Wakes readers of the feed in this process; only saves latency.

@@ -101,17 +101,17 @@ impl CqlStore {
     pub(super) async fn open_for_making(&self, chunks: BTreeSet<Chunk>, now: Timestamp) -> StoreResult<()> {
         let day = day_of(now);
         let sessions: BTreeSet<SessionId> = chunks.iter().map(|chunk| chunk.session.clone()).collect();
-        let unopened: Vec<Chunk> = chunks.into_iter().filter(|chunk| !self.memory.is_open(chunk, self.db.now())).collect();
+        let unopened: Vec<Chunk> = chunks.into_iter().filter(|chunk| !self.db.memory().is_open(chunk, self.db.now())).collect();
         each(unopened, AT_ONCE, |chunk| async move {
             self.open(&Opening::Chunk(&chunk), false).await?;
-            self.memory.opened(chunk);
+            self.db.memory().opened(chunk);
             Ok(())
         })
         .await?;
         for session in sessions {
-            if day != day_of(self.db.now()) || !self.memory.is_day_open(day, &session) {
+            if day != day_of(self.db.now()) || !self.db.memory().is_day_open(day, &session) {
                 self.open(&Opening::Day(day, &session), false).await?;
-                self.memory.opened_day(day, session);
+                self.db.memory().opened_day(day, session);
             }
         }
         Ok(())
@@ -167,7 +167,8 @@ impl CqlStore {
     /// Every open row of the ledger. Ends the chunks and days that are over.
     pub(super) async fn open_rows(&self, now: Timestamp) -> StoreResult<Vec<(JobId, Facts)>> {
         let today = day_of(now);
-        let days = (today.saturating_sub(DAYS)..=today.saturating_add(1)).filter(|day| !self.memory.is_quiet(DayList::Ledger, *day, now));
+        let days =
+            (today.saturating_sub(DAYS)..=today.saturating_add(1)).filter(|day| !self.db.memory().is_quiet(DayList::Ledger, *day, now));
         // Days are read before their chunks: who opens a row again opens today, which is never over.
         let days = each(days, AT_ONCE, |day| async move { Ok((day, self.db.rows(&DAY, (day,)).await?)) }).await?;
         let mut sessions: BTreeMap<SessionId, Vec<(i32, i32)>> = BTreeMap::new();
@@ -180,7 +181,7 @@ impl CqlStore {
                 }
             }
             if is_quiet && day < today - 1 {
-                self.memory.quiet(DayList::Ledger, day, now);
+                self.db.memory().quiet(DayList::Ledger, day, now);
             }
         }
         let mut open = Vec::new();

@@ -150,7 +150,7 @@ impl CqlStore {
     /// The open rows in the line of a host.
     pub(super) async fn read_line(&self, host: &str, now: Timestamp) -> StoreResult<Vec<Waiting>> {
         type Columns = (i64, String, Option<String>, Option<i64>);
-        let floor = self.memory.line_floor(host);
+        let floor = self.db.memory().line_floor(host);
         let rows: Vec<Columns> = self.db.rows(&READ_LINE, (host, floor)).await?;
         let mut open = Vec::new();
         let mut unsure = Vec::new();
@@ -171,7 +171,7 @@ impl CqlStore {
             }
             first = first.min(line_at);
         }
-        self.memory.set_line_floor(host, first);
+        self.db.memory().set_line_floor(host, first);
         let verified = each(unsure, AT_ONCE, |(line_at, id)| async move {
             let Some(row) = self.job_row(&id).await?.filter(|row| row.job.line_at.0 == line_at) else { return Ok(None) };
             self.make_exact_in_line(host, &row.job, row.rev).await?;

@@ -52,9 +52,9 @@ fn int(n: usize) -> i32 {
 impl CqlStore {
     /// Names the partition of a list, before anything is written into it.
     pub(super) async fn list_part(&self, list: &'static str, part: i32) -> StoreResult<()> {
-        if !self.memory.is_listed(list, part) {
+        if !self.db.memory().is_listed(list, part) {
             self.db.write(&PART, (list, part, ONCE)).await?;
-            self.memory.listed(list, part);
+            self.db.memory().listed(list, part);
         }
         Ok(())
     }
@@ -181,14 +181,14 @@ impl CqlStore {
         let now = self.db.now();
         let today = day_of(now);
         let days: Vec<i32> = (today.saturating_sub(ALERT_DAYS)..=today.saturating_add(1))
-            .filter(|day| !self.memory.is_quiet(DayList::Alerts, *day, now))
+            .filter(|day| !self.db.memory().is_quiet(DayList::Alerts, *day, now))
             .collect();
         let mut owing: Vec<Job> = Vec::new();
         for day in days {
             let mut rows: Vec<(String, Option<bool>)> = self.db.rows(&ALERTS, (day,)).await?;
             rows.retain(|(_, told)| *told != Some(true));
             if rows.is_empty() && day < today - 1 {
-                self.memory.quiet(DayList::Alerts, day, now);
+                self.db.memory().quiet(DayList::Alerts, day, now);
             }
             let read = each(rows, AT_ONCE, |(id, _)| async move {
                 let id = JobId::new(id);

@@ -101,17 +101,17 @@ impl CqlStore {
         let sealed = seal("jobs", new.id().as_str(), new)?;
         let writer = Uuid::new_v4();
         let answer = self.db.lwt(&SWAP, (rev + 1, writer, &sealed.body, sealed.sum, new.id().as_str(), rev)).await?;
-        self.settle(new.id(), rev, writer, answer).await
+        self.settle_row(new.id(), rev, writer, answer).await
     }
 
     /// Makes revision `rev + 1` the same row again, so that nothing said about it before it was tried stands.
     pub(super) async fn raise_row(&self, rev: i64, id: &JobId) -> StoreResult<Swap> {
         let writer = Uuid::new_v4();
         let answer = self.db.lwt(&RAISE, (rev + 1, writer, id.as_str(), rev)).await?;
-        self.settle(id, rev, writer, answer).await
+        self.settle_row(id, rev, writer, answer).await
     }
 
-    async fn settle(&self, id: &JobId, rev: i64, writer: Uuid, answer: Lwt) -> StoreResult<Swap> {
+    async fn settle_row(&self, id: &JobId, rev: i64, writer: Uuid, answer: Lwt) -> StoreResult<Swap> {
         match answer {
             Lwt::Applied => Ok(Swap::Applied),
             Lwt::Met(_) => Ok(Swap::Lost),

@@ -69,13 +69,12 @@ fn statements() -> impl Iterator<Item = &'static Cql> {
 #[derive(Debug, Clone)]
 pub struct CqlStore {
     db: Arc<CqlDb>,
-    memory: Arc<memory::Memory>,
 }
 
 impl CqlStore {
     /// The store in an open keyspace.
     pub fn new(db: Arc<CqlDb>) -> Self {
-        Self { db, memory: Arc::default() }
+        Self { db }
     }
 
     /// The keyspace it is in.

@@ -140,7 +140,7 @@ impl CqlStore {
 
     /// Sessions that are open or owe an alert, the oldest first.
     async fn unsettled_sessions(&self) -> StoreResult<Vec<Session>> {
-        let floor = self.memory.sessions_floor();
+        let floor = self.db.memory().sessions_floor();
         let mut first = self.db.now().minus(LISTED_LATE).0;
         let mut listed: Vec<Listed> = Vec::new();
         for year in self.parts_of(YEARS).await?.into_iter().filter(|year| *year >= year_of(floor)) {
@@ -151,7 +151,7 @@ impl CqlStore {
         for (created_at, ..) in &listed {
             first = first.min(*created_at);
         }
-        self.memory.set_sessions_floor(first);
+        self.db.memory().set_sessions_floor(first);
         let sessions = each(listed, AT_ONCE, |listed| self.listed_session(listed)).await?;
         Ok(sessions.into_iter().flatten().collect())
     }
