@@ -1,5 +1,6 @@
 //! Typed configuration, one file a topic; every problem is reported at once.
 
+mod backends;
 mod read;
 pub(crate) mod section;
 mod service;
@@ -7,7 +8,8 @@ mod work;
 
 pub use read::{ConfigError, ConfigText, default_toml};
 pub use section::Problem;
-pub use service::{AlertsConfig, BackendsConfig, DataConfig, LogConfig, PrivacyConfig, ServerConfig};
+pub use backends::{BackendsConfig, CqlConfig, OpenSearchConfig, S3Config, SqsConfig};
+pub use service::{AlertsConfig, DataConfig, LogConfig, PrivacyConfig, ServerConfig};
 pub use work::{DiscoveryConfig, FetchConfig, LedgerConfig, MappedHost, PipelineConfig, SyncConfig, WorkersConfig};
 
 use section::SectionDoc;
@@ -19,6 +21,14 @@ pub struct Config {
     pub data: DataConfig,
     /// Which implementation stands behind each port.
     pub backends: BackendsConfig,
+    /// The store in CQL.
+    pub cql: CqlConfig,
+    /// The queue on SQS.
+    pub sqs: SqsConfig,
+    /// The index on OpenSearch.
+    pub opensearch: OpenSearchConfig,
+    /// Objects on S3.
+    pub s3: S3Config,
     /// HTTP.
     pub server: ServerConfig,
     /// Sources of studios.
@@ -43,9 +53,13 @@ pub struct Config {
 
 impl Config {
     /// The documentation of every section, in the order of the generated file.
-    pub const SECTIONS: [&'static SectionDoc; 12] = [
+    pub const SECTIONS: [&'static SectionDoc; 16] = [
         &DataConfig::DOC,
         &BackendsConfig::DOC,
+        &CqlConfig::DOC,
+        &SqsConfig::DOC,
+        &OpenSearchConfig::DOC,
+        &S3Config::DOC,
         &ServerConfig::DOC,
         &DiscoveryConfig::DOC,
         &FetchConfig::DOC,
@@ -62,6 +76,10 @@ impl Config {
         match section {
             "data" => self.data.set(key, value),
             "backends" => self.backends.set(key, value),
+            "cql" => self.cql.set(key, value),
+            "sqs" => self.sqs.set(key, value),
+            "opensearch" => self.opensearch.set(key, value),
+            "s3" => self.s3.set(key, value),
             "server" => self.server.set(key, value),
             "discovery" => self.discovery.set(key, value),
             "fetch" => self.fetch.set(key, value),
@@ -78,7 +96,7 @@ impl Config {
 
     /// Problems between keys, which no single key can show.
     fn check_together(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems = backends::check_together(self);
         let mut problem = |place: &str, what: String, hint: &str| {
             problems.push(Problem { place: place.to_owned(), what, hint: hint.to_owned() });
         };

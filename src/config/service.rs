@@ -30,20 +30,6 @@ impl DataConfig {
 }
 
 section! {
-    /// Which implementation stands behind each port.
-    BackendsConfig in "backends" {
-        /// Store of artists, ledger and sessions.
-        store: String = "embedded".to_owned(), |name| name == "embedded" => "`embedded`, the only store of this build";
-        /// Queue of messages.
-        queue: String = "embedded".to_owned(), |name| name == "embedded" => "`embedded`, the only queue of this build";
-        /// Search index.
-        search: String = "embedded".to_owned(), |name| name == "embedded" => "`embedded`, the only index of this build";
-        /// Object store.
-        objects: String = "folder".to_owned(), |name| name == "folder" => "`folder`, the only object store of this build";
-    }
-}
-
-section! {
     /// HTTP: the search page, the public API, the admin API.
     ServerConfig in "server" {
         /// Address and port to listen at. The admin API has no keys yet, so anything but loopback is refused with it.

@@ -124,6 +124,7 @@ impl CqlDb {
             clock,
             feed_shards,
             stamps: Stamps::new(),
+            memory: Memory::default(),
             skew: SkewGuard::default(),
             feed,
             marked: Mutex::default(),
