@@ -7,9 +7,8 @@ use crate::domain::job::{JobKind, Usage};
 use crate::domain::message::Message as JobMessage;
 use crate::domain::outcome::{Outcome, WaitFor};
 use crate::jobs::courier::{self, Begun, Settling};
-use crate::jobs::{PortError, Ports};
+use crate::jobs::{PortError, strangers};
 use crate::queue::Delivery;
-use crate::store::AuditRow;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, ResponseActFuture, WrapFuture};
 use serde::Serialize;
 use std::time::Duration;
@@ -158,8 +157,7 @@ async fn take_in(
         Ok(message) => message,
         Err(error) => {
             round.not_ours += 1;
-            warn!(bytes = delivery.body.len(), %error, "a message that is not ours is recorded and taken out");
-            record_stranger(ports, &delivery, &error.to_string()).await?;
+            strangers::record(ports, &delivery, &error).await?;
             ports.queue.ack(&delivery.receipt).await?;
             return Ok(());
         }
@@ -199,22 +197,6 @@ async fn take_in(
         }
     }
     Ok(())
-}
-
-/// Keeps what somebody else put into our queue: its bytes, by their hash, and an audit row.
-async fn record_stranger(ports: &Ports, delivery: &Delivery, why: &str) -> Result<(), PortError> {
-    use sha2::{Digest, Sha256};
-    let hash = crate::domain::artist::hex(&Sha256::digest(&delivery.body));
-    ports.objects.put(&format!("strangers/{hash}"), delivery.body.clone()).await?;
-    let row = AuditRow {
-        at: ports.clock.now(),
-        actor: "dispatcher".to_owned(),
-        verb: "message.not_ours".to_owned(),
-        target: hash,
-        reason: Some(why.to_owned()),
-        effect: "bytes kept, message taken out".to_owned(),
-    };
-    Ok(ports.store.audit(&row).await?)
 }
 
 impl Handler<JobEnded> for Dispatcher {

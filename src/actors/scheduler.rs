@@ -17,6 +17,9 @@ use tracing::{info, warn};
 /// Jobs sent by one sweep at most.
 const SWEEP: usize = 500;
 
+/// How often messages are taken back that the queue's service put aside.
+const TAKE_BACK_EVERY: Duration = Duration::from_secs(30);
+
 /// How soon after the start, and how often, what is past its time is dropped.
 const TIDY_FIRST: Duration = Duration::from_secs(60);
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
@@ -41,6 +44,7 @@ struct SchedulerState {
     sessions_started: u64,
     skipped: u64,
     sent: u64,
+    taken_back: u64,
     failures: u64,
     next_run: Option<String>,
 }
@@ -55,6 +59,11 @@ struct Tick;
 #[rtype(result = "()")]
 struct Sweep;
 
+/// Take back what the queue's service put aside.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct TakeBack;
+
 /// Drop what is past its time.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -68,6 +77,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         life.begin(&ctx.address());
         ctx.notify(Tick);
         ctx.notify(Sweep);
+        ctx.notify(TakeBack);
         ctx.notify_later(Tidy, TIDY_FIRST);
         let started = inner.ports.clock.now();
         Scheduler { context: inner, started, state: SchedulerState::default(), _life: life }
@@ -203,6 +213,30 @@ impl Handler<Sweep> for Scheduler {
                 }
             }
             ctx.notify_later(Sweep, scheduler.context.settings.sweep);
+        }));
+    }
+}
+
+impl Handler<TakeBack> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: TakeBack, ctx: &mut Self::Context) {
+        let context = self.context.clone();
+        let work = async move {
+            if *context.stopping.borrow() {
+                return Ok(0);
+            }
+            courier::take_back(&context.ports).await
+        };
+        ctx.spawn(work.into_actor(self).map(|taken, scheduler, ctx| {
+            match taken {
+                Ok(taken) => scheduler.state.taken_back += taken as u64,
+                Err(error) => {
+                    scheduler.state.failures += 1;
+                    warn!(%error, "messages that the queue's service put aside are taken back later");
+                }
+            }
+            ctx.notify_later(TakeBack, TAKE_BACK_EVERY);
         }));
     }
 }

@@ -10,7 +10,7 @@ use inkdex::domain::clock::Timestamp;
 use inkdex::domain::ids::{JobId, SessionId};
 use inkdex::domain::job::{Attempt, Job, Task};
 use inkdex::domain::outcome::{Category, Outcome};
-use inkdex::jobs::letters;
+use inkdex::jobs::{letters, strangers};
 use inkdex::store::{DeadLetterQuery, Store};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -149,6 +149,7 @@ async fn subject_of(store: &dyn Store, job: &Job) -> anyhow::Result<String> {
         Task::ScrapeArtist(task) => task.name.clone(),
         Task::FindArtists { studio_id } => store.studio(studio_id).await?.map_or_else(|| studio_id.to_string(), |studio| studio.found.name),
         Task::RemoveArtist { artist_id } => artist_id.to_string(),
+        Task::ReadStranger { hash } => strangers::key(hash),
         Task::DiscoverStudios | Task::Report => job.new.session_id.to_string(),
     })
 }

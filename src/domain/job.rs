@@ -28,6 +28,11 @@ pub enum Task {
         /// Whom.
         artist_id: ArtistId,
     },
+    /// Reads a message again that was not ours: its bytes are kept in the object store.
+    ReadStranger {
+        /// SHA-256 of its bytes, in hex: the same bytes again are the same letter.
+        hash: String,
+    },
 }
 
 /// An artist to be read, as the page that named them said.
@@ -61,11 +66,14 @@ pub enum JobKind {
     Report,
     /// [`Task::RemoveArtist`]
     RemoveArtist,
+    /// [`Task::ReadStranger`]
+    ReadStranger,
 }
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::DiscoverStudios, Self::FindArtists, Self::ScrapeArtist, Self::Report, Self::RemoveArtist];
+    pub const ALL: [Self; 6] =
+        [Self::DiscoverStudios, Self::FindArtists, Self::ScrapeArtist, Self::Report, Self::RemoveArtist, Self::ReadStranger];
 
     /// The kind as stored, sent and shown.
     pub fn as_str(self) -> &'static str {
@@ -75,6 +83,7 @@ impl JobKind {
             Self::ScrapeArtist => "scrape_artist",
             Self::Report => "report",
             Self::RemoveArtist => "remove_artist",
+            Self::ReadStranger => "read_stranger",
         }
     }
 
@@ -93,6 +102,7 @@ impl Task {
             Self::ScrapeArtist(_) => JobKind::ScrapeArtist,
             Self::Report => JobKind::Report,
             Self::RemoveArtist { .. } => JobKind::RemoveArtist,
+            Self::ReadStranger { .. } => JobKind::ReadStranger,
         }
     }
 
@@ -102,6 +112,7 @@ impl Task {
             Self::DiscoverStudios | Self::Report => String::new(),
             Self::FindArtists { studio_id } => studio_id.to_string(),
             Self::RemoveArtist { artist_id } => artist_id.to_string(),
+            Self::ReadStranger { hash } => hash.clone(),
             Self::ScrapeArtist(task) if task.own_site => format!("own:{}", crate::domain::identity::canonical_site(&task.entry)),
             Self::ScrapeArtist(task) => {
                 let studio = task.studio_id.as_ref().map(StudioId::as_str).unwrap_or_default();

@@ -236,6 +236,17 @@ pub fn settle(job: &Job, outcome: Outcome, limits: &LedgerLimits, max_delay: Dur
     }
 }
 
+/// The row of a job that is a dead letter from the start: there is nothing to attempt.
+pub fn dead_at_once(job: &Job, reason: Failure, now: Timestamp) -> Job {
+    Job { state: JobState::Dead, settled_at: Some(now), outcome: Some(Outcome::Dead { reason }), alert: AlertDebt::Owed, ..job.clone() }
+}
+
+/// The row after its message was taken out of the queue without having been begun: a sent one is due again at once, any other
+/// is found by what it waits for. `None` if there is nothing to change.
+pub fn unsent(job: &Job, now: Timestamp) -> Option<Job> {
+    (job.state == JobState::Sent).then(|| Job { state: JobState::Created, next_send_at: now, ..job.clone() })
+}
+
 /// The row after an operator requeued a dead letter: a new generation with fresh limits. `None` unless it is dead.
 pub fn requeued(job: &Job, now: Timestamp) -> Option<Job> {
     (job.state == JobState::Dead).then(|| again(job, now))

@@ -5,7 +5,7 @@ use crate::domain::job::{Attempt, Job, JobState, NewJob, Usage};
 use crate::domain::ledger::{self, AfterSettle, Begin};
 use crate::domain::message::Message;
 use crate::domain::outcome::{Cancelled, Outcome};
-use crate::jobs::{PortError, Ports};
+use crate::jobs::{PortError, Ports, strangers};
 use crate::queue::{Outgoing, Receipt};
 use crate::store::{JobPut, StoreResult};
 use std::time::Duration;
@@ -71,6 +71,47 @@ async fn send(ports: &Ports, jobs: &[Job]) -> Result<usize, PortError> {
         warn!(%error, "a message was not sent, the sweeper will send it again");
     }
     Ok(answers.iter().filter(|answer| answer.is_ok()).count())
+}
+
+/// Messages taken back at once.
+const TAKE_BACK: usize = 10;
+
+/// Takes back what the queue's service put aside (its own dead-letter queue), which says nothing about a job: a message of a
+/// terminal job is dropped, the row of an open one is marked unsent first, and what is not ours becomes a letter (rule 8).
+/// Answers how many.
+///
+/// # Errors
+/// A part of ours failed; what was not acked is delivered again.
+pub async fn take_back(ports: &Ports) -> Result<usize, PortError> {
+    let mut taken = 0;
+    loop {
+        let deliveries = ports.queue.drain_undeliverable(TAKE_BACK).await?;
+        if deliveries.is_empty() {
+            return Ok(taken);
+        }
+        for delivery in deliveries {
+            match Message::from_bytes(&delivery.body) {
+                Ok(message) => {
+                    warn!(job.id = %message.job_id, "the queue gave up delivering job {}, its row decides what becomes of it", message.job_id);
+                    mark_unsent(ports, &message).await?;
+                }
+                Err(error) => strangers::record(ports, &delivery, &error).await?,
+            }
+            ports.queue.ack(&delivery.receipt).await?;
+            taken += 1;
+        }
+    }
+}
+
+async fn mark_unsent(ports: &Ports, message: &Message) -> Result<(), PortError> {
+    for _ in 0..RACES {
+        let Some(job) = ports.store.job(&message.job_id).await? else { return Ok(()) };
+        let Some(row) = ledger::unsent(&job, ports.clock.now()) else { return Ok(()) };
+        if job.generation != message.generation || ports.store.put_job(&job, &row, None).await? == JobPut::Committed {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// What a delivered message leads to.

@@ -18,6 +18,7 @@ pub mod scrape_artist;
 pub mod sessions;
 pub mod single_visit;
 pub mod site_visit;
+pub mod strangers;
 pub mod sync_index;
 pub mod write_artist;
 
@@ -131,6 +132,7 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running) -> Ended {
         Task::ScrapeArtist(task) => scrape_artist::run(ports, desk, running, task).await,
         Task::Report => report::run(ports, running).await.into(),
         Task::RemoveArtist { artist_id } => remove_artist::run(ports, running, artist_id).await.into(),
+        Task::ReadStranger { hash } => strangers::run(ports, running, hash).await.into(),
     }
 }
 

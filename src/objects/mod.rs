@@ -1,6 +1,9 @@
 //! The object store: page cache, reports, evidence. A thin layer over the `object_store` crate, which speaks both a local
 //! folder and S3.
 
+#[cfg(feature = "s3")]
+pub mod s3;
+
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
@@ -15,6 +18,14 @@ pub enum ObjectsError {
         /// Which folder.
         folder: String,
         /// What is wrong.
+        why: String,
+    },
+    /// The bucket cannot be used.
+    #[error("the bucket {bucket} cannot be used: {why}")]
+    Bucket {
+        /// Which bucket.
+        bucket: String,
+        /// What is wrong, and what to change.
         why: String,
     },
     /// The store failed.
@@ -77,18 +88,20 @@ impl Objects {
             Err(error) => Err(failed(key, &error)),
         }
     }
+
     /// Deletes every object whose key lies below `prefix`. Answers how many.
     ///
     /// # Errors
     /// [`ObjectsError::Failed`]; what was deleted is deleted, repeat for the rest.
     pub async fn delete_below(&self, prefix: &str) -> Result<u64, ObjectsError> {
-        let folder = Path::from(prefix);
-        let mut listed = self.inner.list(Some(&folder));
+        let listed = self.inner.list(Some(&Path::from(prefix))).map(|found| found.map(|object| object.location));
+        let mut deleted = self.inner.delete_stream(listed.boxed());
         let mut count = 0;
-        while let Some(found) = listed.next().await {
-            let found = found.map_err(|error| failed(prefix, &error))?;
-            self.delete(found.location.as_ref()).await?;
-            count += 1;
+        while let Some(found) = deleted.next().await {
+            match found {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => count += 1,
+                Err(error) => return Err(failed(prefix, &error)),
+            }
         }
         Ok(count)
     }

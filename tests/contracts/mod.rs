@@ -6,10 +6,14 @@ mod harness;
 mod keys;
 mod kill;
 mod ledger;
+mod objects;
 mod operations;
 mod queue;
 mod search;
 #[cfg(feature = "sqs")]
 mod sqs;
+#[cfg(feature = "sqs")]
+mod sqs_start;
 mod store;
+mod strangers;
 mod sweep;

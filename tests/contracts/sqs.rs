@@ -38,6 +38,21 @@ pub async fn open(settings: &SqsSettings) -> Result<SqsQueue, QueueError> {
     SqsQueue::open(settings, Arc::new(SystemClock::new())).await
 }
 
+/// Puts messages into the dead-letter queue, where after a thousand receives the service itself would put them.
+pub async fn put_aside(settings: &SqsSettings, bodies: &[Vec<u8>]) {
+    use aws_sdk_sqs::config::{BehaviorVersion, Builder, Credentials, Region};
+    let config = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(settings.region.clone()))
+        .endpoint_url(settings.endpoint.clone().unwrap())
+        .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"));
+    let client = aws_sdk_sqs::Client::from_conf(config.build());
+    let url = client.get_queue_url().queue_name(&settings.dead_letter_queue).send().await.unwrap().queue_url.unwrap();
+    for body in bodies {
+        client.send_message().queue_url(&url).message_body(std::str::from_utf8(body).unwrap()).send().await.unwrap();
+    }
+}
+
 /// A queue of its own on ElasticMQ.
 pub struct Sqs {
     settings: SqsSettings,

@@ -118,13 +118,18 @@ impl TestWeb {
 
     /// Sends bytes and reads the answer to its end.
     pub fn raw(&self, bytes: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).expect("the server listens");
-        stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("a timeout");
-        stream.write_all(bytes).expect("the server reads");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("the server answers in time");
-        Answer::read(&answer)
+        exchange(self.address, bytes)
     }
+}
+
+/// Sends bytes to a server that closes after its answer, and reads it.
+pub fn exchange(server: SocketAddr, bytes: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(server).expect("the server listens");
+    stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("a timeout");
+    stream.write_all(bytes).expect("the server reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the server answers in time");
+    Answer::read(&answer)
 }
 
 impl Drop for TestWeb {

@@ -9,6 +9,7 @@ pub mod onlooker;
 pub mod opensearch;
 pub mod people;
 pub mod ports;
+pub mod proxy;
 pub mod servers;
 pub mod wait;
 pub mod world;

@@ -44,13 +44,24 @@ impl Place {
                 "no connection to {address} ({}); check sqs.endpoint, sqs.region and the network",
                 causes(error)
             )),
-            SdkError::ServiceError(context) => {
-                let refusal =
-                    Refusal { status: context.raw().status().as_u16(), code: short(context.err().code()), said: context.err().message() };
-                self.answered(action, &refusal)
+            SdkError::ServiceError(told) if told.err().code().is_some() => {
+                let (status, code) = (told.raw().status().as_u16(), short(told.err().code()));
+                self.answered(action, &Refusal { status, code, said: told.err().message() })
             }
-            _ => QueueError::Unavailable(format!("{address} answered {action} with something that is not SQS ({})", causes(error))),
+            _ => self.answered_strangely(action, error.raw_response()),
         }
+    }
+
+    /// An answer without an error of the protocol we speak: of a gateway, of the older protocol, or of something else.
+    fn answered_strangely(&self, action: &str, answer: Option<&HttpResponse>) -> QueueError {
+        let status = answer.map_or(0, |answer| answer.status().as_u16());
+        let body = answer.and_then(|answer| answer.body().bytes()).unwrap_or_default();
+        if let Some(code) = xml_code(&String::from_utf8_lossy(body)) {
+            return self.answered(action, &Refusal { status, code: short(Some(code)), said: None });
+        }
+        let address = self.address();
+        let told = format!("{address} answered {action} with status {status} and nothing that is SQS; check sqs.endpoint");
+        if status >= 500 { QueueError::Unavailable(told) } else { QueueError::Refused(told) }
     }
 
     /// An error that the service itself told.
@@ -104,6 +115,11 @@ pub fn short(code: Option<&str>) -> &str {
     code.and_then(|code| code.rsplit(['.', '#']).next()).unwrap_or("no code")
 }
 
+/// The code in an error of the older protocol, which gateways still speak.
+fn xml_code(body: &str) -> Option<&str> {
+    body.split_once("<Code>")?.1.split_once("</Code>").map(|(code, _)| code)
+}
+
 /// The code of a failed call, if the service answered it.
 pub fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error.as_service_error().map(|told| short(told.code()))
@@ -143,6 +159,8 @@ mod tests {
         assert_eq!(short(Some("AWS.SimpleQueueService.NonExistentQueue")), "NonExistentQueue");
         assert_eq!(short(Some("com.amazonaws.sqs#QueueDoesNotExist")), "QueueDoesNotExist");
         assert_eq!(short(None), "no code");
+        assert_eq!(xml_code("<Error><Code>AccessDenied</Code></Error>"), Some("AccessDenied"));
+        assert_eq!(xml_code("<html>not found</html>"), None);
     }
 
     #[test]
