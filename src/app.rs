@@ -1,18 +1,22 @@
 //! The only file that names concrete adapters: it builds the ports from the configuration, starts the actors and the web,
 //! and stops everything in order (rule 17).
 
+mod backends;
 mod fetching;
 mod settings;
 pub mod single;
 
+#[cfg(feature = "cql")]
+pub use backends::cql_settings;
+pub use backends::{backends_line, look_at, open_objects};
 pub use fetching::{fetch_limits, host_map};
 pub use settings::sync_settings;
 
-use crate::actors::Context;
 use crate::actors::control::ActorControl;
 use crate::actors::guardian::Guardian;
 use crate::actors::pool::Pool;
 use crate::actors::registry::Registry;
+use crate::actors::{Context, Role};
 use crate::alert::Sink;
 use crate::alert::sinks::{FileSink, LogSink};
 use crate::config::{Config, Problem};
@@ -21,7 +25,6 @@ use crate::discover::file::StudioFile;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::extract::{ParseLimits, Styles};
-use crate::feed::sqlite::SqliteFeed;
 use crate::jobs::Ports;
 use crate::jobs::control::Control;
 use crate::jobs::deny::{DenyHasher, SiteDenial};
@@ -29,19 +32,14 @@ use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::sessions::{DAILY, Pipeline};
 pub use crate::jobs::sync_index::is_in_step;
 use crate::metrics::Metrics;
-use crate::objects::Objects;
-use crate::queue::JobQueue;
-use crate::queue::sqlite::SqliteQueue;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::http::HttpFetch;
-use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
-use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::{OpenMode, SqliteDb};
-use crate::store::{Ledger, Store};
 use anyhow::{Context as _, anyhow};
+use backends::Backends;
 use fetching::{Reach, visitor};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -79,33 +77,27 @@ impl Surroundings {
     }
 }
 
-/// Builds the ports over embedded backends, as their only owner.
+/// Builds the ports over the configured backends; of embedded ones this process is the only owner.
 ///
 /// # Errors
 /// A sentence that says what to change.
 pub async fn open_ports(config: &Config, Surroundings { clock, program, sources }: Surroundings) -> anyhow::Result<Ports> {
-    let folder = &config.data.folder;
-    std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made; set data.folder", folder.display()))?;
-    let db = SqliteDb::open(&config.data.database(), OpenMode::Owner, clock.clone())?;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::new(db.clone()));
-    let queue: Arc<dyn JobQueue> = Arc::new(SqliteQueue::new(db.clone()));
-    let owner = format!("{}-{}", std::process::id(), clock.now().0);
-    recover(store.as_ref(), queue.as_ref(), &owner, clock.as_ref()).await?;
-    let objects = Objects::in_folder(&config.data.objects())?;
-    let deny = Arc::new(DenyHasher::open(&hash_key_file(config), store.as_ref()).await?);
+    let owner = format!("{}-{}-{:08x}", std::process::id(), clock.now().0, rand::random::<u32>());
     let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
+    let Backends { store, queue, feed, index, objects, holds, named } = backends::open(config, &clock, &chance, &owner).await?;
+    let deny = Arc::new(DenyHasher::open(&hash_key_file(config), store.as_ref()).await?);
     let styles = Arc::new(Styles::standard());
     let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
     let http = Arc::new(HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?);
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
-    let reach = Reach { fetch: http, guard, denial, on_public_web: !config.fetch.only_mapped, remembers: store.clone() };
+    let reach = Reach { fetch: http, guard, denial, shared_holds: holds, remembers: store.clone() };
     let visitor = visitor(config, &store, &objects, &clock, &chance, reach).await?;
     let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
     let child = ChildSettings { program, time: Duration::from_millis(config.workers.child_ms), memory_mb: config.workers.child_mb };
     let reader = Arc::new(PageReader::new(styles.clone(), parse, config.workers.parsers, child));
     Ok(Ports {
-        feed: Arc::new(SqliteFeed::new(db)),
-        index: Arc::new(open_index(&config.data.index())?),
+        feed,
+        index,
         sources: studio_files(config).chain(sources).collect(),
         settings: Arc::new(settings::jobs(config, owner)),
         store,
@@ -117,6 +109,7 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
         styles,
         clock,
         chance,
+        backends: named.into(),
     })
 }
 
@@ -124,31 +117,10 @@ fn studio_files(config: &Config) -> impl Iterator<Item = Arc<dyn StudioSource>> 
     config.discovery.studio_files.iter().map(|path| Arc::new(StudioFile::new(path)) as Arc<dyn StudioSource>)
 }
 
-/// Holding the lock file proves the previous owner dead: its leases and deliveries are released at once (rule 17).
-async fn recover(store: &dyn Store, queue: &dyn JobQueue, owner: &str, clock: &dyn Clock) -> anyhow::Result<()> {
-    let leases = Ledger::release_leases_of_others(store, owner, clock.now()).await?;
-    let deliveries = queue.recover().await?;
-    if leases + deliveries > 0 {
-        info!(leases, deliveries, "the previous process left {leases} jobs in work and {deliveries} messages in flight; they go on");
-    }
-    Ok(())
-}
-
 /// Where the key of the denylist's hashes lies.
 pub fn hash_key_file(config: &Config) -> PathBuf {
     let configured = &config.privacy.hash_key_file;
     if configured.as_os_str().is_empty() { config.data.folder.join("denylist.key") } else { configured.clone() }
-}
-
-fn open_index(folder: &Path) -> anyhow::Result<TantivyIndex> {
-    let settings = TantivySettings::default();
-    match TantivyIndex::open(folder, &settings)? {
-        OpenOutcome::Ready(index) => Ok(index),
-        OpenOutcome::NeedsRebuild(why) => {
-            warn!("the search index cannot be used and is built again from the store: {why}");
-            Ok(TantivyIndex::recreate(folder, &settings)?)
-        }
-    }
 }
 
 /// Problems that only show where a value is used: mapped hosts, the log's filter, the pipeline's file.
@@ -233,6 +205,8 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let pool = Arc::new(Pool::new(config.workers.min, config.workers.max));
         let registry = Registry::default();
+        let roles: Arc<BTreeSet<Role>> = Arc::new(config.process.roles.iter().copied().collect());
+        let with_web = with_web && roles.contains(&Role::Web);
         let context = Context {
             ports: ports.clone(),
             registry: registry.clone(),
@@ -242,9 +216,10 @@ impl App {
             sinks,
             pipeline: Arc::new(pipeline(config)?),
             settings: Arc::new(settings::actors(config)),
+            roles: roles.clone(),
             stopping: stop.clone(),
         };
-        let control: Arc<dyn Control> = Arc::new(ActorControl::new(registry));
+        let control: Arc<dyn Control> = Arc::new(ActorControl::new(&context));
         let web = with_web.then(|| web_settings(config, &ports, &control, &metrics, stop));
         let bind = config.server.bind;
         let (started, starting) = tokio::sync::oneshot::channel();
@@ -324,13 +299,13 @@ fn web_settings(
     metrics: &Arc<Metrics>,
     stopping: watch::Receiver<bool>,
 ) -> crate::web::WebState {
-    let seed = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
     crate::web::WebState {
         ports: ports.clone(),
         control: control.clone(),
         metrics: metrics.clone(),
         admin: config.server.admin,
-        token_key: seed.iter().flat_map(|id| *id.as_bytes()).collect(),
+        // Every process that serves the same people has the same key of the denylist.
+        token_key: ports.deny.derived("page tokens").into_bytes().into(),
         body_deadline: Duration::from_millis(config.server.body_deadline_ms),
         stopping,
     }

@@ -1,6 +1,7 @@
 //! The Alerter: delivers what rows owe (rule 19), and what others hand it, to every sink.
 
 use crate::actors::Context;
+use crate::actors::lease::WorkLease;
 use crate::actors::messages::{Beat, ObservableState, Raise};
 use crate::actors::registry::{Incarnation, observe};
 use crate::alert::{Alert, AlertKind, Severity, Sink};
@@ -11,7 +12,11 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::warn;
+
+/// How long one of several processes tells what rows owe.
+const LEASE: Duration = Duration::from_secs(2);
 
 /// Rows told in one round.
 const ROUND: usize = 50;
@@ -22,6 +27,7 @@ const KEPT: usize = 256;
 pub struct Alerter {
     context: Context,
     handed: VecDeque<Alert>,
+    lease: Arc<WorkLease>,
     state: AlerterState,
     _life: Incarnation,
 }
@@ -47,7 +53,8 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.set_mailbox_capacity(mailbox);
         life.begin(&ctx.address());
         ctx.notify(Tell);
-        Alerter { context: inner, handed: VecDeque::new(), state: AlerterState::default(), _life: life }
+        let lease = Arc::new(WorkLease::new("alerts", LEASE.max(inner.settings.alerts * 3)));
+        Alerter { context: inner, handed: VecDeque::new(), lease, state: AlerterState::default(), _life: life }
     });
     context.registry.alerter.set(addr);
 }
@@ -85,9 +92,13 @@ impl Handler<Tell> for Alerter {
     type Result = ();
 
     fn handle(&mut self, _: Tell, ctx: &mut Self::Context) {
-        let context = self.context.clone();
+        let (context, lease) = (self.context.clone(), self.lease.clone());
         let handed: Vec<Alert> = self.handed.drain(..).collect();
-        let work = async move { tell_round(&context.ports, &context.sinks, handed).await };
+        let work = async move {
+            // What rows owe is told by one process; whoever cannot ask for the lease tells, since twice is better than never.
+            let tells_owed = lease.is_ours(&context).await.unwrap_or(true);
+            tell_round(&context.ports, &context.sinks, handed, tells_owed).await
+        };
         ctx.spawn(work.into_actor(self).map(|(told, failed, left), alerter, ctx| {
             alerter.state.told += told;
             alerter.state.failed += failed;
@@ -98,7 +109,7 @@ impl Handler<Tell> for Alerter {
 }
 
 /// Tells handed alerts and owed ones. Answers how many were told, how many failed, and the handed ones left.
-async fn tell_round(ports: &Ports, sinks: &[Arc<dyn Sink>], handed: Vec<Alert>) -> (u64, u64, Vec<Alert>) {
+async fn tell_round(ports: &Ports, sinks: &[Arc<dyn Sink>], handed: Vec<Alert>, tells_owed: bool) -> (u64, u64, Vec<Alert>) {
     let (mut told, mut failed, mut left) = (0, 0, Vec::new());
     for alert in handed {
         if deliver(sinks, &alert).await {
@@ -107,6 +118,9 @@ async fn tell_round(ports: &Ports, sinks: &[Arc<dyn Sink>], handed: Vec<Alert>) 
             failed += 1;
             left.push(alert);
         }
+    }
+    if !tells_owed {
+        return (told, failed, left);
     }
     match tell_owed(ports, sinks).await {
         Ok((owed_told, owed_failed)) => {

@@ -83,7 +83,8 @@ impl Guardian {
             let stream = futures_util::stream::unfold(told, |mut told| async move { told.recv().await.map(|death| (death, told)) });
             ctx.add_stream(stream);
             let mut guardian = Self { context, children: Vec::new(), deaths, gave_up, ending };
-            for spec in CHILDREN {
+            let roles = guardian.context.roles.clone();
+            for spec in CHILDREN.iter().filter(|spec| spec.roles.iter().any(|role| roles.contains(role))) {
                 let child = guardian.begin(spec, Arbiter::new(), 1);
                 guardian.children.push(child);
             }

@@ -2,6 +2,7 @@
 
 use crate::actors::Context;
 use crate::actors::desk::ActorDesk;
+use crate::actors::lease::WorkLease;
 use crate::actors::messages::{Beat, Nudge, ObservableState};
 use crate::actors::registry::{Incarnation, observe};
 use crate::alert::{AlertKind, Severity};
@@ -13,7 +14,7 @@ use crate::jobs::{PortError, reconcile};
 use crate::search::SearchError;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
@@ -24,12 +25,17 @@ const POLL: Duration = Duration::from_millis(250);
 /// Pauses after an outage, doubling.
 const OUTAGE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// How long one of several processes follows a shard for itself.
+const LEASE: Duration = Duration::from_secs(3);
+
 /// Follows the feed.
 pub struct IndexSync {
     context: Context,
     nudged: Arc<Notify>,
     /// Held while the index is filled.
     filling: Arc<Mutex<()>>,
+    /// One of several processes follows a shard.
+    leases: HashMap<Shard, Arc<WorkLease>>,
     state: SyncState,
     pause: Duration,
     _life: Incarnation,
@@ -73,6 +79,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
             context: inner,
             nudged: Arc::new(Notify::new()),
             filling: Arc::default(),
+            leases: HashMap::new(),
             state: SyncState::default(),
             pause: OUTAGE.0,
             _life: life,
@@ -132,7 +139,15 @@ impl Handler<Follow> for IndexSync {
 
     fn handle(&mut self, Follow { shard }: Follow, ctx: &mut Self::Context) {
         let (context, nudged, filling) = (self.context.clone(), self.nudged.clone(), self.filling.clone());
-        ctx.spawn(async move { follow(&context, &nudged, &filling, shard).await }.into_actor(self).map(move |followed, sync, ctx| {
+        let lease = self.leases.entry(shard).or_insert_with(|| Arc::new(WorkLease::new(format!("sync/{}", shard.0), LEASE))).clone();
+        let work = async move {
+            if !lease.is_ours(&context).await? {
+                tokio::time::sleep(POLL).await;
+                return Ok(Followed { idle: true, ..Followed::default() });
+            }
+            follow(&context, &nudged, &filling, shard).await
+        };
+        ctx.spawn(work.into_actor(self).map(move |followed, sync, ctx| {
             match followed {
                 Ok(followed) => {
                     sync.pause = OUTAGE.0;

@@ -10,6 +10,7 @@ pub mod dispatcher;
 pub mod escort;
 pub mod guardian;
 pub mod index_sync;
+pub mod lease;
 pub mod messages;
 pub mod pool;
 pub mod registry;
@@ -24,9 +25,39 @@ use crate::jobs::sync_index::SyncSettings;
 use crate::metrics::Metrics;
 use pool::Pool;
 use registry::{Incarnation, Registry};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+
+/// What a process does; several processes share the work in any mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Serves pages and APIs.
+    Web,
+    /// Fires the schedule, moves sessions on, sweeps the ledger.
+    Schedule,
+    /// Takes jobs from the queue.
+    Work,
+    /// Keeps the index in step.
+    Sync,
+}
+
+impl Role {
+    /// All roles: what a process does that is alone.
+    pub const ALL: [Self; 4] = [Self::Web, Self::Schedule, Self::Work, Self::Sync];
+
+    /// The role as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Schedule => "schedule",
+            Self::Work => "work",
+            Self::Sync => "sync",
+        }
+    }
+}
 
 /// What every actor is spawned with: configuration and ports are passed, never looked up globally (002-C2).
 #[derive(Debug, Clone)]
@@ -47,6 +78,8 @@ pub struct Context {
     pub pipeline: Arc<Pipeline>,
     /// Timings.
     pub settings: Arc<ActorSettings>,
+    /// What this process does.
+    pub roles: Arc<BTreeSet<Role>>,
     /// Turns from `false` to `true` when the process is to stop.
     pub stopping: watch::Receiver<bool>,
 }
@@ -80,6 +113,8 @@ pub struct ActorSettings {
     pub sync: SyncSettings,
     /// Days after which tombstones leave the index.
     pub tombstones: Duration,
+    /// Whether other processes share the store.
+    pub shared: bool,
     /// Heartbeats are asked for this often; three missed ones mean frozen.
     pub heartbeat: Duration,
     /// First and longest delay of a restart.
@@ -111,6 +146,8 @@ pub struct ChildSpec {
     pub why: &'static str,
     /// Who sends to it, by name; `web` and `task` stand for handlers and job tasks.
     pub from: &'static [&'static str],
+    /// In processes of which roles it runs.
+    pub roles: &'static [Role],
     /// When it stops.
     pub stop: StopPhase,
     /// Starts it afresh on the current arbiter and puts it into the registry.
@@ -124,6 +161,7 @@ pub const CHILDREN: &[ChildSpec] = &[
         mailbox: 64,
         why: "alerts of one minute; when full the oldest loss is counted, rows still owe theirs",
         from: &["index_sync", "task", "guardian"],
+        roles: &[Role::Schedule, Role::Work, Role::Sync],
         stop: StopPhase::Flush,
         spawn: alerter::spawn,
     },
@@ -132,6 +170,7 @@ pub const CHILDREN: &[ChildSpec] = &[
         mailbox: 64,
         why: "nudges only; a full mailbox is harmless, the poll finds the change",
         from: &["writer"],
+        roles: &[Role::Sync],
         stop: StopPhase::Flush,
         spawn: index_sync::spawn,
     },
@@ -140,6 +179,7 @@ pub const CHILDREN: &[ChildSpec] = &[
         mailbox: 64,
         why: "about twice the workers; every sender awaits its answer under a permit",
         from: &["task"],
+        roles: &[Role::Work],
         stop: StopPhase::Work,
         spawn: writer::spawn,
     },
@@ -148,6 +188,7 @@ pub const CHILDREN: &[ChildSpec] = &[
         mailbox: 16,
         why: "the queue is the buffer: a job is handed over only under a permit",
         from: &["dispatcher"],
+        roles: &[Role::Work],
         stop: StopPhase::Work,
         spawn: scraper::spawn,
     },
@@ -156,6 +197,7 @@ pub const CHILDREN: &[ChildSpec] = &[
         mailbox: 4,
         why: "one discovery a session, rarely two",
         from: &["dispatcher"],
+        roles: &[Role::Work],
         stop: StopPhase::Work,
         spawn: discovery::spawn,
     },
@@ -164,6 +206,7 @@ pub const CHILDREN: &[ChildSpec] = &[
         mailbox: 64,
         why: "outcomes of jobs; each carries its permit until it is settled",
         from: &["task"],
+        roles: &[Role::Work],
         stop: StopPhase::Intake,
         spawn: dispatcher::spawn,
     },
@@ -172,6 +215,7 @@ pub const CHILDREN: &[ChildSpec] = &[
         mailbox: 16,
         why: "commands of people, and its own timers",
         from: &["web"],
+        roles: &[Role::Schedule],
         stop: StopPhase::Intake,
         spawn: scheduler::spawn,
     },

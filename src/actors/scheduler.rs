@@ -1,6 +1,7 @@
 //! The Scheduler: fires the cron, moves sessions on, and sweeps the ledger for jobs that are due, lost or parked.
 
 use crate::actors::Context;
+use crate::actors::lease::WorkLease;
 use crate::actors::messages::{Beat, ObservableState, StartSession};
 use crate::actors::registry::{Incarnation, observe};
 use crate::domain::clock::Timestamp;
@@ -11,8 +12,12 @@ use crate::jobs::sessions::{self, DueNow, Pipeline};
 use crate::jobs::{PortError, Ports, courier, housekeeping};
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, ResponseActFuture, WrapFuture};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
+
+/// How long one of several schedulers has the schedule and the sweep for itself.
+const LEASE: Duration = Duration::from_secs(2);
 
 /// Jobs sent by one sweep at most.
 const SWEEP: usize = 500;
@@ -34,6 +39,7 @@ pub struct Scheduler {
     context: Context,
     started: Timestamp,
     state: SchedulerState,
+    lease: Arc<WorkLease>,
     _life: Incarnation,
 }
 
@@ -80,7 +86,8 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.notify(TakeBack);
         ctx.notify_later(Tidy, TIDY_FIRST);
         let started = inner.ports.clock.now();
-        Scheduler { context: inner, started, state: SchedulerState::default(), _life: life }
+        let lease = Arc::new(WorkLease::new("schedule", LEASE.max(inner.settings.tick * 3)));
+        Scheduler { context: inner, started, state: SchedulerState::default(), lease, _life: life }
     });
     context.registry.scheduler.set(addr);
 }
@@ -110,10 +117,10 @@ impl Handler<Tick> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
-        let context = self.context.clone();
+        let (context, lease) = (self.context.clone(), self.lease.clone());
         let started = self.started;
         let work = async move {
-            if *context.stopping.borrow() {
+            if *context.stopping.borrow() || !lease.is_ours(&context).await? {
                 return Ok(Ticked::default());
             }
             tick(&context, started).await
@@ -197,9 +204,9 @@ impl Handler<Sweep> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Sweep, ctx: &mut Self::Context) {
-        let context = self.context.clone();
+        let (context, lease) = (self.context.clone(), self.lease.clone());
         let work = async move {
-            if *context.stopping.borrow() {
+            if *context.stopping.borrow() || !lease.is_ours(&context).await? {
                 return Ok(0);
             }
             courier::sweep(&context.ports, SWEEP).await

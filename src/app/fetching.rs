@@ -3,15 +3,15 @@
 use crate::config::{Config, FetchConfig};
 use crate::domain::backoff::RetryDelay;
 use crate::domain::chance::Chance;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::objects::Objects;
 use crate::scrape::Fetch;
 use crate::scrape::guard::{Guard, HostMap, MappedHost};
 use crate::scrape::limits::FetchLimits;
 use crate::scrape::politeness::PolitenessSettings;
 use crate::scrape::visit::{UrlDenial, VisitSettings, Visitor};
-use crate::store::Store;
 use crate::store::host_holds::MemoryHolds;
+use crate::store::{HostHolds, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::warn;
@@ -64,14 +64,20 @@ pub(super) struct Reach {
     pub fetch: Arc<dyn Fetch>,
     pub guard: Arc<Guard>,
     pub denial: Arc<dyn UrlDenial>,
-    /// Whether sites of others can be visited, beside mapped ones or not: a start then waits one interval, as the process
-    /// before may just have asked them.
-    pub on_public_web: bool,
+    /// Holds on hosts that processes share; without, they are kept in memory.
+    pub shared_holds: Option<Arc<dyn HostHolds>>,
     /// The store that knows which hosts asked to be left alone.
     pub remembers: Arc<dyn Store>,
 }
 
-/// A visitor with holds in memory; back-offs that it meets are written to `store`.
+/// When the first request may be made: where sites of others can be visited, beside mapped ones or not, a start waits one
+/// interval, as the process before may just have asked them.
+pub(super) fn not_before(config: &Config, clock: &dyn Clock) -> Timestamp {
+    let wait = if config.fetch.only_mapped { 0 } else { config.fetch.spacing_ms };
+    clock.now().plus(Duration::from_millis(wait))
+}
+
+/// A visitor; back-offs that it meets are written to `store`.
 pub(super) async fn visitor(
     config: &Config,
     store: &Arc<dyn Store>,
@@ -89,9 +95,13 @@ pub(super) async fn visitor(
         back_off: RetryDelay { interval_ms: fetch.back_off_ms, ..PolitenessSettings::default().back_off },
         ..PolitenessSettings::default()
     };
-    let not_before = if reach.on_public_web { clock.now().plus(Duration::from_millis(fetch.spacing_ms)) } else { clock.now() };
-    let back_offs = reach.remembers.host_back_offs(clock.now()).await?;
-    let holds = Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before));
+    let holds = match reach.shared_holds {
+        Some(holds) => holds,
+        None => {
+            let back_offs = reach.remembers.host_back_offs(clock.now()).await?;
+            Arc::new(MemoryHolds::new(store.clone(), back_offs, not_before(config, clock.as_ref())))
+        }
+    };
     let settings = VisitSettings {
         politeness,
         limits,

@@ -37,6 +37,7 @@ pub(super) fn actors(config: &Config) -> ActorSettings {
         sync_linger: ms(config.sync.linger_ms),
         sync: sync_settings(config),
         tombstones: Duration::from_secs(u64::from(config.sync.tombstone_days) * 24 * 3_600),
+        shared: !config.backends.is_embedded(),
         heartbeat: ms(config.workers.heartbeat_ms),
         restart: guardian::RESTART,
         restarts_per_minute: config.workers.restarts_per_minute,
@@ -46,4 +47,11 @@ pub(super) fn actors(config: &Config) -> ActorSettings {
 /// How batches are indexed.
 pub fn sync_settings(config: &Config) -> SyncSettings {
     SyncSettings { item_attempts: config.sync.item_attempts, parked_per_hour: config.sync.parked_per_hour }
+}
+
+/// When the feed in CQL looks again.
+#[cfg(feature = "cql")]
+pub(super) fn feed_times(config: &Config) -> crate::feed::cql::FeedTimes {
+    let looks = [config.cql.feed_look_again_ms, config.cql.feed_look_last_ms].map(Duration::from_millis);
+    crate::feed::cql::FeedTimes { looks, ..crate::feed::cql::FeedTimes::default() }
 }

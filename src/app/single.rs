@@ -33,7 +33,10 @@ const FOLDER_PARSE_MS: u64 = 60_000;
 ///
 /// # Errors
 /// There is no database, or it is not one that this build can read.
-pub fn open_for_reading(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {
+pub async fn open_for_reading(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {
+    if !config.backends.is_embedded() {
+        return super::backends::shared_store(config, &clock).await;
+    }
     let db = SqliteDb::open(&config.data.database(), OpenMode::ReadOnly, clock)?;
     Ok(Arc::new(SqliteStore::new(db)))
 }
@@ -52,6 +55,9 @@ pub async fn integrity_problems(config: &Config, clock: Arc<dyn Clock>) -> anyho
 /// # Errors
 /// The lock file cannot be used.
 pub fn holder(config: &Config) -> Result<Option<String>, StoreError> {
+    if !config.backends.is_embedded() {
+        return Ok(None);
+    }
     match SqliteDb::try_lock(&config.data.database()) {
         Ok(()) => Ok(None),
         Err(StoreError::Held { holder, .. }) => Ok(Some(holder)),
@@ -111,10 +117,9 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
         SiteAt::Web(entry) => {
             let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
             let fetch = Arc::new(HttpFetch::new(guard.clone(), limits, &config.fetch.user_agent, clock.clone())?);
-            let directory = directory(config, clock.clone())?;
+            let directory = directory(config, clock.clone()).await?;
             let denial = denial(config, directory.as_ref(), &own).await?;
-            let on_public_web = !config.fetch.only_mapped;
-            (Reach { fetch, guard, denial, on_public_web, remembers: directory.unwrap_or_else(|| own.clone()) }, entry.clone(), true)
+            (Reach { fetch, guard, denial, shared_holds: None, remembers: directory.unwrap_or_else(|| own.clone()) }, entry.clone(), true)
         }
         SiteAt::Folder { root, entry } => {
             let host = host_of(root);
@@ -128,7 +133,7 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
             let fetch = Arc::new(FolderFetch::new(root.clone(), host, limits));
             let denial = Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16]))));
             let guard = Arc::new(Guard::new(map).only_mapped(true));
-            (Reach { fetch, guard, denial, on_public_web: false, remembers: own.clone() }, entry, false)
+            (Reach { fetch, guard, denial, shared_holds: None, remembers: own.clone() }, entry, false)
         }
     };
     let styles = Arc::new(Styles::standard());
@@ -146,8 +151,11 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
 }
 
 /// The directory on this machine, for reading, if there is one: whom it leaves alone is not read by hand either.
-fn directory(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Arc<dyn Store>>> {
-    config.data.database().is_file().then(|| open_for_reading(config, clock)).transpose()
+async fn directory(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Arc<dyn Store>>> {
+    if config.backends.is_embedded() && !config.data.database().is_file() {
+        return Ok(None);
+    }
+    open_for_reading(config, clock).await.map(Some)
 }
 
 /// The denylist of the directory, if there is one.

@@ -103,7 +103,7 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
         let names: Vec<&str> = CATEGORIES.iter().map(|known| known.as_str()).collect();
         bail!("--category {category} is none; there are {}", names.join(", "));
     }
-    let (store, clock) = world::reading(config)?;
+    let (store, clock) = world::reading(config).await?;
     let query = DeadLetterQuery {
         session: filter.session.clone().map(SessionId::new),
         category: filter.category.clone(),
@@ -168,7 +168,7 @@ fn value_of(job: &Job, about: &str) -> Value {
 }
 
 async fn show(common: &Common, config: &Config, id: &JobId) -> anyhow::Result<()> {
-    let (store, clock) = world::reading(config)?;
+    let (store, clock) = world::reading(config).await?;
     let Some(job) = store.job(id).await? else { bail!("{}", letters::LetterError::Unknown(id.clone())) };
     let attempts = store.attempts(id).await?;
     let about = subject_of(store.as_ref(), &job).await?;

@@ -5,7 +5,7 @@ use crate::cli::signals::Signals;
 use crate::cli::{Common, logs, output};
 use anyhow::bail;
 use clap::Args;
-use inkdex::app::App;
+use inkdex::app::{App, backends_line};
 use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb, Fate};
 use inkdex::domain::clock::{Clock, SystemClock};
 use inkdex::domain::session::Session;
@@ -75,6 +75,7 @@ pub async fn run(common: Common, args: DemoArgs) -> anyhow::Result<ExitCode> {
         output::line(&format!("search page: http://{address}/   (Ctrl-C ends)"))?;
     }
     if !common.json {
+        output::line(&backends_line(&app.ports.backends))?;
         output::line(&summary.line(took))?;
     }
     if !args.exit {

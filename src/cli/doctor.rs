@@ -83,9 +83,15 @@ pub async fn run(common: Common) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+mod shared;
+
 async fn look(config: &Config, findings: &mut Findings) {
     pipeline(config, findings);
     studio_files(config, findings).await;
+    if !config.backends.is_embedded() {
+        shared::look(config, findings).await;
+        return;
+    }
     let folder = &config.data.folder;
     if !folder.is_dir() {
         findings.note("data folder", format!("{} does not exist yet", folder.display()), "`inkdex run` or `inkdex serve` makes it");
@@ -97,7 +103,7 @@ async fn look(config: &Config, findings: &mut Findings) {
         findings.note("database", format!("{} does not exist yet", database.display()), "`inkdex run` or `inkdex serve` makes it");
         return;
     }
-    let store = match world::reading(config) {
+    let store = match world::reading(config).await {
         Ok((store, _)) => store,
         Err(error) => {
             findings.bad("database", format!("{error:#}"), "set another data.folder if this one is not meant");

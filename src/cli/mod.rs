@@ -9,6 +9,8 @@ mod doctor;
 mod eval;
 mod extract;
 mod logs;
+#[cfg(feature = "cql")]
+mod migrate;
 mod output;
 mod progress;
 mod reconcile;
@@ -70,8 +72,7 @@ enum Verb {
     /// Run one session now: find studios' artists, read their sites, write, index, report.
     Run(run::RunArgs),
     /// Be the daemon: search page, API, admin API and the nightly run.
-    #[command(after_help = serve::HELP)]
-    Serve,
+    Serve(serve::ServeArgs),
     /// Search the directory.
     Search(search::SearchArgs),
     /// Show an artist, and what each fact rests on.
@@ -87,6 +88,9 @@ enum Verb {
     /// Build the search index anew, beside the old one where it is shared.
     #[command(after_help = reindex::HELP)]
     Reindex,
+    /// Bring the database of a shared store to the schema of this build.
+    #[cfg(feature = "cql")]
+    Migrate(migrate::MigrateArgs),
     /// Read one site and print what it says.
     Extract(extract::ExtractArgs),
     /// Score extraction against labelled sites.
@@ -132,6 +136,11 @@ impl Common {
         }
     }
 
+    /// Adds a setting as `--set` does.
+    pub fn set(&mut self, setting: &str) {
+        self.settings.push(setting.to_owned());
+    }
+
     /// As [`Common::config_problems`], for verbs that only go on with a good configuration.
     ///
     /// # Errors
@@ -151,13 +160,15 @@ pub fn main(cli: Cli) -> ExitCode {
         }
         Verb::Demo(args) => block_on(demo::run(common, args)),
         Verb::Run(args) => block_on(run::run(common, args)),
-        Verb::Serve => block_on(serve::run(common)),
+        Verb::Serve(args) => block_on(serve::run(common, args)),
         Verb::Search(args) => block_on(search::run(common, args)),
         Verb::Show(args) => block_on(show::run(common, args)),
         Verb::Sessions(args) => block_on(sessions::run(common, args)),
         Verb::DeadLetters(args) => block_on(dead_letters::run(common, args)),
         Verb::Remove(args) => block_on(remove::run(common, args)),
         Verb::Reconcile(args) => block_on(reconcile::run(common, args)),
+        #[cfg(feature = "cql")]
+        Verb::Migrate(args) => block_on(migrate::run(common, args)),
         Verb::Reindex => block_on(reindex::run(common)),
         Verb::Extract(args) => block_on(extract::run(common, args)),
         Verb::Eval(args) => eval::run(&common, &args),

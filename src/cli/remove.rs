@@ -42,7 +42,7 @@ pub async fn run(common: Common, args: RemoveArgs) -> anyhow::Result<ExitCode> {
     let config = common.config()?;
     let id = ArtistId::new(args.artist.trim());
     let name = {
-        let (store, _) = world::reading(&config)?;
+        let (store, _) = world::reading(&config).await?;
         let row = store.artist(&id).await?;
         let Some(row) = row else { bail!("{}", remove_artist::RemoveError::Unknown(id)) };
         row.record.map(|record| record.name.value)

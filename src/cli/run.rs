@@ -61,7 +61,7 @@ pub async fn run(common: Common, args: RunArgs) -> anyhow::Result<ExitCode> {
     config.pipeline.scheduled = false;
     logs::start_quiet(&config.log, FILTER)?;
     let mut signals = Signals::listen()?;
-    if config.data.database().exists() && single::holder(&config)?.is_some() {
+    if config.backends.is_embedded() && config.data.database().exists() && single::holder(&config)?.is_some() {
         return beside(&common, &config, &args, &mut signals).await;
     }
     check_studio_files(&config).await?;
@@ -149,7 +149,7 @@ async fn beside(common: &Common, config: &Config, args: &RunArgs, signals: &mut 
     if !common.json {
         eprintln!("the daemon at {} runs session {id}", daemon.address());
     }
-    let (store, clock) = world::reading(config)?;
+    let (store, clock) = world::reading(config).await?;
     let session = tokio::select! {
         session = progress::follow(store.as_ref(), clock.as_ref(), &id, common.json) => session?,
         signal = signals.next() => {

@@ -2,7 +2,8 @@
 
 use crate::cli::signals::Signals;
 use crate::cli::{Common, logs, output};
-use inkdex::app::App;
+use clap::Args;
+use inkdex::app::{App, backends_line};
 use std::process::ExitCode;
 use std::time::Duration;
 use tracing::{error, info};
@@ -16,16 +17,32 @@ const INTERRUPTED: i32 = 130;
 pub const HELP: &str = "Examples:
   inkdex serve                                       search page, API and nightly run on http://127.0.0.1:8600
   inkdex serve --config production.toml              with your own settings
+  inkdex serve --config production.toml --roles work  one of several processes on shared backends
   inkdex serve --set server.bind=127.0.0.1:9000 --set log.format=json
 
 Ctrl-C or SIGTERM stops in order within 30 seconds: running jobs are finished or go on after the next start.
 A second signal leaves at once; nothing is lost then either.";
 
+/// What this process does.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct ServeArgs {
+    /// What this process does, separated by commas; other processes on the same shared backends do the rest. Default: all of it,
+    /// or process.roles of the configuration.
+    #[arg(long, value_delimiter = ',', value_name = "web,schedule,work,sync")]
+    roles: Vec<String>,
+}
+
 /// Runs the verb.
 ///
 /// # Errors
 /// A sentence that says what to change.
-pub async fn run(common: Common) -> anyhow::Result<ExitCode> {
+pub async fn run(mut common: Common, args: ServeArgs) -> anyhow::Result<ExitCode> {
+    if !args.roles.is_empty() {
+        // As a setting, so that it is checked with all others.
+        let quoted: Vec<String> = args.roles.iter().map(|role| format!("{:?}", role.trim())).collect();
+        common.set(&format!("process.roles=[{}]", quoted.join(", ")));
+    }
     let config = common.config()?;
     logs::start(&config.log)?;
     let mut signals = Signals::listen()?;
@@ -37,6 +54,11 @@ pub async fn run(common: Common) -> anyhow::Result<ExitCode> {
         } else {
             output::line(&format!("inkdex listens at {page}   data in {}   Ctrl-C stops", config.data.folder.display()))?;
         }
+    }
+    info!("{}", backends_line(&app.ports.backends));
+    if app.web.is_none() && !common.json {
+        let roles: Vec<&str> = config.process.roles.iter().map(|role| role.as_str()).collect();
+        output::line(&format!("inkdex does {}   {}   Ctrl-C stops", roles.join(", "), backends_line(&app.ports.backends)))?;
     }
     let gave_up = tokio::select! {
         why = app.gave_up() => Some(why),

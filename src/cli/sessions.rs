@@ -4,13 +4,13 @@ use crate::cli::daemon::Daemon;
 use crate::cli::{Common, output, world};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use inkdex::app;
 use inkdex::config::Config;
 use inkdex::domain::clock::Timestamp;
 use inkdex::domain::ids::SessionId;
 use inkdex::domain::job::JobState;
 use inkdex::domain::session::{Session, StepCounts};
 use inkdex::jobs::report::Report;
-use inkdex::objects::Objects;
 use inkdex::store::Store;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -61,7 +61,7 @@ enum Which {
 /// There is no such session, or a sentence that says what to change.
 pub async fn run(common: Common, args: SessionsArgs) -> anyhow::Result<ExitCode> {
     let config = common.config()?;
-    let (store, clock) = world::reading(&config)?;
+    let (store, clock) = world::reading(&config).await?;
     match args.which {
         Some(Which::Show { id }) => {
             let session = session_of(store.as_ref(), &id).await?;
@@ -127,7 +127,7 @@ fn by_beginning(all: Vec<Session>, id: &str) -> anyhow::Result<Session> {
 /// The object store failed, or the report cannot be read.
 pub async fn report_of(config: &Config, session: &Session) -> anyhow::Result<Option<Report>> {
     let Some(key) = &session.report else { return Ok(None) };
-    let Some(bytes) = Objects::in_folder(&config.data.objects())?.get(key).await? else { return Ok(None) };
+    let Some(bytes) = app::open_objects(config).await?.0.get(key).await? else { return Ok(None) };
     Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("the report {key} cannot be read"))?))
 }
 

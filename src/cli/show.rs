@@ -53,7 +53,7 @@ struct Shown {
 /// There is no such artist, or a sentence that says what to change.
 pub async fn run(common: Common, args: ShowArgs) -> anyhow::Result<ExitCode> {
     let config = common.config()?;
-    let (store, clock) = world::reading(&config)?;
+    let (store, clock) = world::reading(&config).await?;
     let row = find(store.as_ref(), &args.artist).await?;
     // Rule 15: whoever is on the denylist is shown to nobody, purged yet or not.
     let hasher = single::deny_hasher(&config, store.as_ref()).await?;

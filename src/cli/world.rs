@@ -28,7 +28,7 @@ pub fn is_held(error: &anyhow::Error) -> bool {
 /// A sentence that says what to change.
 pub async fn open(config: &Config) -> anyhow::Result<World> {
     let database = config.data.database();
-    if !database.exists() {
+    if config.backends.is_embedded() && !database.exists() {
         bail!("there is no database at {} yet; `inkdex run` or `inkdex serve` makes it, or set data.folder", database.display());
     }
     match app::open_ports(config, Surroundings::of_this_process()?).await {
@@ -42,7 +42,7 @@ pub async fn open(config: &Config) -> anyhow::Result<World> {
 ///
 /// # Errors
 /// A sentence that says what to change.
-pub fn reading(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc<dyn Clock>)> {
+pub async fn reading(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc<dyn Clock>)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    Ok((single::open_for_reading(config, clock.clone())?, clock))
+    Ok((single::open_for_reading(config, clock.clone()).await?, clock))
 }

@@ -1,5 +1,6 @@
 //! Configuration of the backends: which stands behind each port, and where the services are.
 
+use crate::actors::Role;
 use crate::config::section::section;
 use crate::config::{Config, Problem};
 use crate::domain::secret::Secret;
@@ -131,7 +132,11 @@ pub(super) fn check_together(config: &Config) -> Vec<Problem> {
         problems.push(Problem { place: place.to_owned(), what: what.to_owned(), hint: hint.to_owned() });
     };
     if backends.queue == "embedded" && !backends.is_embedded() {
-        problem("backends.queue", "the embedded queue lies in the embedded store, and backends.store is `cql`", "set backends.queue = \"sqs\"");
+        problem(
+            "backends.queue",
+            "the embedded queue lies in the embedded store, and backends.store is `cql`",
+            "set backends.queue = \"sqs\"",
+        );
     }
     let built = [
         ("backends.store", backends.store == "cql", cfg!(feature = "cql"), "cql"),
@@ -143,6 +148,14 @@ pub(super) fn check_together(config: &Config) -> Vec<Problem> {
         if asked && !there {
             problem(place, "this build lacks it", &format!("build with the feature `{feature}`, which is on by default"));
         }
+    }
+    if !backends.is_shared() && Role::ALL.iter().any(|role| !config.process.roles.contains(role)) {
+        let hint = "leave process.roles as it is, or set store, queue, search and objects to shared backends";
+        problem("process.roles", "an embedded backend belongs to one process, which has to do everything", hint);
+    }
+    if backends.is_shared() && config.privacy.hash_key_file.as_os_str().is_empty() {
+        let hint = "set it to a file that every process has, as made by `head -c 32 /dev/urandom`";
+        problem("privacy.hash_key_file", "processes that share a store need the same key of the denylist", hint);
     }
     if config.cql.feed_look_last_ms <= config.cql.feed_look_again_ms {
         problem("cql.feed_look_last_ms", "the last look comes before the first", "set it above cql.feed_look_again_ms");

@@ -6,10 +6,10 @@ pub(crate) mod section;
 mod service;
 mod work;
 
+pub use backends::{BackendsConfig, CqlConfig, OpenSearchConfig, S3Config, SqsConfig};
 pub use read::{ConfigError, ConfigText, default_toml};
 pub use section::Problem;
-pub use backends::{BackendsConfig, CqlConfig, OpenSearchConfig, S3Config, SqsConfig};
-pub use service::{AlertsConfig, DataConfig, LogConfig, PrivacyConfig, ServerConfig};
+pub use service::{AlertsConfig, DataConfig, LogConfig, PrivacyConfig, ProcessConfig, ServerConfig};
 pub use work::{DiscoveryConfig, FetchConfig, LedgerConfig, MappedHost, PipelineConfig, SyncConfig, WorkersConfig};
 
 use section::SectionDoc;
@@ -21,6 +21,8 @@ pub struct Config {
     pub data: DataConfig,
     /// Which implementation stands behind each port.
     pub backends: BackendsConfig,
+    /// This process among others.
+    pub process: ProcessConfig,
     /// The store in CQL.
     pub cql: CqlConfig,
     /// The queue on SQS.
@@ -53,9 +55,10 @@ pub struct Config {
 
 impl Config {
     /// The documentation of every section, in the order of the generated file.
-    pub const SECTIONS: [&'static SectionDoc; 16] = [
+    pub const SECTIONS: [&'static SectionDoc; 17] = [
         &DataConfig::DOC,
         &BackendsConfig::DOC,
+        &ProcessConfig::DOC,
         &CqlConfig::DOC,
         &SqsConfig::DOC,
         &OpenSearchConfig::DOC,
@@ -76,6 +79,7 @@ impl Config {
         match section {
             "data" => self.data.set(key, value),
             "backends" => self.backends.set(key, value),
+            "process" => self.process.set(key, value),
             "cql" => self.cql.set(key, value),
             "sqs" => self.sqs.set(key, value),
             "opensearch" => self.opensearch.set(key, value),

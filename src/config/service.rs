@@ -1,5 +1,6 @@
 //! Configuration of what surrounds the work: data, HTTP, alerts, privacy, logs.
 
+use crate::actors::Role;
 use crate::config::section::section;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -26,6 +27,15 @@ impl DataConfig {
     /// Pages, reports and evidence.
     pub fn objects(&self) -> PathBuf {
         self.folder.join("objects")
+    }
+}
+
+section! {
+    /// This process among others.
+    ProcessConfig in "process" {
+        /// What it does, any of `web`, `schedule`, `work`, `sync`; other processes on the same backends do the rest. Embedded backends
+        /// have one process, which does it all.
+        roles: Vec<Role> = Role::ALL.to_vec(), |roles| !roles.is_empty() => "at least one of web, schedule, work, sync";
     }
 }
 

@@ -95,6 +95,11 @@ impl DenyHasher {
         hex(&mac.finalize().into_bytes())
     }
 
+    /// A key for another purpose, the same wherever this key is.
+    pub fn derived(&self, purpose: &str) -> String {
+        self.hash(&format!("derived key for {purpose}"))
+    }
+
     /// The hash of an identity key.
     pub fn of_key(&self, key: &IdentityKey) -> String {
         self.hash(key.as_str())

@@ -40,6 +40,17 @@ use crate::store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What stands behind a port, as the thing itself said at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// `store`, `queue`, `index` or `objects`.
+    pub part: &'static str,
+    /// `cassandra`, `sqs`, …
+    pub name: String,
+    /// Its version or place, for people.
+    pub detail: String,
+}
+
 /// Everything a job reaches the world through.
 #[derive(Debug, Clone)]
 pub struct Ports {
@@ -69,6 +80,8 @@ pub struct Ports {
     pub chance: Arc<Chance>,
     /// Settings.
     pub settings: Arc<JobSettings>,
+    /// What stands behind the ports.
+    pub backends: Arc<[Backend]>,
 }
 
 /// What jobs need of the configuration.

@@ -1,7 +1,7 @@
 //! The whole path over the made-up web: discover, find, scrape, write, feed, search, in one process.
 
-mod dead_sites;
 mod courier;
+mod dead_sites;
 mod discovery;
 mod later_days;
 mod letters;

@@ -79,6 +79,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         styles,
         clock,
         chance,
+        backends: Arc::new([]),
     }
 }
 

@@ -93,6 +93,18 @@ impl OpenSearchIndex {
         Ok(Self { shared: Arc::new(shared), target })
     }
 
+    /// What the server says it is: its distribution and version.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn server(&self) -> Result<(String, String), SearchError> {
+        let within = self.shared.settings.search_within;
+        let request = Request { verb: Verb::Get, path: "/".to_owned(), parameters: &[], body: None, within };
+        let answer = self.expect_ok("ask what it is", request).await?;
+        let text = |key: &str| answer.body["version"][key].as_str().unwrap_or("unknown").to_owned();
+        Ok((text("distribution"), text("number")))
+    }
+
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.shared.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
