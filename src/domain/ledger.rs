@@ -292,11 +292,15 @@ pub fn withdrawn(job: &Job, why: Cancelled, now: Timestamp) -> Option<Job> {
 /// The row of a job about a person who was removed: withdrawn unless it was done, and without anything that names them.
 pub fn erased(job: &Job, now: Timestamp) -> Job {
     let mut row = withdrawn(job, Cancelled::Removed, now).unwrap_or_else(|| job.clone());
+    // Often the person's own domain. A terminal row is in no host's line.
+    row.new.host = None;
     if let Task::ScrapeArtist(task) = &mut row.new.task {
         task.name = "removed".to_owned();
         task.instagram = None;
         task.entry = Url::parse("https://removed.invalid/").expect("a constant that parses");
         task.listed_on = None;
+        task.own_site = false;
+        task.studio_id = None;
     }
     row.outcome = row.outcome.map(erased_outcome);
     row
@@ -390,6 +394,28 @@ mod tests {
         let by_hand = Job { generation: 2, ..fresh };
         assert_eq!(begin(&by_hand, 1, false, 100), Begin::Terminal, "of an older generation");
         assert!(matches!(begin(&by_hand, 2, true, 100), Begin::Start(_)), "requeued by hand, after its session");
+    }
+
+    /// Rule 15: nothing of a removed person is left in a row, its host included.
+    #[test]
+    fn an_erased_row_names_nobody() {
+        let entry = Url::parse("https://ana.example/").unwrap();
+        let task = crate::domain::job::ScrapeTask {
+            studio_id: Some(StudioId::new("studio-1")),
+            name: "Ana Lima".to_owned(),
+            instagram: Some("ana".to_owned()),
+            listed_on: Some(entry.clone()),
+            entry,
+            own_site: true,
+        };
+        let new = NewJob::new(&SessionId::new("s"), "scrape", Task::ScrapeArtist(Box::new(task)), Some("ana.example".to_owned()));
+        let open = Job::created(new, seconds(1));
+        let done = Job { state: JobState::Done, outcome: Some(Outcome::Done { how: Done::Gone }), ..open.clone() };
+        for job in [open, done] {
+            let row = erased(&job, seconds(2));
+            let text = serde_json::to_string(&row).unwrap().to_lowercase();
+            assert!(row.state.is_terminal() && !text.contains("ana"), "{text}");
+        }
     }
 
     #[test]

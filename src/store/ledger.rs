@@ -105,8 +105,10 @@ pub trait Ledger {
     /// Jobs that owe an alert (rule 19).
     async fn jobs_owing_alert(&self, limit: usize) -> StoreResult<Vec<Job>>;
 
-    /// Jobs about an artist, removals left out: those that wrote the artist, and open or dead ones that would read it by a
-    /// key that names the artist. What removal withdraws and blanks.
+    /// Jobs about an artist, removals left out: those that wrote the artist, and those whose task names it by a key that
+    /// the identity table holds for the artist, in whatever state they are: also one that was done without a write, or
+    /// was withdrawn, says who somebody is. What removal withdraws and blanks. A row put with another task is found by the
+    /// keys of that task only.
     async fn jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>>;
 
     /// Ends the leases of all owners but `owner`, who holds the database alone and so knows them dead.

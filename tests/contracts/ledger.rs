@@ -359,7 +359,7 @@ async fn dead_owners_lose_their_leases(h: &impl Harness) {
     assert_eq!(again.orphans, 1);
 }
 
-/// Rule 15: a removal finds the jobs that wrote the artist, and open or dead ones that would read it, and not itself.
+/// Rule 15: a removal finds the jobs that wrote the artist, and those that name it in whatever state they are, and not itself.
 async fn jobs_about_an_artist_are_found(h: &impl Harness) {
     let ana = ArtistId::new("artist-ana");
     let key = inkdex::domain::identity::IdentityKey::instagram("ana").unwrap();
@@ -386,11 +386,25 @@ async fn jobs_about_an_artist_are_found(h: &impl Harness) {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    // A dead letter still names somebody; withdrawn it does not.
+    // A dead letter still names somebody, and so does a job that was withdrawn, or done without a write.
     let (job, attempt) = begun(h, &by_handle.id, "a").await;
     let letter = settled(h, &job, &attempt, dead(Category::Data)).await.job;
     assert_eq!(h.store().jobs_about(&ana).await.unwrap().len(), 3);
     let withdrawn = inkdex::domain::ledger::withdrawn(&letter, inkdex::domain::outcome::Cancelled::Removed, h.now()).unwrap();
     put(h, &letter, &withdrawn, None).await;
-    assert_eq!(h.store().jobs_about(&ana).await.unwrap().len(), 2);
+    assert_eq!(h.store().jobs_about(&ana).await.unwrap().len(), 3);
+    let gone = scrape_job("Ana", "ana", "https://gone.example/");
+    made(h, &gone).await;
+    let (job, attempt) = begun(h, &gone.id, "a").await;
+    let gone = settled(h, &job, &attempt, Outcome::Done { how: Done::Gone }).await.job;
+    assert_eq!(h.store().jobs_about(&ana).await.unwrap().len(), 4);
+    // Erased, it names nobody, and only a job that wrote the artist is still about it.
+    for job in [&withdrawn, &gone] {
+        put(h, job, &inkdex::domain::ledger::erased(job, h.now()), None).await;
+    }
+    let mut found: Vec<_> = h.store().jobs_about(&ana).await.unwrap().into_iter().map(|job| job.new.id).collect();
+    let mut expected = vec![wrote.id, finished.id];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
 }

@@ -46,11 +46,9 @@ fn write_row(connection: &Connection, job: &Job, fresh: bool) -> StoreResult<boo
     Ok(execute(connection, if fresh { INSERT } else { UPDATE }, values)? == 1)
 }
 
-/// Keeps the table of jobs by identity key in step: a row is in it while it is open, or a dead letter that names somebody.
+/// Keeps the table of jobs by identity key in step: a row is in it by every key that its task names, whatever its state.
 fn write_keys(connection: &Connection, job: &Job) -> StoreResult<()> {
-    if matches!(job.state, JobState::Done | JobState::Cancelled) {
-        execute(connection, "DELETE FROM open_job_keys WHERE job_id = ?1", [job.id().as_str()])?;
-    } else if let Task::ScrapeArtist(task) = &job.new.task {
+    if let Task::ScrapeArtist(task) = &job.new.task {
         for key in keys_of(task) {
             let sql = "INSERT OR IGNORE INTO open_job_keys (key, job_id) VALUES (?1, ?2)";
             execute(connection, sql, params![key.as_str(), job.id().as_str()])?;
@@ -86,7 +84,9 @@ fn put(connection: &Connection, old: &Job, new: &Job, attempt: Option<&Attempt>)
         put_attempt(connection, attempt)?;
     }
     write_row(connection, new, false)?;
-    if old.state != new.state {
+    if old.new.task != new.new.task {
+        // Whom the task no longer names the table must not name either.
+        execute(connection, "DELETE FROM open_job_keys WHERE job_id = ?1", [new.id().as_str()])?;
         write_keys(connection, new)?;
     }
     Ok(JobPut::Committed)

@@ -145,7 +145,7 @@ pub(super) fn dead_letters(connection: &Connection, query: &DeadLetterQuery) -> 
     Ok(LedgerPage { jobs, next })
 }
 
-/// Jobs whose attempts staged a write of the artist, and scrapes by a key that names the artist.
+/// Jobs whose attempts staged a write of the artist, and scrapes, open or over, by a key that names the artist.
 pub(super) fn jobs_about(connection: &Connection, id: &ArtistId) -> StoreResult<Vec<Job>> {
     let sql = "SELECT job_id FROM staged WHERE artist_id = ?1
                UNION SELECT job_id FROM open_job_keys JOIN identity USING (key) WHERE artist_id = ?1 ORDER BY job_id";

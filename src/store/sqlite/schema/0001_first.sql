@@ -117,7 +117,7 @@ CREATE TABLE attempts (
     sum        INTEGER NOT NULL,
     PRIMARY KEY (job_id, generation, number)
 );
--- Which jobs staged a write of which artist, and which open jobs would read whom: what a removal must cancel.
+-- Which jobs staged a write of which artist, and which jobs, open or over, name whom: what a removal must erase.
 CREATE TABLE staged (
     artist_id TEXT NOT NULL,
     job_id    TEXT NOT NULL,
