@@ -110,6 +110,7 @@ struct Ticked {
     open: usize,
     started: bool,
     skipped: bool,
+    failures: u64,
     next_run: Option<String>,
 }
 
@@ -131,6 +132,7 @@ impl Handler<Tick> for Scheduler {
                     scheduler.state.open_sessions = ticked.open;
                     scheduler.state.sessions_started += u64::from(ticked.started);
                     scheduler.state.skipped += u64::from(ticked.skipped);
+                    scheduler.state.failures += ticked.failures;
                     scheduler.state.next_run = ticked.next_run;
                 }
                 Err(error) => {
@@ -153,7 +155,16 @@ async fn tick(context: &Context, started: Timestamp) -> Result<Ticked, PortError
         fire(ports, &context.pipeline, &schedule, context.settings.catch_up, started, &mut ticked).await?;
     }
     for session in ports.store.open_sessions().await? {
-        let moved = sessions::move_on(ports, &session.id).await?;
+        // What one session fails on holds no other one up.
+        let moved = match sessions::move_on(ports, &session.id).await {
+            Ok(moved) => moved,
+            Err(error) => {
+                warn!(session.id = %session.id, %error, "session {} is moved on later", session.id);
+                ticked.failures += 1;
+                ticked.open += 1;
+                continue;
+            }
+        };
         if let Some(moved) = &moved {
             context.metrics.observe_steps(&session, moved);
         }

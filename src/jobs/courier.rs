@@ -7,9 +7,9 @@ use crate::domain::message::Message;
 use crate::domain::outcome::{Cancelled, Outcome};
 use crate::jobs::{PortError, Ports, strangers};
 use crate::queue::{Outgoing, Receipt};
-use crate::store::{JobPut, StoreResult};
+use crate::store::{JobPut, StoreError, StoreResult};
 use std::time::Duration;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// How often a lost race for a row is tried again before the sweeper is left to it.
 const RACES: usize = 8;
@@ -138,12 +138,23 @@ pub enum Begun {
 /// A part of ours failed: the message is released and nothing is burnt.
 pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError> {
     for _ in 0..RACES {
-        let Some(job) = ports.store.job(&message.job_id).await? else {
+        let job = match ports.store.job(&message.job_id).await {
+            Ok(Some(job)) => job,
             // The row stands before its message: a message without one was sent by another database's daemon.
-            return Ok(Begun::Nothing);
+            Ok(None) => return Ok(Begun::Nothing),
+            Err(error) if is_unreadable(&error, "jobs", message.job_id.as_str()) => {
+                error!(job.id = %message.job_id, %error, "job {} cannot be begun, its message is taken out", message.job_id);
+                return Ok(Begun::Nothing);
+            }
+            Err(error) => return Err(error.into()),
         };
-        let session = ports.store.session(&job.new.session_id).await?;
-        let ended = session.is_some_and(|session| session.state.is_terminal());
+        let id = &job.new.session_id;
+        let ended = match ports.store.session(id).await {
+            Ok(session) => session.is_some_and(|session| session.state.is_terminal()),
+            // Nobody moves it on any more, so its jobs are those of a session that is over.
+            Err(error) if is_unreadable(&error, "sessions", id.as_str()) => true,
+            Err(error) => return Err(error.into()),
+        };
         let now = ports.clock.now();
         let settings = &ports.settings;
         let decision = ledger::decide_begin(&job, message.generation, &settings.owner, &settings.build, ended, &settings.limits, now);
@@ -177,6 +188,11 @@ pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError>
         }
     }
     Ok(Begun::Later(Duration::from_millis(200)))
+}
+
+/// Whether it is this one row that cannot be read, and not the whole database.
+fn is_unreadable(error: &StoreError, table: &str, key: &str) -> bool {
+    matches!(error, StoreError::Corrupt { what, .. } if *what == format!("{table}/{key}"))
 }
 
 /// Repeats the feed entry and the keys of every artist that an attempt of the job may have left half written (rule 2).

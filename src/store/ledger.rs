@@ -60,6 +60,9 @@ pub struct LedgerPage {
 }
 
 /// The ledger. What becomes of a row is decided in `domain::ledger`; here it is stored.
+///
+/// One row that cannot be read stops one job and no more: asked for by its id it is `Corrupt`; lists leave it out, say so
+/// in the log, and whoever may write takes it out of lines, depth and counts, as if it had been withdrawn.
 #[async_trait]
 pub trait Ledger {
     /// Inserts jobs that are absent (002-R10: one for each artist). Answers, by position, whether each is new.

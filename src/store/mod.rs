@@ -48,7 +48,7 @@ pub enum StoreError {
     /// A stored value cannot be read.
     #[error("stored {what} cannot be read: {why}; run `inkdex doctor`")]
     Corrupt {
-        /// Which value, by table and key.
+        /// Which value, by table and key: `jobs/{id}`, `sessions/{id}`.
         what: String,
         /// What is wrong with it.
         why: String,

@@ -175,3 +175,18 @@ async fn a_start_that_cannot_repeat_leaves_no_running_row() {
     bench.sql("UPDATE artists SET sum = sum - 1 WHERE id = ?1", id.as_str());
     assert!(matches!(courier::begin(&bench.ports, &message).await.unwrap(), Begun::Run { .. }));
 }
+
+/// A row that cannot be read is nobody's work: its message is taken out, and the jobs of a session that cannot be read are over.
+#[tokio::test]
+async fn messages_of_unreadable_rows_are_taken_out() {
+    let bench = bench();
+    let session = bench.session(SessionState::Running).await;
+    let jobs: Vec<NewJob> = (0..2).map(|n| studio_job(&session, n, "s.example")).collect();
+    courier::create(&bench.ports, &jobs).await.unwrap();
+    bench.sql("UPDATE jobs SET sum = sum + 1 WHERE id = ?1", jobs[0].id.as_str());
+    bench.sql("UPDATE sessions SET sum = sum + 1 WHERE id = ?1", session.id.as_str());
+    let begun = bench.deliver().await;
+    assert!(matches!(&begun[..], [Begun::Nothing, Begun::Nothing]), "{begun:?}");
+    assert_eq!(bench.row(&jobs[1]).await.cancelled(), Some(Cancelled::Ended));
+    assert_eq!(courier::sweep(&bench.ports, 10).await.unwrap(), 0);
+}

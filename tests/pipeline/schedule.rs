@@ -7,6 +7,7 @@ use inkdex::app::App;
 use inkdex::demo::DemoWeb;
 use inkdex::domain::clock::{Clock, Timestamp};
 use inkdex::domain::session::{Session, SessionState, Trigger};
+use inkdex::jobs::sessions::{self, DAILY, Pipeline};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -142,5 +143,21 @@ async fn a_clock_set_forth_in_the_middle_of_a_session_loses_nothing() {
     for row in rows(app.ports.store.as_ref()).await {
         assert_eq!(row.writers.len(), row.writers.iter().collect::<BTreeSet<_>>().len(), "{} was written twice by one job", row.id);
     }
+    app.stop().await;
+}
+
+/// A session that cannot be moved on, as its counts cannot be read, holds no other one up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_fails_to_move_on_holds_no_other_up() {
+    let world = World::of(DemoWeb::generate_sized(SEED, 1, 1)).await;
+    let app = world.start().await;
+    let pipeline = Pipeline::parse("daily.yaml", DAILY).unwrap();
+    let (stuck, _) = sessions::start(&app.ports, &pipeline, Timestamp(1), Trigger::Manual).await.unwrap();
+    let connection = rusqlite::Connection::open(world.config.data.database()).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute("INSERT INTO job_counts VALUES (?1, 'discover', 'NONSENSE', 1)", [stuck.as_str()]).unwrap();
+    assert!(app.ports.store.step_counts(&stuck).await.is_err());
+    assert_eq!(run(&app).await.state, SessionState::Completed);
+    assert!(!app.ports.store.session(&stuck).await.unwrap().unwrap().state.is_terminal());
     app.stop().await;
 }

@@ -3,7 +3,8 @@
 use super::SqliteStore;
 use super::core::Txn;
 use super::ledger_queries as queries;
-use super::seal::{column, execute, read_all, read_one, seal};
+use super::seal::{column, execute, limit, read_one, read_sound, seal};
+use super::unread::{listed, retire};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::job::{AlertDebt, Attempt, Job, JobState, NewJob, Stage, Task};
@@ -103,7 +104,9 @@ const ATTEMPTS: &str = "SELECT job_id || '|' || generation || '|' || number, bod
 fn put_attempt(connection: &Connection, attempt: &Attempt) -> StoreResult<()> {
     let sql = format!("{ATTEMPTS} AND generation = ?2 AND number = ?3");
     let id = attempt.job_id.as_str();
-    let stored: Option<Attempt> = read_one(connection, "attempts", &sql, params![id, attempt.generation, attempt.number])?;
+    // An attempt that cannot be read is written anew, or its job could never be settled; `staged` keeps whom it wrote.
+    let values = params![id, attempt.generation, attempt.number];
+    let stored = read_sound::<Attempt>(connection, "attempts", &sql, values, &mut Vec::new())?.into_iter().next();
     let mut attempt = attempt.clone();
     if let Some(stored) = stored {
         if stored.stage == Stage::Writing {
@@ -129,7 +132,7 @@ fn write_attempt(connection: &Connection, attempt: &Attempt) -> StoreResult<()> 
 fn stage(connection: &Connection, attempt: &Attempt, artist_id: &ArtistId) -> StoreResult<()> {
     let sql = format!("{ATTEMPTS} AND generation = ?2 AND number = ?3");
     let values = params![attempt.job_id.as_str(), attempt.generation, attempt.number];
-    let stored: Option<Attempt> = read_one(connection, "attempts", &sql, values)?;
+    let stored = read_sound::<Attempt>(connection, "attempts", &sql, values, &mut Vec::new())?.into_iter().next();
     let mut row = stored.unwrap_or_else(|| attempt.clone());
     row.stage = Stage::Writing;
     if !row.artist_ids.contains(artist_id) {
@@ -142,8 +145,13 @@ fn release_leases(txn: &Txn<'_>, owner: &str, now: Timestamp) -> StoreResult<u64
     let connection = txn.connection;
     let ids: Vec<String> = column(connection, "SELECT id FROM jobs WHERE state = 'RUNNING' AND owner IS NOT ?1", [owner])?;
     for id in &ids {
-        if let Some(row) = job(connection, &JobId::new(id.as_str()))? {
-            write_row(connection, &Job { lease_until: now, next_send_at: now, ..row }, false)?;
+        match job(connection, &JobId::new(id.as_str())) {
+            Ok(Some(row)) => {
+                write_row(connection, &Job { lease_until: now, next_send_at: now, ..row }, false)?;
+            }
+            Ok(None) => {}
+            Err(error @ StoreError::Corrupt { .. }) => retire(connection, "jobs", id, &error).map(drop)?,
+            Err(error) => return Err(error),
         }
     }
     execute(connection, "DELETE FROM leases WHERE owner <> ?1", [owner])?;
@@ -170,7 +178,7 @@ impl Ledger for SqliteStore {
     async fn attempts(&self, id: &JobId) -> StoreResult<Vec<Attempt>> {
         let id = id.clone();
         let sql = format!("{ATTEMPTS} ORDER BY generation, number");
-        self.db.read(move |connection| read_all(connection, "attempts", &sql, [id.as_str()])).await
+        listed(&self.db, "attempts", move |connection, unread| read_sound(connection, "attempts", &sql, [id.as_str()], unread)).await
     }
 
     async fn stage_writing(&self, attempt: &Attempt, artist_id: &ArtistId) -> StoreResult<()> {
@@ -179,12 +187,12 @@ impl Ledger for SqliteStore {
     }
 
     async fn due_jobs(&self, now: Timestamp, max_per_host: usize, limit: usize) -> StoreResult<Vec<Job>> {
-        self.db.read(move |connection| queries::due_jobs(connection, now, max_per_host, limit)).await
+        listed(&self.db, "jobs", move |connection, unread| queries::due_jobs(connection, now, max_per_host, limit, unread)).await
     }
 
     async fn due_jobs_of_host(&self, host: &str, now: Timestamp, max_per_host: usize) -> StoreResult<Vec<Job>> {
         let host = host.to_owned();
-        self.db.read(move |connection| queries::due_jobs_of_host(connection, &host, now, max_per_host)).await
+        listed(&self.db, "jobs", move |connection, unread| queries::due_jobs_of_host(connection, &host, now, max_per_host, unread)).await
     }
 
     async fn step_counts(&self, session: &SessionId) -> StoreResult<StepCounts> {
@@ -194,7 +202,8 @@ impl Ledger for SqliteStore {
 
     async fn jobs_in(&self, session: &SessionId, state: Option<JobState>, after: Option<&JobId>, limit: usize) -> StoreResult<Vec<Job>> {
         let (session, after) = (session.clone(), after.cloned());
-        self.db.read(move |connection| queries::jobs_in(connection, &session, state, after.as_ref(), limit)).await
+        listed(&self.db, "jobs", move |connection, unread| queries::jobs_in(connection, &session, state, after.as_ref(), limit, unread))
+            .await
     }
 
     async fn depth(&self, now: Timestamp) -> StoreResult<Depth> {
@@ -203,17 +212,17 @@ impl Ledger for SqliteStore {
 
     async fn dead_letters(&self, query: &DeadLetterQuery) -> StoreResult<LedgerPage> {
         let query = query.clone();
-        self.db.read(move |connection| queries::dead_letters(connection, &query)).await
+        listed(&self.db, "jobs", move |connection, unread| queries::dead_letters(connection, &query, unread)).await
     }
 
-    async fn jobs_owing_alert(&self, limit: usize) -> StoreResult<Vec<Job>> {
+    async fn jobs_owing_alert(&self, most: usize) -> StoreResult<Vec<Job>> {
         let sql = "SELECT id, body, sum FROM jobs WHERE alert_owed = 1 ORDER BY id LIMIT ?1";
-        self.db.read(move |connection| read_all(connection, "jobs", sql, [super::seal::limit(limit)])).await
+        listed(&self.db, "jobs", move |connection, unread| read_sound(connection, "jobs", sql, [limit(most)], unread)).await
     }
 
     async fn jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>> {
         let id = id.clone();
-        self.db.read(move |connection| queries::jobs_about(connection, &id)).await
+        listed(&self.db, "jobs", move |connection, unread| queries::jobs_about(connection, &id, unread)).await
     }
 
     async fn release_leases_of_others(&self, owner: &str, now: Timestamp) -> StoreResult<u64> {

@@ -1,6 +1,6 @@
 //! What is asked of the ledger. Rows are found by indexed columns and checked by their bodies.
 
-use super::seal::{column, count, limit, one, read_all};
+use super::seal::{Unread, column, count, limit, one, read_sound};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::job::{Job, JobKind, JobState};
@@ -14,20 +14,27 @@ use rusqlite::{Connection, params, params_from_iter};
 ///
 /// A row that is out already (SENT and overdue, or RUNNING with its lease run out) may always be sent again: that leaves
 /// the number of rows out as it is. The rest only as far as there is room below `max_per_host`; no host, no limit.
-fn due_of_host(connection: &Connection, host: &str, now: Timestamp, max_per_host: usize, most: usize) -> StoreResult<Vec<Job>> {
+fn due_of_host(
+    connection: &Connection,
+    host: &str,
+    now: Timestamp,
+    max_per_host: usize,
+    most: usize,
+    unread: &mut Vec<Unread>,
+) -> StoreResult<Vec<Job>> {
     let out: i64 = one(connection, "SELECT count(*) FROM jobs WHERE host = ?1 AND state IN ('SENT', 'RUNNING')", [host])?.unwrap_or(0);
     let mut jobs: Vec<Job> = Vec::new();
     if out > 0 {
         // Few: at most two of a named host, and jobs without a host are the rare ones.
         let sql = "SELECT id, body, sum FROM jobs INDEXED BY jobs_out
                    WHERE host = ?1 AND due_at <= ?2 AND state IN ('SENT', 'RUNNING') ORDER BY line_at, id LIMIT ?3";
-        jobs = read_all(connection, "jobs", sql, params![host, now.0, limit(most)])?;
+        jobs = read_sound(connection, "jobs", sql, params![host, now.0, limit(most)], unread)?;
     }
     let room = if host.is_empty() { most } else { max_per_host.saturating_sub(usize::try_from(out).unwrap_or(0)).min(most) };
     if room > 0 {
         let sql = "SELECT id, body, sum FROM jobs INDEXED BY jobs_in_line
                    WHERE host = ?1 AND due_at <= ?2 AND state IN ('CREATED', 'PARKED') ORDER BY line_at, id LIMIT ?3";
-        jobs.extend(read_all::<Job>(connection, "jobs", sql, params![host, now.0, limit(room)])?);
+        jobs.extend(read_sound::<Job>(connection, "jobs", sql, params![host, now.0, limit(room)], unread)?);
     }
     jobs.retain(|job| is_due(job, now));
     sort_by_line(&mut jobs);
@@ -39,13 +46,19 @@ fn sort_by_line(jobs: &mut [Job]) {
     jobs.sort_by(|one, other| (one.line_at, one.id()).cmp(&(other.line_at, other.id())));
 }
 
-pub(super) fn due_jobs(connection: &Connection, now: Timestamp, max_per_host: usize, most: usize) -> StoreResult<Vec<Job>> {
-    let mut jobs = due_of_host(connection, "", now, usize::MAX, most)?;
+pub(super) fn due_jobs(
+    connection: &Connection,
+    now: Timestamp,
+    max_per_host: usize,
+    most: usize,
+    unread: &mut Vec<Unread>,
+) -> StoreResult<Vec<Job>> {
+    let mut jobs = due_of_host(connection, "", now, usize::MAX, most, unread)?;
     // One seek a host: a host with a long line costs no more than one with a short line.
     let sql = "SELECT host FROM jobs INDEXED BY jobs_in_line WHERE due_at IS NOT NULL AND host > ?1 ORDER BY host LIMIT 1";
     let mut host = String::new();
     while let Some(next) = one::<String>(connection, sql, [&host])? {
-        jobs.extend(due_of_host(connection, &next, now, max_per_host, most)?);
+        jobs.extend(due_of_host(connection, &next, now, max_per_host, most, unread)?);
         host = next;
     }
     sort_by_line(&mut jobs);
@@ -53,8 +66,14 @@ pub(super) fn due_jobs(connection: &Connection, now: Timestamp, max_per_host: us
     Ok(jobs)
 }
 
-pub(super) fn due_jobs_of_host(connection: &Connection, host: &str, now: Timestamp, max_per_host: usize) -> StoreResult<Vec<Job>> {
-    due_of_host(connection, host, now, max_per_host, max_per_host)
+pub(super) fn due_jobs_of_host(
+    connection: &Connection,
+    host: &str,
+    now: Timestamp,
+    max_per_host: usize,
+    unread: &mut Vec<Unread>,
+) -> StoreResult<Vec<Job>> {
+    due_of_host(connection, host, now, max_per_host, max_per_host, unread)
 }
 
 /// A state as stored.
@@ -80,16 +99,35 @@ pub(super) fn jobs_in(
     state: Option<JobState>,
     after: Option<&JobId>,
     most: usize,
+    unread: &mut Vec<Unread>,
 ) -> StoreResult<Vec<Job>> {
-    let (session, after) = (session.as_str(), after.map_or("", JobId::as_str));
-    match state {
-        Some(state) => {
-            let sql = "SELECT id, body, sum FROM jobs WHERE session_id = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
-            read_all(connection, "jobs", sql, params![session, state.as_str(), after, limit(most)])
+    let session = session.as_str();
+    let mut after = after.map(ToString::to_string).unwrap_or_default();
+    let mut jobs: Vec<Job> = Vec::new();
+    loop {
+        let (wanted, skipped) = (most - jobs.len(), unread.len());
+        let found: Vec<Job> = match state {
+            Some(state) => {
+                let sql = "SELECT id, body, sum FROM jobs WHERE session_id = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+                read_sound(connection, "jobs", sql, params![session, state.as_str(), after, limit(wanted)], unread)?
+            }
+            None => {
+                let sql = "SELECT id, body, sum FROM jobs WHERE session_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+                read_sound(connection, "jobs", sql, params![session, after, limit(wanted)], unread)?
+            }
+        };
+        // An empty page is the end for whoever pages on, so rows that were left out are made up for.
+        let skipped = &unread[skipped..];
+        let ends = skipped.is_empty() || found.len() + skipped.len() < wanted;
+        if let Some(last) = skipped.last() {
+            after.clone_from(&last.key);
         }
-        None => {
-            let sql = "SELECT id, body, sum FROM jobs WHERE session_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
-            read_all(connection, "jobs", sql, params![session, after, limit(most)])
+        if let Some(last) = found.last().filter(|last| *last.id().as_str() > *after) {
+            after = last.id().to_string();
+        }
+        jobs.extend(found);
+        if ends {
+            return Ok(jobs);
         }
     }
 }
@@ -135,10 +173,10 @@ pub(super) fn letters_statement(query: &DeadLetterQuery) -> (String, Vec<Value>)
     (sql, values)
 }
 
-pub(super) fn dead_letters(connection: &Connection, query: &DeadLetterQuery) -> StoreResult<LedgerPage> {
+pub(super) fn dead_letters(connection: &Connection, query: &DeadLetterQuery, unread: &mut Vec<Unread>) -> StoreResult<LedgerPage> {
     let (sql, values) = letters_statement(query);
-    let mut jobs: Vec<Job> = read_all(connection, "jobs", &sql, params_from_iter(values))?;
-    let more = jobs.len() > query.limit;
+    let mut jobs: Vec<Job> = read_sound(connection, "jobs", &sql, params_from_iter(values), unread)?;
+    let more = jobs.len() + unread.len() > query.limit;
     jobs.truncate(query.limit);
     let last = jobs.last().filter(|_| more);
     let next = last.and_then(|job| Some((job.settled_at?, job.id().clone())));
@@ -146,13 +184,14 @@ pub(super) fn dead_letters(connection: &Connection, query: &DeadLetterQuery) -> 
 }
 
 /// Jobs whose attempts staged a write of the artist, and scrapes, open or over, by a key that names the artist.
-pub(super) fn jobs_about(connection: &Connection, id: &ArtistId) -> StoreResult<Vec<Job>> {
+pub(super) fn jobs_about(connection: &Connection, id: &ArtistId, unread: &mut Vec<Unread>) -> StoreResult<Vec<Job>> {
     let sql = "SELECT job_id FROM staged WHERE artist_id = ?1
                UNION SELECT job_id FROM open_job_keys JOIN identity USING (key) WHERE artist_id = ?1 ORDER BY job_id";
     let mut jobs = Vec::new();
     for job_id in column::<String>(connection, sql, [id.as_str()])? {
-        let found = super::ledger::job(connection, &JobId::new(job_id))?;
-        jobs.extend(found.filter(|job| job.kind() != JobKind::RemoveArtist));
+        let sql = "SELECT id, body, sum FROM jobs WHERE id = ?1";
+        let found: Vec<Job> = read_sound(connection, "jobs", sql, [job_id], unread)?;
+        jobs.extend(found.into_iter().filter(|job| job.kind() != JobKind::RemoveArtist));
     }
     Ok(jobs)
 }

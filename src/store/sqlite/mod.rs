@@ -19,6 +19,7 @@ mod sessions;
 mod sightings;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub(crate) use core::Txn;
 pub use db::{OpenMode, SqliteDb};

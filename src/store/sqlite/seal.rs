@@ -34,15 +34,56 @@ impl From<rusqlite::Error> for StoreError {
 
 /// The sealed values that `sql` selects; its first columns are key, body and checksum.
 pub(super) fn read_all<T: DeserializeOwned>(connection: &Connection, table: &str, sql: &str, params: impl Params) -> StoreResult<Vec<T>> {
+    let mut values = Vec::new();
+    each(connection, table, sql, params, |_, value| {
+        values.push(value?);
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+/// A row that a list left out.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub key: String,
+    pub error: StoreError,
+}
+
+/// As [`read_all`], but a row that cannot be read is noted in `unread` instead of stopping the list.
+pub(super) fn read_sound<T: DeserializeOwned>(
+    connection: &Connection,
+    table: &str,
+    sql: &str,
+    params: impl Params,
+    unread: &mut Vec<Unread>,
+) -> StoreResult<Vec<T>> {
+    let mut values = Vec::new();
+    each(connection, table, sql, params, |key, value| {
+        match value {
+            Ok(value) => values.push(value),
+            Err(error) => unread.push(Unread { key, error }),
+        }
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+fn each<T: DeserializeOwned>(
+    connection: &Connection,
+    table: &str,
+    sql: &str,
+    params: impl Params,
+    mut take: impl FnMut(String, StoreResult<T>) -> StoreResult<()>,
+) -> StoreResult<()> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
-    let mut values = Vec::new();
     while let Some(row) = rows.next()? {
         let key: String = row.get(0)?;
-        let body = text(table, &key, row.get_ref(1)?)?;
-        values.push(unseal(table, &key, body, row.get(2)?)?);
+        let sum = row.get(2)?;
+        let value = text(table, &key, row.get_ref(1)?).and_then(|body| unseal(table, &key, body, sum));
+        take(key, value)?;
     }
-    Ok(values)
+    Ok(())
 }
 
 /// The sealed value that `sql` selects, if it does.

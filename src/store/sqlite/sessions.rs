@@ -1,7 +1,8 @@
 //! Sessions: one row each, changed by compare-and-set on the epoch.
 
 use super::SqliteStore;
-use super::seal::{Sealed, execute, limit, one, read_all, read_one, seal};
+use super::seal::{Sealed, execute, limit, one, read_one, read_sound, seal};
+use super::unread::listed;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionId;
 use crate::domain::job::AlertDebt;
@@ -72,12 +73,12 @@ impl SessionStore for SqliteStore {
 
     async fn sessions(&self, most: usize) -> StoreResult<Vec<Session>> {
         let sql = "SELECT id, body, sum FROM sessions ORDER BY created_at DESC, id DESC LIMIT ?1";
-        self.db.read(move |connection| read_all(connection, "sessions", sql, [limit(most)])).await
+        listed(&self.db, "sessions", move |connection, unread| read_sound(connection, "sessions", sql, [limit(most)], unread)).await
     }
 
     async fn open_sessions(&self) -> StoreResult<Vec<Session>> {
         let sql = "SELECT id, body, sum FROM sessions WHERE open = 1 ORDER BY created_at, id";
-        self.db.read(move |connection| read_all(connection, "sessions", sql, [])).await
+        listed(&self.db, "sessions", move |connection, unread| read_sound(connection, "sessions", sql, [], unread)).await
     }
 
     async fn last_scheduled(&self, pipeline: &str) -> StoreResult<Option<Timestamp>> {
@@ -89,6 +90,6 @@ impl SessionStore for SqliteStore {
 
     async fn sessions_owing_alert(&self, most: usize) -> StoreResult<Vec<Session>> {
         let sql = "SELECT id, body, sum FROM sessions WHERE alert_owed = 1 ORDER BY id LIMIT ?1";
-        self.db.read(move |connection| read_all(connection, "sessions", sql, [limit(most)])).await
+        listed(&self.db, "sessions", move |connection, unread| read_sound(connection, "sessions", sql, [limit(most)], unread)).await
     }
 }

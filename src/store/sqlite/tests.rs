@@ -254,6 +254,66 @@ async fn a_flipped_bit_is_noticed_and_named() {
     assert!(matches!(&error, StoreError::Corrupt { what, .. } if *what == format!("jobs/{}", new.id)), "{error:?}");
 }
 
+/// One flipped bit stops one job: the lists go on without it, its host has room again, and the counts are right.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_left_out_and_retired() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::new(open(&path).unwrap());
+    let session = SessionId::new("s");
+    let task = |n: usize| Task::FindArtists { studio_id: StudioId::new(format!("studio-{n}")) };
+    let jobs: Vec<NewJob> = (0..6).map(|n| NewJob::new(&session, "find", task(n), Some("h.example".to_owned()))).collect();
+    store.create_jobs(&jobs, Timestamp(1)).await.unwrap();
+    // Two are out and keep everybody else of their host waiting; one more owes an alert, one runs.
+    let states = [(0, "SENT", 0), (1, "SENT", 0), (2, "DEAD", 1), (3, "RUNNING", 0)];
+    let connection = Connection::open(&path).unwrap();
+    for (n, state, alert) in states {
+        let sql = "UPDATE jobs SET body = replace(body, 'studio-', 'stud!o-'), state = ?2, alert_owed = ?3, owner = 'x' WHERE id = ?1";
+        assert_eq!(connection.execute(sql, rusqlite::params![jobs[n].id.as_str(), state, alert]).unwrap(), 1);
+    }
+    assert_eq!(store.release_leases_of_others("me", Timestamp(2)).await.unwrap(), 1);
+    let due: Vec<JobId> = store.due_jobs_of_host("h.example", Timestamp(2), 2).await.unwrap().into_iter().map(|job| job.new.id).collect();
+    let mut sound = vec![jobs[4].id.clone(), jobs[5].id.clone()];
+    let mut found = due.clone();
+    sound.sort();
+    found.sort();
+    assert_eq!(found, sound);
+    assert_eq!(store.due_jobs(Timestamp(2), 2, 100).await.unwrap().len(), 2);
+    assert_eq!(store.jobs_owing_alert(10).await.unwrap(), []);
+    assert_eq!(store.dead_letters(&DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() }).await.unwrap().jobs, []);
+    let mut paged = Vec::new();
+    while let [job] = &store.jobs_in(&session, None, paged.last(), 1).await.unwrap()[..] {
+        paged.push(job.new.id.clone());
+    }
+    assert_eq!(paged, sound, "whoever pages on does not meet the end too soon");
+    assert_eq!(store.depth(Timestamp(2)).await.unwrap().open, 2);
+    assert_eq!(store.step_counts(&session).await.unwrap().of("find", JobState::Cancelled), 4);
+    // Beside the daemon a command leaves them out as well.
+    let reader = SqliteStore::new(SqliteDb::open(&path, OpenMode::ReadOnly, clock()).unwrap());
+    connection.execute("UPDATE jobs SET sum = sum + 1, state = 'SENT' WHERE id = ?1", [jobs[4].id.as_str()]).unwrap();
+    assert_eq!(reader.jobs_in(&session, None, None, 10).await.unwrap().len(), 1);
+}
+
+/// A session that cannot be read holds no other one up.
+#[tokio::test]
+async fn a_session_that_cannot_be_read_is_left_out_and_closed() {
+    use crate::domain::session::{Session, Trigger};
+    use crate::store::SessionStore;
+    let (_folder, path) = folder();
+    let store = SqliteStore::new(open(&path).unwrap());
+    for night in 1..=2 {
+        let session = Session::created("daily", Vec::new(), Timestamp(night), Trigger::Scheduled, Timestamp(night));
+        assert!(store.create_session(&session).await.unwrap());
+    }
+    let connection = Connection::open(&path).unwrap();
+    connection.execute("UPDATE sessions SET sum = sum + 1, alert_owed = 1 WHERE scheduled_for = 1", []).unwrap();
+    let open = store.open_sessions().await.unwrap();
+    assert_eq!(open.iter().map(|session| session.scheduled_for).collect::<Vec<_>>(), [Timestamp(2)]);
+    assert_eq!(store.sessions_owing_alert(10).await.unwrap(), []);
+    assert_eq!(store.sessions(10).await.unwrap(), open);
+    let left: i64 = connection.query_row("SELECT count(*) FROM sessions WHERE open = 1", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 1);
+}
+
 #[tokio::test]
 async fn a_long_log_is_cut_back() {
     let (_folder, path) = folder();
@@ -283,6 +343,7 @@ async fn every_query_has_its_index() {
         include_str!("operations.rs"),
         include_str!("sessions.rs"),
         include_str!("sightings.rs"),
+        include_str!("unread.rs"),
         include_str!("../../queue/sqlite.rs"),
     ];
     let mut seen = 0;
