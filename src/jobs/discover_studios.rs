@@ -7,6 +7,9 @@ use crate::domain::studio::{FoundStudio, Studio, StudioKind};
 use crate::jobs::{PortError, Ports, Running, courier, store_outcome, wait_for_dependency};
 use tracing::{error, info, warn};
 
+/// Jobs made in one go: making thousands takes longer than a job may be silent.
+const CHUNK: usize = 100;
+
 /// Runs the job.
 pub async fn run(ports: &Ports, running: &Running) -> Outcome {
     let attempt = running.attempt.number;
@@ -71,7 +74,10 @@ async fn queue_studios(ports: &Ports, running: &Running, found: Vec<FoundStudio>
         }
         running.progress.step();
     }
-    courier::create(ports, &jobs).await?;
+    for chunk in jobs.chunks(CHUNK) {
+        courier::create(ports, chunk).await?;
+        running.progress.step();
+    }
     Ok(())
 }
 

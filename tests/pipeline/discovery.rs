@@ -1,17 +1,24 @@
 //! A source of studios that does not answer (002-R4 to R7).
 
 use crate::support::ledger::{jobs_of, searchable};
+use crate::support::ports::ports;
 use crate::support::wait::{LONG, until};
 use crate::support::world::{World, over, run};
 use async_trait::async_trait;
 use inkdex::alert::{AlertKind, Severity};
 use inkdex::demo::DemoWeb;
 use inkdex::discover::{Discovered, SourceError, StudioSource};
-use inkdex::domain::job::{AlertDebt, JobKind, JobState};
-use inkdex::domain::outcome::Outcome;
+use inkdex::domain::ids::SessionId;
+use inkdex::domain::job::{AlertDebt, JobKind, JobState, NewJob, Task};
+use inkdex::domain::outcome::{Done, Outcome};
+use inkdex::domain::place::Place;
 use inkdex::domain::session::{SessionState, StepState};
+use inkdex::domain::studio::FoundStudio;
+use inkdex::jobs::courier::{self, Begun};
+use inkdex::jobs::{Ports, Progress, Running, discover_studios};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use url::Url;
 
 const SEED: u64 = 3;
 
@@ -100,4 +107,45 @@ async fn a_source_that_answers_at_the_third_attempt_costs_only_time() {
     assert_eq!(searchable(&app.ports).await.len(), 4);
     app.stop().await;
     assert!(world.alerts().is_empty());
+}
+
+/// A source that knows many studios, each with a site of its own.
+#[derive(Debug)]
+struct Many(usize);
+
+#[async_trait]
+impl StudioSource for Many {
+    fn name(&self) -> &str {
+        "many"
+    }
+
+    async fn studios(&self) -> Result<Discovered, SourceError> {
+        let studio = |n: usize| FoundStudio {
+            name: format!("Studio {n}"),
+            website: Some(Url::parse(&format!("https://studio-{n}.example/")).unwrap()),
+            place: Place::default(),
+            place_text: None,
+            place_id: None,
+            source: "many".to_owned(),
+        };
+        Ok(Discovered { studios: (0..self.0).map(studio).collect(), problems: Vec::new() })
+    }
+}
+
+/// Rule 12: however many studios there are, making their jobs shows progress, so that it is not taken for a hung job.
+#[tokio::test]
+async fn making_many_jobs_shows_progress() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = Ports { sources: vec![Arc::new(Many(230))], ..ports(folder.path()) };
+    let session = SessionId::new("daily-1");
+    let root = NewJob::new(&session, "discover", Task::DiscoverStudios, None);
+    courier::create(&ports, std::slice::from_ref(&root)).await.unwrap();
+    let message = ports.store.job(&root.id).await.unwrap().unwrap().message();
+    let Begun::Run { job, attempt, .. } = courier::begin(&ports, &message).await.unwrap() else { panic!("not begun") };
+    let running = Running { job: *job, attempt: *attempt, progress: Progress::default() };
+    let outcome = discover_studios::run(&ports, &running).await;
+    assert_eq!(outcome, Outcome::Done { how: Done::Written });
+    assert_eq!(jobs_of(ports.store.as_ref(), &session).await.len(), 231);
+    // One for the source, one for each studio, one for each hundred jobs.
+    assert_eq!(running.progress.steps(), 1 + 230 + 3);
 }
