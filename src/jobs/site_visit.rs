@@ -155,7 +155,8 @@ impl PageStop {
             return None;
         }
         match self {
-            Self::Visit(VisitError::RefusedByRobots { .. }) | Self::NoIndex => Some(Miss::Forbidden),
+            // The page of somebody who was removed is not the rest of the site's business.
+            Self::Visit(VisitError::RefusedByRobots { .. } | VisitError::Denied) | Self::NoIndex => Some(Miss::Forbidden),
             Self::Visit(VisitError::Fetch(FetchError::Gone { .. })) => Some(Miss::Gone),
             Self::Visit(VisitError::Fetch(_) | VisitError::OverBudget { .. }) => Some(Miss::Failed),
             // Only a page over the budget is a property of the page; a death or a panic is met again and counted.
@@ -298,5 +299,11 @@ mod tests {
             assert_eq!(reader.next_page(), next, "{tags:?}");
             assert_eq!(reader.next_page(), None);
         }
+    /// Rule 15: a member's page that is denied is left out of the studio's site; a site that is denied itself is not read.
+    #[test]
+    fn a_denied_page_costs_its_site_nothing_but_the_page() {
+        let denied = PageStop::Visit(VisitError::Denied);
+        assert_eq!(denied.as_miss(false), Some(Miss::Forbidden));
+        assert_eq!(denied.as_miss(true), None);
     }
 }
