@@ -27,6 +27,7 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::extract::{ParseLimits, Styles};
 use crate::jobs::Ports;
 use crate::jobs::control::Control;
+use crate::jobs::courier::Sending;
 use crate::jobs::deny::{DenyHasher, SiteDenial};
 use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::sessions::{DAILY, Pipeline};
@@ -110,6 +111,7 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
         clock,
         chance,
         backends: named.into(),
+        sending: Sending::default(),
     })
 }
 

@@ -8,11 +8,17 @@ use crate::domain::outcome::{Cancelled, Outcome};
 use crate::jobs::{PortError, Ports, strangers};
 use crate::queue::{Outgoing, Receipt};
 use crate::store::{JobPut, StoreError, StoreResult};
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 /// How often a lost race for a row is tried again before the sweeper is left to it.
 const RACES: usize = 8;
+
+/// Lets one of a process at a time read what a host's line allows and mark it as sent: two that read the same line could
+/// between them send more than the host may have.
+#[derive(Debug, Clone, Default)]
+pub struct Sending(Arc<tokio::sync::Mutex<()>>);
 
 /// Makes jobs and sends what their hosts' lines allow; answers how many are new.
 ///
@@ -26,14 +32,16 @@ pub async fn create(ports: &Ports, jobs: &[NewJob]) -> Result<usize, PortError> 
     let mut hosts: Vec<&str> = jobs.iter().filter_map(|job| job.host.as_deref()).collect();
     hosts.sort_unstable();
     hosts.dedup();
+    let mut messages = Vec::new();
     for host in hosts {
-        send_next_of(ports, host).await?;
+        messages.extend(take_next_of(ports, host).await?);
     }
     let mut hostless = Vec::new();
     for new in jobs.iter().filter(|job| job.host.is_none()) {
         hostless.extend(ports.store.job(&new.id).await?.filter(|job| ledger::is_due(job, ports.clock.now())));
     }
-    send(ports, &hostless).await?;
+    messages.extend(mark_sent(ports, &hostless).await?);
+    send(ports, messages).await?;
     Ok(made.iter().filter(|new| **new).count())
 }
 
@@ -42,8 +50,15 @@ pub async fn create(ports: &Ports, jobs: &[NewJob]) -> Result<usize, PortError> 
 /// # Errors
 /// A part of ours failed; the sweeper sends later.
 pub async fn send_next_of(ports: &Ports, host: &str) -> Result<usize, PortError> {
+    let messages = take_next_of(ports, host).await?;
+    send(ports, messages).await
+}
+
+/// Marks as sent what a host's line allows now. Answers the messages.
+async fn take_next_of(ports: &Ports, host: &str) -> Result<Vec<Outgoing>, PortError> {
+    let _alone = ports.sending.0.lock().await;
     let due = ports.store.due_jobs_of_host(host, ports.clock.now(), ports.settings.jobs_per_host).await?;
-    send(ports, &due).await
+    mark_sent(ports, &due).await
 }
 
 /// Sends whatever is due: created and never sent, sent and never started, parked, or started and lost. Answers how many.
@@ -52,10 +67,23 @@ pub async fn send_next_of(ports: &Ports, host: &str) -> Result<usize, PortError>
 /// A part of ours failed; the next sweep goes on.
 pub async fn sweep(ports: &Ports, limit: usize) -> Result<usize, PortError> {
     let due = ports.store.due_jobs(ports.clock.now(), ports.settings.jobs_per_host, limit).await?;
-    send(ports, &due).await
+    let (hosted, hostless): (Vec<Job>, Vec<Job>) = due.into_iter().partition(|job| job.new.host.is_some());
+    let mut messages = mark_sent(ports, &hostless).await?;
+    let mut hosts: Vec<String> = Vec::new();
+    for host in hosted.into_iter().filter_map(|job| job.new.host) {
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    // Each line is read again when its turn comes, so that nobody who settles a job waits for a whole sweep.
+    for host in hosts {
+        messages.extend(take_next_of(ports, &host).await?);
+    }
+    send(ports, messages).await
 }
 
-async fn send(ports: &Ports, jobs: &[Job]) -> Result<usize, PortError> {
+/// Marks jobs as sent, as far as nobody else was faster. Answers their messages.
+async fn mark_sent(ports: &Ports, jobs: &[Job]) -> Result<Vec<Outgoing>, PortError> {
     let mut messages = Vec::new();
     for job in jobs {
         let sent = ledger::sent(job, &ports.settings.limits, ports.clock.now());
@@ -63,6 +91,10 @@ async fn send(ports: &Ports, jobs: &[Job]) -> Result<usize, PortError> {
             messages.push(Outgoing { body: sent.message().to_bytes(), delay: Duration::ZERO });
         }
     }
+    Ok(messages)
+}
+
+async fn send(ports: &Ports, messages: Vec<Outgoing>) -> Result<usize, PortError> {
     if messages.is_empty() {
         return Ok(0);
     }

@@ -82,6 +82,8 @@ pub struct Ports {
     pub settings: Arc<JobSettings>,
     /// What stands behind the ports.
     pub backends: Arc<[Backend]>,
+    /// Whoever sends jobs of this process.
+    pub sending: courier::Sending,
 }
 
 /// What jobs need of the configuration.

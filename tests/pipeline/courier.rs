@@ -190,3 +190,25 @@ async fn messages_of_unreadable_rows_are_taken_out() {
     assert_eq!(bench.row(&jobs[1]).await.cancelled(), Some(Cancelled::Ended));
     assert_eq!(courier::sweep(&bench.ports, 10).await.unwrap(), 0);
 }
+
+/// Rule 14: however many send at once, no more jobs of a host are out than it may have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_send_at_once_keep_to_a_hosts_limit() {
+    let bench = bench();
+    let session = bench.session(SessionState::Running).await;
+    for round in 0..20 {
+        let host = format!("h{round}.example");
+        let jobs: Vec<NewJob> = (0..8).map(|n| studio_job(&session, 10 * round + n, &host)).collect();
+        bench.ports.store.create_jobs(&jobs, bench.clock_now()).await.unwrap();
+        let senders = (0..4).map(|n| {
+            let (ports, host) = (bench.ports.clone(), host.clone());
+            tokio::spawn(async move {
+                if n % 2 == 0 { courier::sweep(&ports, 100).await.unwrap() } else { courier::send_next_of(&ports, &host).await.unwrap() }
+            })
+        });
+        let sent: usize = futures_util::future::join_all(senders).await.into_iter().map(Result::unwrap).sum();
+        assert_eq!(sent, 2, "round {round}");
+        let out = bench.ports.store.jobs_in(&session.id, Some(JobState::Sent), None, 1_000).await.unwrap();
+        assert_eq!(out.iter().filter(|job| job.new.host.as_deref() == Some(&host)).count(), 2, "round {round}");
+    }
+}

@@ -11,6 +11,7 @@ use inkdex::domain::session::Trigger;
 use inkdex::extract::{ParseLimits, SiteLimits, Styles};
 use inkdex::feed::sqlite::SqliteFeed;
 use inkdex::jobs::control::{ChildState, Control, ControlError, Survey};
+use inkdex::jobs::courier::Sending;
 use inkdex::jobs::deny::{DenyHasher, SiteDenial};
 use inkdex::jobs::reading::{ChildSettings, PageReader};
 use inkdex::jobs::sessions::{DAILY, Pipeline};
@@ -80,6 +81,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         clock,
         chance,
         backends: Arc::new([]),
+        sending: Sending::default(),
     }
 }
 
