@@ -125,7 +125,7 @@ fn sentence(error: &Error, settings: &S3Settings) -> String {
         format!("{place} does not accept the access key; check s3.access_key_id and s3.secret_access_key ({told})")
     } else if says("AuthorizationHeaderMalformed") || says("PermanentRedirect") || says("IllegalLocationConstraint") {
         format!("it is not in region {}; check s3.region ({told})", settings.region)
-    } else if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
+    } else if says("AccessDenied") || matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
         format!("the access key may not read, write, list and delete in it; grant it as deploy/iam-policy.json says ({told})")
     } else {
         format!("no usable answer from {place}; check s3.endpoint, s3.region and the network ({told})")
