@@ -299,6 +299,8 @@ mod tests {
             assert_eq!(reader.next_page(), next, "{tags:?}");
             assert_eq!(reader.next_page(), None);
         }
+    }
+
     /// Rule 15: a member's page that is denied is left out of the studio's site; a site that is denied itself is not read.
     #[test]
     fn a_denied_page_costs_its_site_nothing_but_the_page() {
