@@ -6,11 +6,12 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 INKDEX := $(CARGO_TARGET_DIR)/debug/inkdex
 CORPUS ?= ../shared/corpus/dev
 
-.PHONY: help demo test corpus
+.PHONY: help demo test corpus production
 
 help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
 	@echo "make test                 install what the tests need, then formatting, lints, licences and every test, against real servers on loopback"
+	@echo "make production [ARGS=--exit]   the demo on Cassandra, SQS, OpenSearch and S3, as real servers on loopback"
 	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
 
 demo:
@@ -23,6 +24,12 @@ corpus:
 	cargo build --locked
 	$(INKDEX) rehearse $(CORPUS)
 	$(INKDEX) eval $(CORPUS)
+
+production:
+	@scripts/toolchain.sh
+	@scripts/servers.sh fetch
+	cargo build --locked
+	scripts/production.sh $(INKDEX) $(ARGS)
 
 test:
 	@scripts/toolchain.sh
