@@ -114,7 +114,7 @@ fn parts(receipt: &Receipt) -> Option<Parts<'_>> {
 
 /// Whole seconds, not less than asked: a lease is never shortened.
 fn seconds_up(duration: Duration) -> i32 {
-    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
