@@ -8,7 +8,6 @@ use crate::feed::FeedError;
 use crate::store::cql::CqlDb;
 use crate::store::cql::feed::{self, BUCKET_TICKS, BUCKETS_A_DAY, FeedRow, bucket_of};
 use crate::store::cql::stamps::{last_of, ticks};
-use std::collections::HashSet;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -18,10 +17,9 @@ const FEW: i64 = 8;
 /// A writer's clock may be a little ahead of ours when a bucket begins; further ahead, its rows wait until we are there.
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// What a batch has room for; an artist named twice for one version takes one place.
+/// What is handed out, and how much of it may be.
 struct Batch {
     dirty: Vec<Dirty>,
-    named: HashSet<(String, i64)>,
     max: usize,
 }
 
@@ -31,9 +29,7 @@ impl Batch {
     }
 
     fn add(&mut self, row: &FeedRow) {
-        if self.named.insert((row.artist_id.as_str().to_owned(), row.hint)) {
-            self.dirty.push(Dirty { artist_id: row.artist_id.clone(), hint: row.hint });
-        }
+        self.dirty.push(Dirty { artist_id: row.artist_id.clone(), hint: row.hint });
     }
 }
 
@@ -50,7 +46,7 @@ async fn whole(db: &CqlDb, shard: u16, bucket: i64) -> Result<Vec<FeedRow>, Feed
 pub(super) async fn look(db: &CqlDb, times: &FeedTimes, place: &mut Place, max: usize) -> Result<Vec<Dirty>, FeedError> {
     let now = db.now();
     place.follow_clock(times, now);
-    let mut batch = Batch { dirty: Vec::new(), named: HashSet::new(), max };
+    let mut batch = Batch { dirty: Vec::new(), max };
     if max == 0 {
         return Ok(batch.dirty);
     }
