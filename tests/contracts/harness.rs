@@ -42,9 +42,15 @@ pub trait Harness {
     async fn prune_feed(&self, before: Timestamp);
 }
 
-/// Makes a test of each suite on each backend.
+/// Makes a test of each suite on each backend that keeps everything, or on those named: `[embedded] suite, …`.
 macro_rules! on_every_backend {
-    ($($suite:ident),+ $(,)?) => {
+    ([$($backend:ident),+ $(,)?] $($suite:ident),+ $(,)?) => {
+        $crate::contracts::harness::on_every_backend!(@each [$($backend)+] ($($suite),+));
+    };
+    (@each [$($backend:ident)+] $suites:tt) => {
+        $( $crate::contracts::harness::on_every_backend!(@$backend $suites); )+
+    };
+    (@embedded ($($suite:ident),+)) => {
         mod embedded {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,6 +59,20 @@ macro_rules! on_every_backend {
                 }
             )+
         }
+    };
+    (@cql ($($suite:ident),+)) => {
+        #[cfg(feature = "cql")]
+        mod cql {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $suite() {
+                    super::$suite(&$crate::contracts::cql::Cql::start().await).await;
+                }
+            )+
+        }
+    };
+    ($($suite:ident),+ $(,)?) => {
+        $crate::contracts::harness::on_every_backend!([embedded, cql] $($suite),+);
     };
 }
 pub(crate) use on_every_backend;

@@ -1,5 +1,7 @@
 //! Contract suites: each runs on every implementation of its port.
 
+#[cfg(feature = "cql")]
+mod cql;
 mod feed;
 mod fixtures;
 mod harness;
