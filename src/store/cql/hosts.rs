@@ -7,11 +7,11 @@ use crate::domain::clock::Timestamp;
 use crate::store::{HostAnswer, HostHolds, HostTicket, Meta, StoreError, StoreResult};
 use async_trait::async_trait;
 
-const HOST: Cql = Cql::serial("SELECT rev, token, owner, until, next_at, back_off FROM hosts WHERE host = ?");
+const HOST: Cql = Cql::serial("SELECT rev, hold, owner, until, next_at, back_off FROM hosts WHERE host = ?");
 const MAKE: Cql =
-    Cql::lwt("INSERT INTO hosts (host, rev, token, owner, until, next_at, back_off) VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS");
+    Cql::lwt("INSERT INTO hosts (host, rev, hold, owner, until, next_at, back_off) VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS");
 const SWAP: Cql =
-    Cql::lwt("UPDATE hosts SET rev = ?, token = ?, owner = ?, until = ?, next_at = ?, back_off = ? WHERE host = ? IF rev = ?");
+    Cql::lwt("UPDATE hosts SET rev = ?, hold = ?, owner = ?, until = ?, next_at = ?, back_off = ? WHERE host = ? IF rev = ?");
 
 /// The statements of this file.
 pub(super) const STATEMENTS: &[Cql] = &[HOST, MAKE, SWAP];
