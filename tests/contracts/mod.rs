@@ -9,6 +9,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod objects;
+mod opensearch;
 mod operations;
 mod queue;
 mod search;

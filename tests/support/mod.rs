@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod daemon;
+pub mod fault_proxy;
 pub mod hostile;
 pub mod http;
 pub mod ledger;

@@ -28,6 +28,11 @@ impl OwnIndexes {
         open(self.settings.clone()).await
     }
 
+    /// The same indexes by another way to the server, as through a proxy.
+    pub fn by(&self, url: &Url) -> OpenSearchSettings {
+        OpenSearchSettings { url: url.clone(), ..self.settings.clone() }
+    }
+
     /// A request beside the adapter; answers status and JSON. `{all}` and `{prefix}` stand for our names.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let path = path.replace("{all}", &self.settings.written()).replace("{prefix}", &self.settings.prefix);
@@ -54,6 +59,11 @@ impl Drop for OwnIndexes {
 /// Opens an index by settings.
 pub async fn open(settings: OpenSearchSettings) -> Result<OpenSearchIndex, SearchError> {
     OpenSearchIndex::open(settings, Arc::new(SystemClock::new()), Arc::new(Chance::seeded(7))).await
+}
+
+/// The adapter without a look at the server.
+pub fn connect(settings: OpenSearchSettings) -> OpenSearchIndex {
+    OpenSearchIndex::connect(settings, Arc::new(SystemClock::new()), Arc::new(Chance::seeded(7))).expect("good settings")
 }
 
 fn request(url: &Url, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Value)> {

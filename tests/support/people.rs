@@ -174,6 +174,15 @@ pub fn fact<T>(ports: &Ports, value: T, page: &Url, extractor: &str, confidence:
     }
 }
 
+/// Somebody of the cast under another name, with a bio of their own.
+pub fn somebody(ports: &Ports, number: usize, name: &str, bio: &str) -> Artist {
+    let mut artist = artist_of(ports, &CAST[number % CAST.len()], number);
+    artist.name.value = name.to_owned();
+    artist.instagram = None;
+    artist.bio = artist.bio.map(|known| Fact { value: bio.to_owned(), ..known });
+    artist
+}
+
 fn artist_of(ports: &Ports, cast: &Cast, number: usize) -> Artist {
     let (name, studio, city, country, (lat, lon), styles, handle, bio, pictures) = *cast;
     let site = site_of(studio);

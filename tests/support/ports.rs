@@ -9,13 +9,14 @@ use inkdex::domain::ids::SessionId;
 use inkdex::domain::ledger::LedgerLimits;
 use inkdex::domain::session::Trigger;
 use inkdex::extract::{ParseLimits, SiteLimits, Styles};
+use inkdex::feed::Shard;
 use inkdex::feed::sqlite::SqliteFeed;
 use inkdex::jobs::control::{ChildState, Control, ControlError, Survey};
 use inkdex::jobs::courier::Sending;
 use inkdex::jobs::deny::{DenyHasher, SiteDenial};
 use inkdex::jobs::reading::{ChildSettings, PageReader};
 use inkdex::jobs::sessions::{DAILY, Pipeline};
-use inkdex::jobs::sync_index::{SyncSettings, sync};
+use inkdex::jobs::sync_index::{SyncSettings, advance, standing, sync};
 use inkdex::jobs::write_artist::{WriteArtist, WriteError, Written};
 use inkdex::jobs::{Desk, JobSettings, Ports};
 use inkdex::objects::Objects;
@@ -119,18 +120,25 @@ impl Desk for EmptyDesk {
 
 /// Brings the index up to the feed, as IndexSync does.
 pub async fn sync_index(ports: &Ports) {
-    let settings = SyncSettings { item_attempts: 3, parked_per_hour: 100 };
     for shard in ports.feed.shards().await.expect("shards") {
-        loop {
-            let position = ports.index.position(shard).await.expect("a position");
-            let batch = ports.feed.poll(shard, position.as_ref(), 500, Duration::ZERO).await.expect("the feed");
-            if batch.dirty.is_empty() {
-                break;
-            }
-            let ids = batch.dirty.iter().map(|dirty| dirty.artist_id.clone()).collect();
-            sync(ports, &EmptyDesk, &settings, &ids, Some((shard, batch.next))).await.expect("the index");
-        }
+        while sync_step(ports, shard).await {}
     }
+}
+
+/// One batch of a shard. Answers whether there was anything in it.
+pub async fn sync_step(ports: &Ports, shard: Shard) -> bool {
+    let settings = SyncSettings { item_attempts: 3, parked_per_hour: 100 };
+    let stands = standing(ports, shard).await.expect("a position");
+    let batch = ports.feed.poll(shard, stands.position.as_ref(), 500, Duration::ZERO).await.expect("the feed");
+    if batch.dirty.is_empty() {
+        return false;
+    }
+    let ids = batch.dirty.iter().map(|dirty| dirty.artist_id.clone()).collect();
+    sync(ports, &EmptyDesk, &settings, &ids, Some((shard, batch.next.clone()))).await.expect("the index");
+    if !ports.index.keeps_position() {
+        advance(ports, shard, &stands, &batch.next).await.expect("the feed");
+    }
+    true
 }
 
 /// Commands to a daemon without actors: sessions are started as the Scheduler does, and the survey is what the test says.

@@ -3,6 +3,7 @@
 mod admin;
 mod api;
 mod browser;
+mod degraded;
 mod letters;
 mod openapi;
 mod pages;
