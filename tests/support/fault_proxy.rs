@@ -154,8 +154,11 @@ fn half_busy(target: &str, asked: &Asked, lines: &[&str]) -> std::io::Result<Vec
 
 fn told(status: u16, body: &Value) -> Vec<u8> {
     let body = body.to_string();
-    format!("HTTP/1.1 {status} Planned\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
+    format!(
+        "HTTP/1.1 {status} Planned\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 /// The server's answer, with the word that the connection ends.

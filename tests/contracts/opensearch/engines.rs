@@ -29,8 +29,34 @@ impl Dice {
 }
 
 const WORDS: &[&str] = &[
-    "ana", "anna", "hanna", "annan", "kenji", "kenija", "keni", "kenjii", "олена", "олина", "núñez", "nunes", "li", "lima", "limas",
-    "straße", "strasser", "o", "ash", "ashe", "東京", "mira", "miro", "moira", "x", "quill", "quills", "qiull",
+    "ana",
+    "anna",
+    "hanna",
+    "annan",
+    "kenji",
+    "kenija",
+    "keni",
+    "kenjii",
+    "олена",
+    "олина",
+    "núñez",
+    "nunes",
+    "li",
+    "lima",
+    "limas",
+    "straße",
+    "strasser",
+    "o",
+    "ash",
+    "ashe",
+    "東京",
+    "mira",
+    "miro",
+    "moira",
+    "x",
+    "quill",
+    "quills",
+    "qiull",
 ];
 const STYLES: &[&str] = &["fine-line", "dotwork", "traditional", "neo-traditional", "realism"];
 const COUNTRIES: &[&str] = &["GB", "US", "PT", "BR"];

@@ -113,6 +113,9 @@ async fn what_is_written_is_found_within_a_second() {
     let began = clock.monotonic();
     index.apply(crowd(5_000, 2), None).await.expect("a batch");
     let rate = 5_000.0 / (clock.monotonic() - began).as_secs_f64();
-    println!("opensearch: {rate:.0} documents/s in one batch of 5,000, requests of {:?}", BulkLimits { operations: 500, bytes: 2_000_000, concurrency: 2 });
+    println!(
+        "opensearch: {rate:.0} documents/s in one batch of 5,000, requests of {:?}",
+        BulkLimits { operations: 500, bytes: 2_000_000, concurrency: 2 }
+    );
     assert_eq!(total(&index).await, 5_000);
 }

@@ -100,7 +100,8 @@ fn answering(status: &'static str, body: &'static str) -> Url {
         for mut stream in listener.incoming().flatten() {
             let mut asked = [0; 16_384];
             let _whole_of_a_small_request = stream.read(&mut asked);
-            let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}", body.len());
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}", body.len());
             // Whoever asked may be gone.
             drop(stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()));
         }
