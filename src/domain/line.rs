@@ -34,10 +34,10 @@ pub fn keys_of(task: &ScrapeTask) -> Vec<IdentityKey> {
     [handle, site, member].into_iter().flatten().collect()
 }
 
-/// The identity keys by which a row is about somebody: while it is open, or a dead letter.
+/// The identity keys by which a row is about somebody, in whatever state it is: a removal looks for all of them.
 pub fn keys_named_by(job: &Job) -> Vec<IdentityKey> {
     match &job.new.task {
-        Task::ScrapeArtist(task) if !matches!(job.state, JobState::Done | JobState::Cancelled) => keys_of(task),
+        Task::ScrapeArtist(task) => keys_of(task),
         _ => Vec::new(),
     }
 }

@@ -10,8 +10,7 @@ use async_trait::async_trait;
 const HOST: Cql = Cql::serial("SELECT rev, hold, owner, until, next_at, back_off FROM hosts WHERE host = ?");
 const MAKE: Cql =
     Cql::lwt("INSERT INTO hosts (host, rev, hold, owner, until, next_at, back_off) VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS");
-const SWAP: Cql =
-    Cql::lwt("UPDATE hosts SET rev = ?, hold = ?, owner = ?, until = ?, next_at = ?, back_off = ? WHERE host = ? IF rev = ?");
+const SWAP: Cql = Cql::lwt("UPDATE hosts SET rev = ?, hold = ?, owner = ?, until = ?, next_at = ?, back_off = ? WHERE host = ? IF rev = ?");
 
 /// The statements of this file.
 pub(super) const STATEMENTS: &[Cql] = &[HOST, MAKE, SWAP];

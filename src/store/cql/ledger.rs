@@ -188,7 +188,9 @@ impl Ledger for CqlStore {
 
     async fn put_job(&self, old: &Job, new: &Job, attempt: Option<&Attempt>) -> StoreResult<JobPut> {
         let foreign = attempt.is_some_and(|attempt| attempt.job_id != *new.id());
-        let moved = Chunk::of(old) != Chunk::of(new) || old.new.host != new.new.host;
+        // A row that is erased as it ends names no host any more; else a row stays where it is.
+        let erased = new.new.host.is_none() && new.state.is_terminal();
+        let moved = Chunk::of(old) != Chunk::of(new) || (old.new.host != new.new.host && !erased);
         if old.id() != new.id() || foreign || moved {
             let text = format!("job {} was to be replaced by job {}, elsewhere, or with another job's attempt", old.id(), new.id());
             return Err(StoreError::Bug(text));

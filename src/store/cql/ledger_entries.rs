@@ -46,6 +46,11 @@ pub(super) struct ChunkSays {
     pub sure: bool,
 }
 
+/// The host in whose line the row stands or stood: one that was erased names none any more, and leaves its line as it ends.
+fn line_of<'a>(old: Option<&'a Job>, new: &'a Job) -> Option<&'a str> {
+    new.new.host.as_deref().or_else(|| old.and_then(|old| old.new.host.as_deref()))
+}
+
 impl CqlStore {
     async fn say(&self, chunk: &Chunk, id: &JobId, rev: i64, what: &str, at: i64) -> StoreResult<()> {
         self.db.write(&SAY, (chunk.session.as_str(), chunk.number, id.as_str(), rev, what, at)).await
@@ -61,7 +66,7 @@ impl CqlStore {
         let chunk = Chunk::of(new);
         let entry = self.say(&chunk, new.id(), rev, UNSURE, at);
         let line = async {
-            let Some(host) = new.new.host.as_deref() else { return Ok(()) };
+            let Some(host) = line_of(old, new) else { return Ok(()) };
             if let Some(old) = old.filter(|old| old.line_at != new.line_at) {
                 self.say_in_line(host, old.line_at.0, new.id(), rev, UNSURE, at).await?;
             }
@@ -73,7 +78,7 @@ impl CqlStore {
     /// Makes the row's entries exact about revision `rev`, which stands (or stood).
     pub(super) async fn make_exact(&self, old: Option<&Job>, new: &Job, rev: i64) -> StoreResult<()> {
         let line = async {
-            let Some(host) = new.new.host.as_deref() else { return Ok(()) };
+            let Some(host) = line_of(old, new) else { return Ok(()) };
             if let Some(old) = old.filter(|old| old.line_at != new.line_at) {
                 self.say_in_line(host, old.line_at.0, new.id(), rev, GHOST, after_revision(rev)).await?;
             }
