@@ -65,7 +65,11 @@ async fn a_dead_site_of_their_own_keeps_nobody_out() {
     let session = run(&app).await;
     for ((host, name), (answer, counted)) in cases {
         let job = scrape_of(app.ports.store.as_ref(), &session.id, name).await;
-        assert_eq!((job.done(), job.counted), (Some(Done::Written), *counted), "{name}, whose site answers {answer:?}: {:?}", job.outcome);
+        let site = format!("{name}, whose site answers {answer:?}");
+        // On a loaded machine an attempt may lose its lease after it wrote; the next one finds that written.
+        let expected = if job.attempts > *counted + 1 { vec![Done::Written, Done::Unchanged] } else { vec![Done::Written] };
+        assert!(job.done().is_some_and(|how| expected.contains(&how)), "{site}: {job:?}");
+        assert_eq!(job.counted, *counted, "{site}: {job:?}");
         let record = row_of(app.ports.store.as_ref(), name).await;
         let site = record.live().unwrap().own_site.as_ref().and_then(|site| site.host_str());
         assert_eq!(site, Some(host.as_str()), "the studio's link to it is still known");

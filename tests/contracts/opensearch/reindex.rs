@@ -2,12 +2,11 @@
 
 use crate::support::opensearch::OwnIndexes;
 use crate::support::people::{somebody, write};
-use crate::support::ports::{ports, sync_index, sync_step};
-use inkdex::feed::ChangeFeed;
+use crate::support::ports::{EmptyDesk, ports, sync_index, sync_step};
 use inkdex::jobs::Ports;
 use inkdex::jobs::reconcile::{compare, compare_steadily, rebuild, repair};
 use inkdex::jobs::reindex::{ReindexError, ReindexSettings, reindex};
-use inkdex::jobs::sync_index::{is_in_step, standing};
+use inkdex::jobs::sync_index::{SyncSettings, is_in_step, standing};
 use inkdex::search::{IndexOperation, SearchQuery};
 use serde_json::json;
 use std::sync::Arc;
@@ -176,9 +175,10 @@ async fn drift_is_found_and_mended_both_ways() {
     let body = json!({ "artist_id": older.artist_id, "version": older.version, "deleted": true }).to_string();
     let path = format!("/{{all}}/_doc/{}?version={}&version_type=external_gte&refresh=true", older.artist_id, older.version);
     assert_eq!(own.ask("PUT", &path, &body).0, 201);
+    let settings = SyncSettings { item_attempts: 3, parked_per_hour: 100 };
     let drift = compare_steadily(&ports).await.expect("a comparison");
     assert_eq!((drift.missing.len(), drift.differing.len(), drift.unknown.len()), (1, 1, 1), "{drift:?}");
-    assert_eq!(repair(&ports).await.expect("a repair"), drift);
+    assert_eq!(repair(&ports, &EmptyDesk, &settings).await.expect("a repair"), drift);
     assert!(compare(&ports).await.expect("a comparison").is_none());
     assert_eq!(total(&ports).await, 10);
 }
