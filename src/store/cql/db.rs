@@ -99,7 +99,20 @@ pub(super) async fn connect(settings: &CqlSettings) -> StoreResult<Session> {
         let tls = tls.map_err(|error| unusable(&error))?.with_root_certificates(roots).with_no_client_auth();
         builder = builder.tls_context(Some(Arc::new(tls)));
     }
-    builder.build().await.map_err(|error| not_connected(settings, &error))
+    let session = builder.build().await.map_err(|error| not_connected(settings, &error))?;
+    if let Some(datacenter) = &settings.datacenter {
+        let state = session.get_cluster_state();
+        let mut known: Vec<&str> = state.get_nodes_info().iter().filter_map(|node| node.datacenter.as_deref()).collect();
+        known.sort_unstable();
+        known.dedup();
+        if !known.contains(&datacenter.as_str()) {
+            let known = known.join(", ");
+            return Err(StoreError::Refused(format!(
+                "the database has no datacenter {datacenter}; set the store's datacenter to one of: {known}"
+            )));
+        }
+    }
+    Ok(session)
 }
 
 impl CqlDb {

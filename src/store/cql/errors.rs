@@ -13,6 +13,7 @@ pub(super) fn failed(statement: &str, error: &ExecutionError) -> StoreError {
         ExecutionError::LastAttemptError(error) => attempt_failed(statement, error),
         ExecutionError::PrepareError(error) => not_prepared(statement, error),
         ExecutionError::BadQuery(error) => StoreError::Bug(format!("{statement}: {error}")),
+        ExecutionError::EmptyPlan => StoreError::Unavailable("no node of our datacenter is up".to_owned()),
         other => StoreError::Unavailable(other.to_string()),
     }
 }
@@ -122,5 +123,11 @@ fn connection_failed(settings: &CqlSettings, nodes: &str, error: &ConnectionErro
             "the database at {nodes} does not speak TLS: {text}; name its TLS port, or leave the store's ca_file empty"
         ));
     }
-    StoreError::Unavailable(format!("no node of the database answers at {nodes}: {text}; start it, or correct the nodes' addresses"))
+    // A node that speaks TLS ends a connection that does not.
+    let hint = if settings.ca_file.is_none() && matches!(error, ConnectionError::ConnectionSetupRequestError(_)) {
+        "if it wants TLS, name the store's ca_file; else look at it, or correct the nodes' addresses"
+    } else {
+        "start it, or correct the nodes' addresses"
+    };
+    StoreError::Unavailable(format!("no node of the database answers at {nodes}: {text}; {hint}"))
 }

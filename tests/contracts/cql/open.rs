@@ -92,6 +92,10 @@ async fn settings_that_cannot_be_used_are_refused() {
         (CqlSettings { keyspace: "Ink; DROP".into(), ..usable.clone() }, "cannot be a keyspace"),
         (CqlSettings { replication: "3".into(), ..usable.clone() }, "is no replication"),
         (CqlSettings { feed_shards: 0, ..usable.clone() }, "cannot have 0 shards"),
+        (
+            CqlSettings { datacenter: Some("nowhere".into()), ..usable.clone() },
+            "no datacenter nowhere; set the store's datacenter to one of: ",
+        ),
         (CqlSettings { ca_file: Some(empty.path().into()), ..usable.clone() }, "holds no certificate"),
         (CqlSettings { ca_file: Some("/no/such/file.pem".into()), ..usable }, "ca_file /no/such/file.pem cannot be used"),
     ];
