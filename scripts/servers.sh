@@ -227,7 +227,7 @@ XML
   done
   launch cassandra "$java" -Xms256m -Xmx512m "${flags[@]}" -Djdk.attach.allowAttachSelf=true \
     -javaagent:"$(echo "$home"/lib/jamm-*.jar)" -Dcassandra.config="file://$base/conf/cassandra.yaml" \
-    -Dcassandra.storagedir="$base/data" -Dcassandra-foreground=yes -Dcassandra.ring_delay_ms=0 \
+    -Dcassandra.storagedir="$base/data" -Dcassandra-foreground=yes -Dcassandra.test.flush_local_schema_changes=false -Dcassandra.ring_delay_ms=0 \
     -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.superuser_setup_delay_ms=0 \
     -Dlogback.configurationFile="file://$base/conf/logback.xml" -cp "$base/conf:$home/lib/*" \
     org.apache.cassandra.service.CassandraDaemon

@@ -160,6 +160,8 @@ impl<'a> Building<'a> {
             self.lease.renew().await?;
         }
         self.agree().await?;
+        // What was committed during the last comparison, so that the new index is hardly older than the old one.
+        self.follow().await?;
         for (shard, position) in &self.positions {
             let stands = standing(&self.beside, *shard).await?;
             advance(&self.beside, *shard, &stands, position).await?;
@@ -167,6 +169,10 @@ impl<'a> Building<'a> {
         // Whoever lost the lease may have lost the new index as well.
         self.lease.renew().await?;
         self.replacement.take_place().await?;
+        // And what was written to the old one since: whoever follows the feed does that as well, but a moment later.
+        if let Err(error) = self.follow().await {
+            warn!(%error, "the last changes reach the new index by the feed alone: {error}");
+        }
         info!(rows = self.filling.rows, followed = self.followed, "the new index took the old one's place");
         Ok(Reindexed { rows: self.filling.rows, followed: self.followed, parked: self.filling.parked, beside: true })
     }

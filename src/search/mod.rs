@@ -252,12 +252,13 @@ pub trait Replacement: std::fmt::Debug + Send + Sync {
     /// Ends the load: what was applied can be scanned and searched. What is applied later is so once it took its place.
     async fn loaded(&self) -> Result<(), SearchError>;
 
-    /// Puts it in the place of the old one in one step: every search and every write goes to one of the two.
+    /// Puts it in the place of the old one in one step, all that was applied searchable: every search and every write goes to
+    /// one of the two. After [`Replacement::loaded`].
     async fn take_place(&self) -> Result<(), SearchError>;
 
     /// Drops the old one, once no search that began there is under way.
     async fn drop_old(&self) -> Result<(), SearchError>;
 
-    /// Drops the new one instead. A failure is logged: the next rebuild drops it.
+    /// Drops the new one instead, unless it is in place all the same. A failure is logged: the next rebuild drops it.
     async fn abandon(&self);
 }

@@ -77,7 +77,9 @@ fn read(stream: &TcpStream) -> std::io::Result<Asked> {
             break;
         }
         // One request a connection: each meets its own fault.
-        if !line.to_ascii_lowercase().starts_with("connection:") {
+        // And in plain text, to be taken apart.
+        let dropped = ["connection:", "accept-encoding:"];
+        if !dropped.iter().any(|name| line.to_ascii_lowercase().starts_with(name)) {
             head.push_str(&line);
         }
     }

@@ -74,7 +74,7 @@ fn other_searches_are_told_when_to_ask_again() {
     for query in ["", "query=ana", "query=ana&style=floral", "near=38.7223,-9.1393", "instagram=yuki.nagi"] {
         let answer = degraded.get(&format!("/v1/artists?{query}"));
         assert_eq!(answer.status, 503, "{query}: {}", answer.body);
-        assert!(answer.header("Retry-After").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{query}");
+        assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{query}");
         assert_eq!(answer.json()["code"], "unavailable", "{query}");
     }
     assert_eq!(degraded.get("/v1/styles").status, 503);

@@ -210,6 +210,7 @@ impl SearchIndex for OpenSearchIndex {
 
     async fn clear(&self) -> Result<(), SearchError> {
         let empty = self.make_beside().await?;
+        empty.loaded().await?;
         empty.swap(true).await
     }
 

@@ -68,7 +68,7 @@ impl Beside {
 
     /// Moves both aliases in one step; with `drops_old` the old index goes in the same step.
     pub(super) async fn swap(&self, drops_old: bool) -> Result<(), SearchError> {
-        self.end_load().await?;
+        self.new.refresh().await?;
         let settings = &self.current.shared.settings;
         let old = self.current.aliased().await?;
         let mut actions: Vec<Value> = Vec::new();
@@ -111,7 +111,8 @@ impl Replacement for Beside {
     }
 
     async fn abandon(&self) {
-        if let Err(error) = self.current.drop_index(self.name()).await {
+        // By what the aliases say: a swap whose answer was lost may have been made.
+        if let Err(error) = self.current.drop_unused().await {
             warn!(index = self.name(), %error, "the unfinished index {} could not be dropped; the next rebuild does it", self.name());
         }
     }

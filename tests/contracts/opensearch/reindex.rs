@@ -74,12 +74,13 @@ async fn an_index_is_replaced_while_writes_and_searches_go_on() {
     });
     let (reader, reads_stop) = (ports.clone(), Arc::clone(&stop));
     let reading = tokio::spawn(async move {
-        let mut least = 300;
+        let mut searches = 0;
         while !reads_stop.load(Ordering::SeqCst) {
             let total = total(&reader).await;
-            assert!(total + 40 >= least, "{total} of {least} artists are found");
-            least = total.max(least);
+            assert!(total >= 300, "{total} of 300 artists are found");
+            searches += 1;
         }
+        searches
     });
     for _ in 0..3 {
         let done = reindex(&ports, &SETTINGS).await.expect("a rebuild");
@@ -88,7 +89,7 @@ async fn an_index_is_replaced_while_writes_and_searches_go_on() {
     }
     stop.store(true, Ordering::SeqCst);
     let written = writing.await.expect("no panic");
-    reading.await.expect("searches went on");
+    assert!(reading.await.expect("searches went on") > 10);
     following.await.expect("no panic");
     assert!(written > 10, "there were writes meanwhile: {written}");
     let drift = compare(&ports).await.expect("a comparison");
