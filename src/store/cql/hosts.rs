@@ -6,6 +6,7 @@ use super::statement::{Cql, Lwt};
 use crate::domain::clock::Timestamp;
 use crate::store::{HostAnswer, HostHolds, HostTicket, Meta, StoreError, StoreResult};
 use async_trait::async_trait;
+use uuid::Uuid;
 
 const HOST: Cql = Cql::serial("SELECT rev, hold, owner, until, next_at, back_off FROM hosts WHERE host = ?");
 const MAKE: Cql =
@@ -24,6 +25,11 @@ struct Row {
     until: i64,
     next_at: i64,
     back_off: i64,
+}
+
+/// A token that no other hold has, on whatever host.
+fn fresh_token() -> i64 {
+    Uuid::new_v4().as_u64_pair().1.cast_signed()
 }
 
 /// Holds on hosts in the store.
@@ -85,7 +91,7 @@ impl HostHolds for CqlHostHolds {
             if next_at >= until {
                 return Err(HostAnswer::Busy(Timestamp(next_at)));
             }
-            Ok(Row { token: row.token + 1, owner: owner.to_owned(), until, next_at, ..row.clone() })
+            Ok(Row { token: fresh_token(), owner: owner.to_owned(), until, next_at, ..row.clone() })
         };
         Ok(match self.change(host, take).await? {
             Ok(row) => {
@@ -100,10 +106,10 @@ impl HostHolds for CqlHostHolds {
     async fn give_back(&self, ticket: &HostTicket, next_at: Timestamp) -> StoreResult<()> {
         let give = |row: &Row| {
             // The token is spent: giving back twice must not end the next one's hold.
-            if row.token.cast_unsigned() != ticket.token || row.until == 0 {
+            if row.token.cast_unsigned() != ticket.token {
                 return Err(());
             }
-            Ok(Row { token: row.token + 1, owner: String::new(), until: 0, next_at: row.next_at.max(next_at.0), ..row.clone() })
+            Ok(Row { token: 0, owner: String::new(), until: 0, next_at: row.next_at.max(next_at.0), ..row.clone() })
         };
         self.change(&ticket.host, give).await.map(drop)
     }

@@ -29,8 +29,8 @@ struct Known {
     listed: HashSet<(&'static str, i32)>,
     quiet: HashMap<(DayList, i32), Timestamp>,
     line_floors: HashMap<String, i64>,
-    /// Sessions made before are over and owe nothing.
-    sessions_floor: i64,
+    /// Sessions made before are over and owe nothing, and when all of them were looked at.
+    sessions_floor: Option<(i64, Timestamp)>,
 }
 
 /// The memory of a store value.
@@ -103,12 +103,15 @@ impl Memory {
         known.line_floors.insert(host.to_owned(), line_at);
     }
 
-    /// The time from which sessions may be open or owe an alert.
-    pub fn sessions_floor(&self) -> i64 {
-        self.known().sessions_floor
+    /// The time from which sessions may be open or owe an alert; from time to time all of them are looked at.
+    pub fn sessions_floor(&self, now: Timestamp) -> i64 {
+        let fresh = |(_, looked): &(i64, Timestamp)| *looked <= now && now.since(*looked) < QUIET;
+        self.known().sessions_floor.filter(fresh).map_or(i64::MIN, |(floor, _)| floor)
     }
 
-    pub fn set_sessions_floor(&self, created_at: i64) {
-        self.known().sessions_floor = created_at;
+    pub fn set_sessions_floor(&self, created_at: i64, now: Timestamp) {
+        let mut known = self.known();
+        let looked = known.sessions_floor.map(|(_, looked)| looked).filter(|looked| *looked <= now && now.since(*looked) < QUIET);
+        known.sessions_floor = Some((created_at, looked.unwrap_or(now)));
     }
 }

@@ -140,10 +140,11 @@ impl CqlStore {
 
     /// Sessions that are open or owe an alert, the oldest first.
     async fn unsettled_sessions(&self) -> StoreResult<Vec<Session>> {
-        let floor = self.db.memory().sessions_floor();
-        let mut first = self.db.now().minus(LISTED_LATE).0;
+        let now = self.db.now();
+        let floor = self.db.memory().sessions_floor(now);
+        let mut first = now.minus(LISTED_LATE).0;
         let mut listed: Vec<Listed> = Vec::new();
-        for year in self.parts_of(YEARS).await?.into_iter().filter(|year| *year >= year_of(floor)) {
+        for year in self.parts_of(YEARS).await?.into_iter().filter(|year| *year >= year_of(floor.max(0))) {
             let rows: Vec<Listed> = self.db.rows(&SINCE, (year, floor)).await?;
             listed.extend(rows.into_iter().filter(|(_, _, hint)| hint.as_deref() != Some(SETTLED)));
         }
@@ -151,7 +152,7 @@ impl CqlStore {
         for (created_at, ..) in &listed {
             first = first.min(*created_at);
         }
-        self.db.memory().set_sessions_floor(first);
+        self.db.memory().set_sessions_floor(first, now);
         let sessions = each(listed, AT_ONCE, |listed| self.listed_session(listed)).await?;
         Ok(sessions.into_iter().flatten().collect())
     }

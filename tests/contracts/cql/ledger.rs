@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Another process at the same keyspace: a session, memory and connections of its own.
 async fn process(h: &Cql) -> Arc<CqlStore> {
-    Arc::new(CqlStore::new(CqlDb::open(h.keyspace.0.clone(), h.clock.clone()).await.unwrap()))
+    Arc::new(CqlStore::new(CqlDb::open(h.keyspace.settings.clone(), h.clock.clone()).await.unwrap()))
 }
 
 fn done() -> Outcome {
@@ -46,11 +46,7 @@ async fn of_two_processes_one_begins_a_job() {
         assert!(won[0] ^ won[1], "job {n}: {answers:?}");
         let owner = row(&h, job.id()).await.owner.unwrap();
         assert_eq!(owner, if won[0] { "one" } else { "other" });
-        if won[0] {
-            by_one += 1
-        } else {
-            by_other += 1
-        }
+        if won[0] { by_one += 1 } else { by_other += 1 }
     }
     println!("200 races to begin: {by_one} won by one process, {by_other} by the other");
     let counts = h.store().step_counts(&session()).await.unwrap();
@@ -237,7 +233,7 @@ async fn what_is_over_is_counted_and_can_be_opened_again() {
     let over = |table: &'static str| {
         let h = &h;
         async move {
-            let text = format!("SELECT epoch, over_epoch FROM {}.{table}", h.keyspace.0.keyspace);
+            let text = format!("SELECT epoch, over_epoch FROM {}.{table}", h.keyspace.settings.keyspace);
             let rows = h.keyspace.operate(&text).await.into_rows_result().unwrap();
             let rows: Vec<(i32, i32)> = rows.rows::<(i32, i32)>().unwrap().map(Result::unwrap).collect();
             rows.iter().all(|(epoch, over)| epoch == over) && !rows.is_empty()

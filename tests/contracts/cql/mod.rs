@@ -3,6 +3,7 @@
 
 mod clocks;
 mod keyspace;
+mod ledger;
 mod open;
 mod races;
 
@@ -12,8 +13,7 @@ use inkdex::feed::ChangeFeed;
 use inkdex::feed::cql::{CqlFeed, FeedTimes};
 use inkdex::queue::JobQueue;
 use inkdex::queue::sqlite::SqliteQueue;
-use inkdex::store::cql::{CqlDb, CqlStore, STEPS_MAX};
-use inkdex::store::host_holds::MemoryHolds;
+use inkdex::store::cql::{CqlDb, CqlHostHolds, CqlStore, STEPS_MAX};
 use inkdex::store::sqlite::{OpenMode, SqliteDb};
 use inkdex::store::{HostHolds, Store};
 use keyspace::Keyspace;
@@ -63,7 +63,7 @@ impl Harness for Cql {
     }
 
     async fn holds(&self, not_before: Timestamp) -> Arc<dyn HostHolds> {
-        Arc::new(MemoryHolds::load(self.store(), not_before, self.now()).await.unwrap())
+        Arc::new(CqlHostHolds::new(CqlStore::new(self.db()), not_before))
     }
 
     fn now(&self) -> Timestamp {
