@@ -75,7 +75,10 @@ pub fn settings(common: &Common, web: MappedWeb, folder: &Path) -> anyhow::Resul
     // Nothing of a production set-up is touched by a rehearsal: neither its alerts nor its key, nor its own pipeline.
     config.pipeline = PipelineConfig { scheduled: false, ..PipelineConfig::default() };
     config.alerts = AlertsConfig { file: folder.join("alerts.jsonl"), ..AlertsConfig::default() };
-    config.privacy = PrivacyConfig::default();
+    if config.backends.is_embedded() {
+        // A shared store goes with its own key; the embedded one of a rehearsal is fresh.
+        config.privacy = PrivacyConfig::default();
+    }
     let (address, port) = (web.address.ip(), web.address.port());
     config.fetch.hosts = web.hosts.into_iter().map(|host| MappedHost { host, address, port, spacing_ms: SPACING_MS }).collect();
     config.fetch.only_mapped = true;
