@@ -31,11 +31,13 @@ async fn an_outage_fails_no_document() {
     let (own, index) = own().await;
     let faults = [Fault::Status(503), Fault::Status(429), Fault::Truncated, Fault::AnswerLost, Fault::Silent];
     let proxy = FaultProxy::before(&own.settings.url, &[Fault::None]);
-    let settings = OpenSearchSettings { write_within: Duration::from_millis(1_500), ..own.by(&proxy.url) };
-    let through = open(settings).await.expect("the index can be used");
+    let through = open(own.by(&proxy.url)).await.expect("the index can be used");
+    let hasty = OpenSearchSettings { write_within: Duration::from_millis(500), ..own.by(&proxy.url) };
+    let hasty = open(hasty).await.expect("the index can be used");
     for (version, fault) in (1..).zip(faults) {
         proxy.plan(&[fault]);
-        let failed = through.apply(crowd(SIZE, version), None).await;
+        let writer = if fault == Fault::Silent { &hasty } else { &through };
+        let failed = writer.apply(crowd(SIZE, version), None).await;
         assert!(matches!(failed, Err(SearchError::Unavailable(_))), "{fault:?}: {failed:?}");
         proxy.plan(&[Fault::None]);
         through.apply(crowd(SIZE, version), None).await.expect("it is over");
