@@ -21,6 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 
+/// Holds on hosts that processes share, where they do.
+type SharedHolds = Option<Arc<dyn HostHolds>>;
+
 /// The line that names all backends.
 pub fn backends_line(backends: &[Backend]) -> String {
     let parts: Vec<String> = backends.iter().map(|backend| format!("{}={}", backend.part, backend.name)).collect();
@@ -35,7 +38,7 @@ pub(super) struct Backends {
     pub index: Arc<dyn SearchIndex>,
     pub objects: Objects,
     /// Holds on hosts that processes share; `None` where one process is alone and keeps them in memory.
-    pub holds: Option<Arc<dyn HostHolds>>,
+    pub holds: SharedHolds,
     pub named: Vec<Backend>,
 }
 
@@ -78,7 +81,7 @@ pub(super) async fn open(config: &Config, clock: &Arc<dyn Clock>, chance: &Arc<C
         std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made; set data.folder", folder.display()))?;
     }
     let mut embedded_queue: Option<Arc<dyn JobQueue>> = None;
-    let (store, feed, holds): (Arc<dyn Store>, Arc<dyn ChangeFeed>, Option<Arc<dyn HostHolds>>) = if backends.store == "cql" {
+    let (store, feed, holds): (Arc<dyn Store>, Arc<dyn ChangeFeed>, SharedHolds) = if backends.store == "cql" {
         let (store, feed, holds, backend) = cql(config, clock).await?;
         named.push(backend);
         (store, feed, Some(holds))

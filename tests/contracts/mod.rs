@@ -9,6 +9,8 @@ mod keys;
 mod kill;
 mod ledger;
 mod objects;
+#[cfg(feature = "s3")]
+pub use objects::create_bucket;
 mod opensearch;
 mod operations;
 mod queue;

@@ -11,7 +11,7 @@ use inkdex::domain::artist::ArtistRow;
 use inkdex::domain::chance::Chance;
 use inkdex::domain::job::{Job, JobState};
 use inkdex::domain::outcome::Category;
-use inkdex::jobs::reconcile::compare;
+use inkdex::jobs::reconcile::compare_steadily;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -79,30 +79,42 @@ async fn run_and_kill(daemon: &mut Daemon, look: &Onlooker, nights: &mut Nights<
 }
 
 /// 0 twice (rule 5): no two versions of a row from one `(job, generation)`, and as many changes as versions.
-fn assert_nothing_twice(rows: &[ArtistRow], changes: &BTreeSet<(String, i64)>) -> usize {
+fn count_twice(rows: &[ArtistRow], changes: Option<&BTreeSet<(String, i64)>>) -> usize {
     let mut twice = 0;
     for row in rows {
         let writers: BTreeSet<_> = row.writers.iter().collect();
         twice += row.writers.len() - writers.len();
-        let versions = changes.iter().filter(|(id, _)| id == row.id.as_str()).count();
-        twice += versions.abs_diff(row.writers.len());
+        if let Some(changes) = changes {
+            let versions = changes.iter().filter(|(id, _)| id == row.id.as_str()).count();
+            twice += versions.abs_diff(row.writers.len());
+        }
     }
     twice
 }
 
-/// Rules 1 to 5 and 17: 0 lost, 0 twice, 0 innocents quarantined after 20 kills, 15 of them in the middle of a write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_kills_lose_nothing_and_apply_nothing_twice() {
+    twenty_kills(World::of(DemoWeb::generate(SEED)).await).await;
+}
+
+/// The same on ScyllaDB's and Amazon's protocols: Cassandra, ElasticMQ, OpenSearch and moto.
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_kills_on_production_backends_lose_nothing_and_apply_nothing_twice() {
+    twenty_kills(World::on_servers(DemoWeb::generate(SEED)).await).await;
+}
+
+/// Rules 1 to 5 and 17: 0 lost, 0 twice, 0 innocents quarantined after 20 kills, 15 of them in the middle of a write.
+async fn twenty_kills(world: World) {
     let chance = Chance::seeded(SEED);
-    let world = World::of(DemoWeb::generate(SEED)).await;
     let mut nights = Nights { world: &world, days: [0, 1, 10].into_iter().cycle(), planned: BTreeSet::new(), sessions: 0 };
     let (mut mid_write, mut mid_job, mut slowest) = (0, 0, Duration::ZERO);
     for kill in 0..KILLS {
         let mut daemon = Daemon::start(&world, FAULTS).await;
         slowest = slowest.max(daemon.took);
-        let look = Onlooker::of(&world);
+        let look = Onlooker::of(&world).await;
         let aim = match kill % 10 {
-            3 | 6 => Aim::Unacked,
+            3 | 6 if look.sees_queue() => Aim::Unacked,
             9 => Aim::Anything,
             _ => Aim::Writing,
         };
@@ -112,13 +124,14 @@ async fn twenty_kills_lose_nothing_and_apply_nothing_twice() {
         let jobs = look.all_jobs().await;
         let running = jobs.iter().filter(|job| job.state == JobState::Running && job.owner.as_deref() == Some(&daemon.owner));
         mid_job += usize::from(running.count() > 0);
-        let (writing, unacked) = (look.writing(&daemon.owner).await, look.unacked(&daemon.owner).await);
+        let writing = look.writing(&daemon.owner).await;
+        let unacked = if look.sees_queue() { look.unacked(&daemon.owner).await } else { 0 };
         mid_write += usize::from(writing + unacked > 0);
     }
 
     let daemon = Daemon::start(&world, "").await;
     slowest = slowest.max(daemon.took);
-    let look = Onlooker::of(&world);
+    let look = Onlooker::of(&world).await;
     look.drained().await;
     let status = daemon.stop().await;
     assert!(status.success(), "{status}");
@@ -127,7 +140,9 @@ async fn twenty_kills_lose_nothing_and_apply_nothing_twice() {
     let jobs = look.all_jobs().await;
     let lost = jobs.iter().filter(|job| !job.state.is_terminal()).count();
     let rows = rows(ports.store.as_ref()).await;
-    let twice = assert_nothing_twice(&rows, &changes(&ports).await);
+    // A feed of intents may name what was never committed, so its names are counted only where it names commits.
+    let named = if look.sees_queue() { Some(changes(&ports).await) } else { None };
+    let twice = count_twice(&rows, named.as_ref());
     println!(
         "seed {SEED}: {KILLS} kills ({mid_write} in the middle of a write, {mid_job} of a job), {} sessions, {} jobs, {} attempts, {lost} lost, \
          {twice} twice, slowest start {} ms",
@@ -146,7 +161,7 @@ async fn twenty_kills_lose_nothing_and_apply_nothing_twice() {
     });
     assert!(dead.keys().all(|code| *code == "parse_over_budget"), "{dead:?}");
     assert_eq!(searchable(&ports).await, nights.planned.into_iter().collect::<Vec<_>>());
-    let drift = compare(&ports).await.unwrap();
+    let drift = compare_steadily(&ports).await.unwrap();
     assert!(drift.is_none(), "{drift:?}");
     assert_eq!(look.integrity_problems().await, Vec::<String>::new());
 }

@@ -10,7 +10,6 @@ use inkdex::demo::{DemoArtist, DemoWeb, Fate};
 use inkdex::domain::job::{Job, JobKind, JobState};
 use inkdex::domain::outcome::Category;
 use inkdex::jobs::reconcile::compare;
-use inkdex::store::Ledger;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -47,7 +46,7 @@ fn actor<'a>(survey: &'a [Value], name: &str) -> &'a Value {
 async fn run(world: &World, faults: &str) -> (Vec<Value>, Vec<Job>) {
     let mut daemon = Daemon::start(world, faults).await;
     daemon.session().await.expect("the daemon lives");
-    let look = Onlooker::of(world);
+    let look = Onlooker::of(world).await;
     look.drained().await;
     // The last of the planned faults may still be to come: an actor meets its second only after its restart.
     let mut parts = faults.splitn(3, ':');
@@ -172,7 +171,7 @@ async fn a_job_that_aborts_the_process_is_quarantined() {
     let faults = format!("read_page:abort:{marker}");
     let mut daemon = Daemon::start(&world, &faults).await;
     daemon.session().await;
-    let look = Onlooker::of(&world);
+    let look = Onlooker::of(&world).await;
     let mut deaths = 0;
     loop {
         let died = until("the daemon drains or dies", LONG, async || match daemon.ended() {
@@ -235,7 +234,7 @@ async fn the_guardian_gives_up_on_an_actor_that_always_panics() {
     assert_eq!(world.faults_met("sync_batch panic"), 4);
 
     let daemon = Daemon::start(&world, "").await;
-    Onlooker::of(&world).drained().await;
+    Onlooker::of(&world).await.drained().await;
     assert!(daemon.stop().await.success());
     assert_directory(&world, planned(&world.web, None)).await;
 }

@@ -95,11 +95,21 @@ async fn assert_found(ports: &Ports, row: &ArtistRow) {
     assert_eq!(hit.version, row.version, "the version indexed of {name}");
 }
 
-/// 002-R2, R9, R10, R13, R17, R21 to R28, R32: discover, find, scrape, write, feed and search, each artist once, and every
-/// artist of the web ends as the generator planned.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_makes_of_every_artist_what_was_planned() {
-    let world = World::of(DemoWeb::generate(SEED)).await;
+    whole_path(World::of(DemoWeb::generate(SEED)).await).await;
+}
+
+/// 002-C4, 002-C6, 002-C8, 002-C9: the same on the production backends.
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_on_production_backends_makes_of_every_artist_what_was_planned() {
+    whole_path(World::on_servers(DemoWeb::generate(SEED)).await).await;
+}
+
+/// 002-R2, R9, R10, R13, R17, R21 to R28, R32: discover, find, scrape, write, feed and search, each artist once, and every
+/// artist of the web ends as the generator planned.
+async fn whole_path(world: World) {
     let app = world.start().await;
     let session = run(&app).await;
     let ports = &app.ports;

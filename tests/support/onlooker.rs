@@ -7,8 +7,8 @@ use inkdex::domain::clock::SystemClock;
 use inkdex::domain::ids::JobId;
 use inkdex::domain::job::{Attempt, Job, JobState, Stage};
 use inkdex::domain::message::Message;
-use inkdex::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
-use inkdex::store::{Ledger, SessionStore};
+use inkdex::store::Store;
+use inkdex::store::sqlite::{OpenMode, SqliteDb};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use std::time::Duration;
 /// The ledger as an onlooker reads it, beside the daemon or after its death.
 pub struct Onlooker {
     /// The store, for reading.
-    pub store: SqliteStore,
-    path: PathBuf,
+    pub store: Arc<dyn Store>,
+    /// The file of an embedded store.
+    path: Option<PathBuf>,
 }
 
 impl Onlooker {
     /// Looks at the data of `world`, which a daemon has made.
-    pub fn of(world: &World) -> Self {
-        let path = world.config.data.database();
-        let db = SqliteDb::open(&path, OpenMode::ReadOnly, Arc::new(SystemClock::new())).unwrap();
-        Self { store: SqliteStore::new(db), path }
+    pub async fn of(world: &World) -> Self {
+        let store = inkdex::app::single::open_for_reading(&world.config, Arc::new(SystemClock::new())).await.unwrap();
+        Self { store, path: world.config.backends.is_embedded().then(|| world.config.data.database()) }
     }
 
     /// Every job of every session.
     pub async fn all_jobs(&self) -> Vec<Job> {
         let mut jobs = Vec::new();
         for session in self.store.sessions(1_000).await.unwrap() {
-            jobs.extend(jobs_of(&self.store, &session.id).await);
+            jobs.extend(jobs_of(self.store.as_ref(), &session.id).await);
         }
         jobs
     }
@@ -47,9 +47,10 @@ impl Onlooker {
         until("the daemon has drained", LONG, async || self.is_drained().await.then_some(())).await;
     }
 
-    /// What SQLite finds wrong with the file.
+    /// What SQLite finds wrong with the file; of a shared store nothing is known.
     pub async fn integrity_problems(&self) -> Vec<String> {
-        let db = SqliteDb::open(&self.path, OpenMode::ReadOnly, Arc::new(SystemClock::new())).unwrap();
+        let Some(path) = &self.path else { return Vec::new() };
+        let db = SqliteDb::open(path, OpenMode::ReadOnly, Arc::new(SystemClock::new())).unwrap();
         db.integrity_problems().await.unwrap()
     }
 
@@ -65,6 +66,11 @@ impl Onlooker {
         writing
     }
 
+    /// Whether it can look into the queue, to see what is not acked.
+    pub fn sees_queue(&self) -> bool {
+        self.path.is_some()
+    }
+
     /// Messages in somebody's hands whose job has the outcome that ends it, by an attempt of `owner`.
     pub async fn unacked(&self, owner: &str) -> usize {
         let mut unacked = 0;
@@ -78,8 +84,9 @@ impl Onlooker {
     }
 
     fn in_flight(&self) -> Vec<JobId> {
+        let path = self.path.as_ref().expect("a queue that can be looked into");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = rusqlite::Connection::open_with_flags(&self.path, flags).unwrap();
+        let connection = rusqlite::Connection::open_with_flags(path, flags).unwrap();
         connection.busy_timeout(Duration::from_secs(5)).unwrap();
         let mut statement = connection.prepare("SELECT body FROM messages WHERE receipt IS NOT NULL").unwrap();
         let bodies = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();

@@ -1,6 +1,7 @@
 //! A made-up web on loopback, a data folder, and the application over both on settings scaled to milliseconds.
 
 use super::clock::ShiftedClock;
+use super::servers;
 use super::wait::{LONG, until};
 use inkdex::alert::Alert;
 use inkdex::app::{App, Surroundings, open_ports};
@@ -9,9 +10,11 @@ use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb};
 use inkdex::discover::StudioSource;
 use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
 use inkdex::domain::ids::SessionId;
+use inkdex::domain::secret::Secret;
 use inkdex::domain::session::{Session, Trigger};
 use inkdex::jobs::Ports;
 use inkdex::jobs::sessions::{self, DAILY};
+use inkdex::store::cql::Migrator;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +49,51 @@ impl World {
     /// Serves `web`, its slow sites a tenth as slow, and prepares a data folder with its studio file.
     pub async fn of(web: DemoWeb) -> Self {
         Self::slowed(web, 0.1).await
+    }
+
+    /// As [`World::of`], on the production backends: a keyspace, queues, an index and a bucket of its own on the real servers.
+    #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+    pub async fn on_servers(web: DemoWeb) -> Self {
+        let mut world = Self::of(web).await;
+        let config = &mut world.config;
+        config.backends.store = "cql".to_owned();
+        config.backends.queue = "sqs".to_owned();
+        config.backends.search = "opensearch".to_owned();
+        config.backends.objects = "s3".to_owned();
+        config.cql.nodes = vec![servers::cassandra()];
+        config.cql.keyspace = servers::unique("w");
+        config.cql.replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}".to_owned();
+        config.cql.feed_shards = 4;
+        config.cql.request_ms = 30_000;
+        config.cql.connect_ms = 30_000;
+        config.sqs.endpoint = servers::sqs();
+        config.sqs.queue = servers::unique("jobs-");
+        config.sqs.dead_letter_queue = format!("{}-dead", config.sqs.queue);
+        config.sqs.create = true;
+        config.opensearch.url = servers::opensearch();
+        config.opensearch.prefix = servers::unique("w");
+        config.s3.endpoint = servers::s3();
+        config.s3.bucket = servers::unique("w-");
+        config.s3.path_style = true;
+        for (id, secret) in [
+            (&mut config.sqs.access_key_id, &mut config.sqs.secret_access_key),
+            (&mut config.s3.access_key_id, &mut config.s3.secret_access_key),
+        ] {
+            *id = "test".to_owned();
+            *secret = Secret::new("test");
+        }
+        config.privacy.hash_key_file = config.alerts.file.with_file_name("denylist.key");
+        // A write is several round trips here, on a machine that runs four servers besides.
+        config.workers.extend_lease_ms = 1_000;
+        config.ledger.lease_ms = 5_000;
+        config.ledger.resend_ms = 3_000;
+        config.ledger.resend_max_ms = 12_000;
+        config.ledger.sweep_every_ms = 200;
+        config.pipeline.tick_ms = 200;
+        config.alerts.every_ms = 500;
+        crate::contracts::create_bucket(&config.s3.endpoint, &config.s3.bucket);
+        Migrator::connect(inkdex::app::cql_settings(config).unwrap()).await.unwrap().run().await.unwrap();
+        world
     }
 
     /// As [`World::of`], with this factor on the delays of slow sites.

@@ -1,5 +1,6 @@
 //! Keyspaces of the tests. Making one takes a server seconds, so those that are done with are emptied and used again.
 
+use crate::support::servers::cassandra;
 use inkdex::store::cql::{CqlSettings, Migrator};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -7,18 +8,6 @@ use scylla::response::query_result::QueryResult;
 use scylla::statement::unprepared::Statement;
 use std::sync::Mutex;
 use std::time::Duration;
-
-/// Where the test run's Cassandra answers, `host:port`.
-pub fn cassandra() -> String {
-    const KEY: &str = "INKDEX_TEST_CASSANDRA";
-    let path = std::env::var("INKDEX_TEST_SERVERS").unwrap_or_else(|_| "/tmp/inkdex-servers.env".to_owned());
-    let file = std::fs::read_to_string(&path).unwrap_or_default();
-    let said = file.lines().find_map(|line| line.strip_prefix(KEY)?.strip_prefix('='));
-    match std::env::var(KEY).ok().or_else(|| said.map(ToOwned::to_owned)) {
-        Some(node) => node,
-        None => panic!("no Cassandra: neither {KEY} nor a line {KEY}=host:port in {path}"),
-    }
-}
 
 /// Settings for a keyspace that nobody else uses.
 fn settings() -> CqlSettings {

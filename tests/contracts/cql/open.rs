@@ -1,6 +1,7 @@
 //! Migrations and starts: what is refused says what to change, and two who migrate at once make one schema.
 
-use super::keyspace::{Keyspace, cassandra};
+use super::keyspace::Keyspace;
+use crate::support::servers::cassandra;
 use inkdex::domain::clock::SystemClock;
 use inkdex::store::StoreError;
 use inkdex::store::cql::{CqlDb, CqlSettings, Migrator};
