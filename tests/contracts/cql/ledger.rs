@@ -170,6 +170,13 @@ async fn a_death_between_any_two_steps_of_a_put_loses_nothing() {
             if stands == cut.old && stands.state == JobState::Running {
                 assert!(attempts.iter().all(|attempt| attempt.outcome.is_none()), "point {point}, put {m}: {attempts:?}");
             }
+            if m % 2 == point % 2 {
+                // Whoever repeats it completes it, or is told that it stands.
+                let repeated = h.store().put_job(&cut.old, &cut.new, cut.attempt.as_ref()).await.unwrap();
+                let told = JobPut::Conflict(Some(Box::new(cut.new.clone())));
+                assert_eq!(repeated, if stands == cut.old { JobPut::Committed } else { told }, "point {point}, put {m}");
+                assert_eq!(row(&h, cut.old.id()).await, cut.new);
+            }
         }
         assert_eq!(h.store().step_counts(&session()).await.unwrap(), counted(&h.store(), &ids).await, "point {point}");
     }

@@ -5,6 +5,7 @@ mod clocks;
 mod keyspace;
 mod ledger;
 mod open;
+mod operations;
 mod races;
 
 use super::harness::{Harness, START};
