@@ -1,4 +1,4 @@
-//! What is measured, in Prometheus' text format (002-R34, R35, R42, R43).
+//! What is measured, in Prometheus' text format (002-R34, 002-R35, 002-R42, 002-R43).
 
 use crate::domain::clock::Timestamp;
 use crate::domain::job::{JobKind, Usage};

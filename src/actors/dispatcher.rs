@@ -227,7 +227,7 @@ impl Handler<JobEnded> for Dispatcher {
     }
 }
 
-/// One failure, one line, here where it is handled (002-R36, R38).
+/// One failure, one line, here where it is handled (002-R36, 002-R38).
 fn tell(id: &crate::domain::ids::JobId, kind: JobKind, outcome: &Outcome) {
     let kind = kind.as_str();
     match outcome {

@@ -1,4 +1,4 @@
-//! Job `find_artists`: reads a studio's site, finds who works there, and queues a `scrape_artist` job for each (002-R9, R10).
+//! Job `find_artists`: reads a studio's site, finds who works there, and queues a `scrape_artist` job for each (002-R9, 002-R10).
 
 use crate::domain::facts::Source;
 use crate::domain::identity::{IdentityKey, KeyState, canonical_site};

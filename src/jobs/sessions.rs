@@ -1,4 +1,4 @@
-//! Sessions: starting one, moving each of them on, and the schedule (002-R1, R2).
+//! Sessions: starting one, moving each of them on, and the schedule (002-R1, 002-R2).
 
 use crate::domain::clock::Timestamp;
 use crate::domain::cron::Schedule;

@@ -1,5 +1,5 @@
 //! Panics, freezes and aborts at planned points of a daemon in a process of its own: what died is started again, what was in
-//! work is done, and what cannot be done is put aside without harm to its neighbours (rules 4 and 12).
+//! work is done, and what cannot be done is put aside without harm to its neighbours (rules 4 and 12, 002-C1).
 
 use crate::support::daemon::Daemon;
 use crate::support::ledger::{changes, rows, searchable, subject};

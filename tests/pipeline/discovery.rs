@@ -1,4 +1,4 @@
-//! A source of studios that does not answer (002-R4 to R7).
+//! A source of studios that does not answer (002-R4, 002-R5, 002-R6, 002-R7).
 
 use crate::support::ledger::{jobs_of, searchable};
 use crate::support::ports::ports;
@@ -49,7 +49,7 @@ fn silent(times: u32) -> Arc<Silent> {
     Arc::new(Silent { asked: AtomicU32::new(0), silent: times })
 }
 
-/// 002-R4, R5, R7: three attempts with growing delays, then the run has failed, and the failure is told.
+/// 002-R4, 002-R5, 002-R7: three attempts with growing delays, then the run has failed, and the failure is told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_source_fails_the_run_after_three_attempts_and_is_told() {
     let mut world = World::of(DemoWeb::generate_sized(SEED, 2, 2)).await;

@@ -45,7 +45,7 @@ fn all(changes: &DemoChanges) -> Changed {
     }
 }
 
-/// Rule 11, 002-R23, R26, R27: three missed nights, or a page gone twice, retire; who returns is back; what changed is seen.
+/// Rule 11, 002-R23, 002-R26, 002-R27: three missed nights, or a page gone twice, retire; who returns is back; what changed is seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_is_retired_and_who_returns_is_back() {
     let world = World::of(DemoWeb::generate_sized(SEED, 5, 3)).await;

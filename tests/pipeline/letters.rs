@@ -27,7 +27,7 @@ async fn settled(app: &App, letter: &Job, generation: u32) -> Job {
     .await
 }
 
-/// 002-C7, X6: a requeued letter runs again as another generation, although its session is over, on pages fetched anew.
+/// 002-C7, 002-X6: a requeued letter runs again as another generation, although its session is over, on pages fetched anew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_requeued_letter_runs_again_on_fresh_pages() {
     let mut world = World::of(DemoWeb::generate(SEED)).await;

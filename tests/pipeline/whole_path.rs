@@ -70,7 +70,7 @@ fn compare_record(differences: &mut Differences, ports: &Ports, record: &Artist,
     differences.compare(&what("styles"), styles, planned);
 }
 
-/// 002-R14 to R17: the artist is found by every key of its record, and by name through the index.
+/// 002-R14, 002-R15, 002-R16, 002-R17: the artist is found by every key of its record, and by name through the index.
 async fn assert_found(ports: &Ports, row: &ArtistRow) {
     let record = row.live().unwrap();
     let name = &record.name.value;
@@ -107,7 +107,7 @@ async fn a_session_on_production_backends_makes_of_every_artist_what_was_planned
     whole_path(World::on_servers(DemoWeb::generate(SEED)).await).await;
 }
 
-/// 002-R2, R9, R10, R13, R17, R21 to R28, R32: discover, find, scrape, write, feed and search, each artist once, and every
+/// 002-R2, 002-R9, 002-R10, 002-R13, 002-R17, 002-R21 to R28, R32: discover, find, scrape, write, feed and search, each artist once, and every
 /// artist of the web ends as the generator planned.
 async fn whole_path(world: World) {
     let app = world.start().await;
@@ -161,6 +161,19 @@ async fn whole_path(world: World) {
     differences.compare("requests", report.requests, world.server.requests().len() as u64);
     differences.compare("live artists with a city", report.coverage["city"], 31);
     assert_polite(&world.server.requests());
+    // 002-R34, 002-R35, 002-R42, 002-R43: what the session did is measured.
+    let measured = app.metrics.text();
+    for series in [
+        "inkdex_jobs_total{kind=\"scrape_artist\",outcome=\"done_written\"} ",
+        "inkdex_jobs_total{kind=\"scrape_artist\",outcome=\"dead\"} 1\n",
+        "inkdex_job_seconds_count{kind=\"find_artists\"} ",
+        "inkdex_step_seconds_count{step=\"discover\"} 1\n",
+        "inkdex_step_seconds_count{step=\"scrape\"} 1\n",
+        "inkdex_open_jobs 0\n",
+    ] {
+        assert!(measured.contains(series), "{series:?} is missing in {measured}");
+    }
+    assert!(app.metrics.lag_quantile(0.99).is_some(), "002-R34: the lag of what was indexed is known");
     assert!(compare(ports).await.unwrap().is_none());
     app.stop().await;
 }

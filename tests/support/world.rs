@@ -55,6 +55,8 @@ impl World {
     #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
     pub async fn on_servers(web: DemoWeb) -> Self {
         let mut world = Self::of(web).await;
+        // The servers have clocks of their own, and a store off by more than five seconds is refused.
+        world.clock = Arc::new(ShiftedClock::at(SystemClock::new().now()));
         let config = &mut world.config;
         config.backends.store = "cql".to_owned();
         config.backends.queue = "sqs".to_owned();

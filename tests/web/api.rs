@@ -136,7 +136,7 @@ fn health_names_the_part_that_is_not_ready() {
     assert_eq!(web.get("/healthz").status, 200, "alive to the end");
 }
 
-/// 002-R34, 002-R42, 002-R43: what is measured can be read by Prometheus.
+/// What is measured can be read by Prometheus.
 #[test]
 fn metrics_are_open_metrics() {
     let web = TestWeb::start();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const SIZE: usize = 40;
 
-/// 002-R29, R31: whatever half of a batch was too much is sent again, and only that.
+/// 002-R29, 002-R31: whatever half of a batch was too much is sent again, and only that.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_busy_is_sent_again_and_nothing_else() {
     let (own, _index) = own().await;
