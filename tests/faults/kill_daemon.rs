@@ -106,6 +106,7 @@ async fn twenty_kills_on_production_backends_lose_nothing_and_apply_nothing_twic
 
 /// Rules 1 to 5 and 17, 002-R33: 0 lost, 0 twice, 0 innocents quarantined after 20 kills, 15 of them in the middle of a write.
 async fn twenty_kills(world: World) {
+    let _alone = super::ALONE.lock().await;
     let chance = Chance::seeded(SEED);
     let mut nights = Nights { world: &world, days: [0, 1, 10].into_iter().cycle(), planned: BTreeSet::new(), sessions: 0 };
     let (mut mid_write, mut mid_job, mut slowest) = (0, 0, Duration::ZERO);

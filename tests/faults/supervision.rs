@@ -44,6 +44,7 @@ fn actor<'a>(survey: &'a [Value], name: &str) -> &'a Value {
 
 /// Runs a session over `world` under a plan of faults to its end. Answers the last survey and every job.
 async fn run(world: &World, faults: &str) -> (Vec<Value>, Vec<Job>) {
+    let _alone = super::ALONE.lock().await;
     let mut daemon = Daemon::start(world, faults).await;
     daemon.session().await.expect("the daemon lives");
     let look = Onlooker::of(world).await;
@@ -166,6 +167,7 @@ async fn a_frozen_actor_gets_a_new_thread() {
 /// and the neighbours finish. The daemon's own death counts for nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_aborts_the_process_is_quarantined() {
+    let _alone = super::ALONE.lock().await;
     let world = World::of(DemoWeb::generate(SEED)).await;
     let (artist, marker) = alone(&world.web);
     let faults = format!("read_page:abort:{marker}");
@@ -223,6 +225,7 @@ async fn a_page_that_kills_costs_its_own_studio_only() {
 /// start, without the fault, finds everything as it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_guardian_gives_up_on_an_actor_that_always_panics() {
+    let _alone = super::ALONE.lock().await;
     let mut world = World::of(DemoWeb::generate_sized(SEED, 2, 3)).await;
     world.config.workers.restarts_per_minute = 3;
     let mut daemon = Daemon::start(&world, "sync_batch:panic:").await;

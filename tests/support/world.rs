@@ -178,7 +178,8 @@ fn scaled() -> Config {
     config.workers.extend_lease_ms = 100;
     config.workers.child_ms = 60_000;
     config.workers.heartbeat_ms = 2_000;
-    config.ledger.lease_ms = 400;
+    // Long enough that a loaded machine keeps it; nobody waits for it to run out but after a death.
+    config.ledger.lease_ms = 1_500;
     config.ledger.resend_ms = 300;
     config.ledger.resend_max_ms = 2_400;
     config.ledger.retry_ms = 20;
