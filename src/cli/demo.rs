@@ -3,7 +3,6 @@
 use crate::cli::rehearsal::{self, MappedWeb, Scratch, Tally, found, lag_line, lags_ms};
 use crate::cli::signals::Signals;
 use crate::cli::{Common, logs, output};
-use anyhow::bail;
 use clap::Args;
 use inkdex::app::{App, backends_line};
 use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb, Fate};
@@ -60,13 +59,7 @@ pub async fn run(common: Common, args: DemoArgs) -> anyhow::Result<ExitCode> {
     }
 
     let app = App::start(&config, !args.exit).await?;
-    let session = tokio::select! {
-        session = rehearsal::run_session(&app, common.json) => session?,
-        signal = signals.next() => {
-            app.stop().await;
-            bail!("{signal}: left before the end");
-        }
-    };
+    let (app, session) = rehearsal::run_unless_stopped(app, common.json, &mut signals).await?;
     let took = clock.monotonic().saturating_sub(began);
     let summary = summarise(&app, &web, &session).await?;
     summary.print(&common, &app, took)?;

@@ -288,14 +288,7 @@ async fn index(config: &Config, held: bool, findings: &mut Findings) {
     match compared {
         Ok((drift, _)) if drift.is_none() => findings.good("search index", format!("{} rows, table and index say the same", drift.rows)),
         Ok((drift, in_step)) => {
-            let counts = format!(
-                "of {} rows {} are missing, {} differ, {} entries have no row, {} rows are unsound",
-                drift.rows,
-                drift.missing.len(),
-                drift.differing.len(),
-                drift.unknown.len(),
-                drift.unsound.len()
-            );
+            let counts = drift.to_string();
             if !in_step && drift.unsound.is_empty() {
                 findings.note("search index", format!("behind the store: {counts}"), "the next start catches up by itself");
             } else {

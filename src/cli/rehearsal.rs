@@ -1,7 +1,8 @@
 //! A whole session over a web that is mapped to this machine: what the demo and `rehearse` share.
 
+use crate::cli::signals::Signals;
 use crate::cli::{Common, progress};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use inkdex::app::{self, App};
 use inkdex::config::{AlertsConfig, Config, MappedHost, PipelineConfig, PrivacyConfig};
 use inkdex::domain::job::{Job, JobKind, Task};
@@ -99,6 +100,20 @@ pub async fn run_session(app: &App, quiet: bool) -> anyhow::Result<Session> {
     let session = progress::follow(app.ports.store.as_ref(), app.ports.clock.as_ref(), &id, quiet).await?;
     wait_in_step(&app.ports).await?;
     Ok(session)
+}
+
+/// As [`run_session`], unless a signal comes first: then everything is stopped in order.
+///
+/// # Errors
+/// As [`run_session`], or the signal.
+pub async fn run_unless_stopped(app: App, quiet: bool, signals: &mut Signals) -> anyhow::Result<(App, Session)> {
+    tokio::select! {
+        session = run_session(&app, quiet) => session.map(|session| (app, session)),
+        signal = signals.next() => {
+            app.stop().await;
+            bail!("{signal}: left before the end");
+        }
+    }
 }
 
 /// Waits until the index shows everything that is committed.

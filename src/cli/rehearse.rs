@@ -3,7 +3,6 @@
 use crate::cli::rehearsal::{self, MappedWeb, Scratch, Tally, lag_line, lags_ms, peak_memory_mb};
 use crate::cli::signals::Signals;
 use crate::cli::{Common, eval, logs, output};
-use anyhow::bail;
 use clap::Args;
 use inkdex::app::App;
 use inkdex::demo::{FolderServer, FolderSite};
@@ -57,13 +56,7 @@ pub async fn run(common: Common, args: RehearseArgs) -> anyhow::Result<ExitCode>
     }
     let app = App::start(&config, false).await?;
     let began = clock.monotonic();
-    let session = tokio::select! {
-        session = rehearsal::run_session(&app, common.json) => session?,
-        signal = signals.next() => {
-            app.stop().await;
-            bail!("{signal}: left before the end");
-        }
-    };
+    let (app, session) = rehearsal::run_unless_stopped(app, common.json, &mut signals).await?;
     let took = clock.monotonic().saturating_sub(began);
     let tally = Tally::of(&app.ports, &session).await?;
     let memory = peak_memory_mb();

@@ -8,6 +8,7 @@ use crate::jobs::{Desk, PortError, Ports};
 use crate::search::{IndexOperation, IndexedVersion, ItemAnswer};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::time::Duration;
 use tracing::info;
 
@@ -31,6 +32,14 @@ pub struct Drift {
     pub unknown: Vec<ArtistId>,
     /// Rows that do not pass their own hash.
     pub unsound: Vec<ArtistId>,
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [missing, differing, unknown, unsound] = [&self.missing, &self.differing, &self.unknown, &self.unsound].map(Vec::len);
+        let rows = self.rows;
+        write!(f, "of {rows} rows {missing} are missing, {differing} differ, {unknown} entries have no row, {unsound} rows are unsound")
+    }
 }
 
 impl Drift {

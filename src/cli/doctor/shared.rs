@@ -45,18 +45,7 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
     }
     match compare(config).await {
         Ok(drift) if drift.is_none() => findings.good("search index", format!("{} rows, table and index say the same", drift.rows)),
-        Ok(drift) => findings.bad(
-            "search index",
-            format!(
-                "of {} rows {} are missing, {} differ, {} entries have no row, {} rows are unsound",
-                drift.rows,
-                drift.missing.len(),
-                drift.differing.len(),
-                drift.unknown.len(),
-                drift.unsound.len()
-            ),
-            "`inkdex reconcile --repair` indexes again what differs",
-        ),
+        Ok(drift) => findings.bad("search index", drift.to_string(), "`inkdex reconcile --repair` indexes again what differs"),
         Err(error) => findings.bad("search index", format!("{error:#}"), "look at store and index above"),
     }
 }
