@@ -205,6 +205,9 @@ pub fn report_text(report: &Report) -> String {
     row("refused by robots.txt", report.refused_by_robots.to_string());
     row("pages gone", report.gone.to_string());
     row("retired", report.retired.to_string());
+    if report.fields_dropped > 0 {
+        row("values dropped, missed twice", report.fields_dropped.to_string());
+    }
     if let Some(why) = &report.absences_held {
         row("absences", format!("{} proposed, none applied: {why}", report.absences));
     }

@@ -140,6 +140,11 @@ pub(super) fn changed(web: &DemoWeb, day: u32) -> DemoWeb {
         person.bio = format!("{} {sentence}", person.bio);
         changes.bio_changed = Some((person.name.clone(), sentence));
     }
+    if let Some(studio) = first_with(&mut studios, Layout::JsonLd)
+        && let Some(person) = studio.people.iter_mut().skip(1).find(|person| person.handle.is_some() && person.own_host.is_none())
+    {
+        changes.handle_gone = person.handle.take().map(|handle| (person.name.clone(), handle));
+    }
     if let Some(studio) = first_with(&mut studios, Layout::Pages)
         && let Some(mut person) = studio.people.first().cloned()
     {

@@ -68,6 +68,8 @@ pub struct DemoChanges {
     /// Name and page of the artist, first of the first studio with a page each, whose page answers 404
     /// although the list still links to it.
     pub page_gone: Option<(String, String)>,
+    /// Name and handle of the artist, another of the first studio with JSON-LD, who names no Instagram any more.
+    pub handle_gone: Option<(String, String)>,
     /// Name of the artist who is new in the first studio with a single page.
     pub joined: Option<String>,
 }
@@ -99,7 +101,7 @@ impl DemoWeb {
         build::web(cast::generated(studios, artists_per_studio), seed, false)
     }
 
-    /// The state of this web `day` days later; day 0 is this web. From day 1 on the four changes of
+    /// The state of this web `day` days later; day 0 is this web. From day 1 on the five changes of
     /// [`DemoChanges`] hold; from day 10 on the artist who left is back on the team page. A change whose
     /// layout the web does not have is left out. Call it on a first-day web.
     pub fn with_changes(&self, day: u32) -> Self {

@@ -1,6 +1,7 @@
 //! What one source says about an artist, each value with its evidence; the rows from which a record is resolved.
 
 use crate::domain::clock::Timestamp;
+use crate::domain::fields::MissedFields;
 use crate::domain::ids::{ArtistId, JobId, StudioId};
 use crate::domain::place::{Basis, Coordinates};
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,8 @@ pub struct SourceFacts {
     pub own_site: Option<Url>,
 }
 
-/// The evidence row of an artist and a source: newest reading only, never read by the index.
+/// The evidence row of an artist and a source: the newest reading, with the last values of what it lacked; never read by
+/// the index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceRow {
     /// About whom.
@@ -98,4 +100,7 @@ pub struct EvidenceRow {
     pub fence: Timestamp,
     /// What it said.
     pub facts: SourceFacts,
+    /// The fields whose value is that of an earlier reading.
+    #[serde(default)]
+    pub missed: MissedFields,
 }

@@ -1,6 +1,7 @@
 //! Absences and the run gate (rule 11): who is missed, what that may retire, and when a person must decide.
 
 use crate::domain::facts::Source;
+use crate::domain::fields::Field;
 use crate::domain::ids::ArtistId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +35,15 @@ pub enum Absence {
     NotListed,
     /// The artist's page answered 404 or 410.
     PageGone,
+    /// The page on which a field's value stood was read, and says nothing of it any more.
+    FieldMissed(Field),
+}
+
+impl Sighting {
+    /// Whether the source has no more to say about the artist.
+    pub fn is_over(&self) -> bool {
+        self.misses >= MISSES_TO_RETIRE || self.gone >= GONE_TO_RETIRE
+    }
 }
 
 /// Whether the sightings of an artist, at all its sources, retire it.
@@ -41,7 +51,7 @@ pub fn retires(sightings: &[Sighting]) -> bool {
     if sightings.is_empty() {
         return false;
     }
-    let missed_everywhere = sightings.iter().all(|sighting| sighting.misses >= MISSES_TO_RETIRE || sighting.gone >= GONE_TO_RETIRE);
+    let missed_everywhere = sightings.iter().all(Sighting::is_over);
     let page_gone = sightings.iter().any(|sighting| sighting.gone >= GONE_TO_RETIRE);
     // Who was named elsewhere tonight was written from there; to retire them now would only be undone tomorrow.
     let named = sightings.iter().any(|sighting| sighting.gone == 0 && sighting.misses == 0);

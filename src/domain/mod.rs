@@ -8,6 +8,7 @@ pub mod clock;
 pub mod country;
 pub mod cron;
 pub mod facts;
+pub mod fields;
 pub mod identity;
 pub mod ids;
 pub mod job;

@@ -1,25 +1,16 @@
 //! Job `report`: the last step. Applies the run gate and the absences of the night (rule 11), and writes the session's report.
 
-use crate::domain::artist::{ArtistRow, Life};
-use crate::domain::clock::Timestamp;
-use crate::domain::facts::Source;
-use crate::domain::ids::{ArtistId, SessionId};
+use crate::domain::artist::ArtistRow;
+use crate::domain::ids::SessionId;
 use crate::domain::job::{AlertDebt, Job, JobKind, JobState, Usage};
-use crate::domain::lifecycle::{Absence, Coverage, HeldBy, Sighting, gate, retires};
+use crate::domain::lifecycle::Coverage;
 use crate::domain::outcome::{Done, Outcome};
-use crate::domain::session::{Session, Trigger};
-use crate::domain::write::Writer;
-use crate::jobs::write_artist::remove_record;
+use crate::domain::session::Session;
+use crate::jobs::absences::{self, known_fields};
 use crate::jobs::{PortError, Ports, Running, store_outcome, wait_for_dependency};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tracing::{info, warn};
-
-/// Meta key of the coverage at the last session whose absences were let through.
-const COVERAGE_KEY: &str = "coverage.last";
-
-/// Prefix of the meta keys of the run gate's decisions, by session: why it holds the absences back, empty if it does not.
-const GATE_PREFIX: &str = "gate/";
+use tracing::info;
 
 /// What a session did: JSON in the object store.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +41,9 @@ pub struct Report {
     pub gone: u64,
     /// Artists retired tonight.
     pub retired: u64,
+    /// Values that went because a second night in a row missed them.
+    #[serde(default)]
+    pub fields_dropped: u64,
     /// Absences proposed.
     pub absences: u64,
     /// Why absences were not applied, if they were not.
@@ -94,7 +88,7 @@ async fn write_report(ports: &Ports, running: &Running) -> Result<(), PortError>
     count_jobs(ports, running, &session, &mut report).await?;
     let (live, coverage) = count_coverage(ports, running).await?;
     report.coverage = coverage;
-    let held = apply_absences(ports, running, &session, live, &mut report).await?;
+    let held = absences::apply(ports, running, &session, live, &mut report).await?;
     report.ended_at = ports.clock.now().rfc3339();
     let key = report_key(id);
     ports.objects.put(&key, serde_json::to_vec_pretty(&report).unwrap_or_default()).await?;
@@ -176,17 +170,8 @@ async fn count_coverage(ports: &Ports, running: &Running) -> Result<(u64, Covera
         let rows = ports.store.scan_artists(after.as_ref(), 500).await?;
         for record in rows.iter().filter_map(ArtistRow::live) {
             live += 1;
-            let fields = [
-                ("city", record.city.is_some()),
-                ("country", record.country.is_some()),
-                ("instagram", record.instagram.is_some()),
-                ("styles", !record.styles.is_empty()),
-                ("images", !record.images.is_empty()),
-                ("bio", record.bio.is_some()),
-                ("contact", !record.emails.is_empty() || !record.phones.is_empty()),
-            ];
-            for (field, _) in fields.iter().filter(|(_, known)| *known) {
-                *coverage.entry((*field).to_owned()).or_default() += 1;
+            for field in known_fields(record) {
+                *coverage.entry(field.to_owned()).or_default() += 1;
             }
         }
         running.progress.step();
@@ -195,87 +180,4 @@ async fn count_coverage(ports: &Ports, running: &Running) -> Result<(u64, Covera
             None => return Ok((live, coverage)),
         }
     }
-}
-
-/// Applies the night's absences if the gate lets them pass. Answers whether it held them.
-async fn apply_absences(ports: &Ports, running: &Running, session: &Session, live: u64, report: &mut Report) -> Result<bool, PortError> {
-    let proposals = ports.store.proposals(&session.id).await?;
-    report.absences = proposals.len() as u64;
-    if session.trigger != Trigger::Scheduled {
-        if !proposals.is_empty() {
-            report.absences_held = Some("the session was started by hand; absences count once a scheduled night".to_owned());
-        }
-        return Ok(false);
-    }
-    let before: Coverage = match ports.store.meta(COVERAGE_KEY).await? {
-        Some(text) => serde_json::from_str(&text).unwrap_or_default(),
-        None => Coverage::new(),
-    };
-    // Decided once: a report that died while it counted must not count again what it has counted, and hold back the rest.
-    let key = format!("{GATE_PREFIX}{}", session.id);
-    let why = if session.accepted {
-        info!(session.id = %session.id, "the absences of session {} pass the run gate: a person accepted them", session.id);
-        String::new()
-    } else if let Some(decided) = ports.store.meta(&key).await? {
-        decided
-    } else {
-        let held = gate(would_retire(ports, &proposals).await?, live, &before, &report.coverage);
-        let why = held.map_or_else(String::new, |held| match held {
-            HeldBy::Retirements { retirements, live } => format!("{retirements} of {live} artists would retire"),
-            HeldBy::Coverage { field, before, now } => format!("{field} is known for {now} artists, {before} before"),
-        });
-        ports.store.put_meta(&key, None, &why).await?.flatten().unwrap_or(why)
-    };
-    if !why.is_empty() {
-        warn!(session.id = %session.id, "the absences of session {} are held back: {why}; a person decides", session.id);
-        report.absences_held = Some(why);
-        return Ok(true);
-    }
-    for (artist_id, source, absence) in &proposals {
-        ports.store.count_absence(session.scheduled_for, artist_id, source, *absence).await?;
-        running.progress.step();
-    }
-    let mut artists: Vec<&ArtistId> = proposals.iter().map(|(id, _, _)| id).collect();
-    artists.sort();
-    artists.dedup();
-    for artist_id in artists {
-        if retires(&ports.store.sightings_of(artist_id).await?) {
-            let fence = running.attempt.fence.max(Timestamp(session.created_at.0));
-            let writer = Writer { job_id: running.job.new.id.clone(), generation: running.attempt.generation, fence };
-            if remove_record(ports, artist_id, Life::Retired, &writer).await? {
-                info!(artist.id = %artist_id, "artist {artist_id} is retired: no source names them any more");
-            }
-            // Also what an earlier attempt of this job retired, but nobody who was retired before.
-            let row = ports.store.artist(artist_id).await?;
-            let tonight = row.is_some_and(|row| row.life == Life::Retired && row.writers.iter().any(|(job, _)| *job == writer.job_id));
-            report.retired += u64::from(tonight);
-        }
-    }
-    let now = serde_json::to_string(&report.coverage).unwrap_or_default();
-    let stored = ports.store.meta(COVERAGE_KEY).await?;
-    ports.store.put_meta(COVERAGE_KEY, stored.as_deref(), &now).await?;
-    Ok(false)
-}
-
-/// How many live artists the proposals would retire, were they counted.
-async fn would_retire(ports: &Ports, proposals: &[(ArtistId, Source, Absence)]) -> Result<u64, PortError> {
-    let mut by_artist: BTreeMap<&ArtistId, Vec<(&Source, Absence)>> = BTreeMap::new();
-    for (id, source, absence) in proposals {
-        by_artist.entry(id).or_default().push((source, *absence));
-    }
-    let mut count = 0;
-    for (id, absences) in by_artist {
-        let mut sightings: Vec<Sighting> = ports.store.sightings_of(id).await?;
-        for sighting in &mut sightings {
-            for (_, absence) in absences.iter().filter(|(source, _)| **source == sighting.source) {
-                match absence {
-                    Absence::NotListed => sighting.misses += 1,
-                    Absence::PageGone => sighting.gone += 1,
-                }
-            }
-        }
-        let is_live = ports.store.artist(id).await?.is_some_and(|row| row.life == Life::Live);
-        count += u64::from(is_live && retires(&sightings));
-    }
-    Ok(count)
 }

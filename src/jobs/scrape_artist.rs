@@ -103,6 +103,7 @@ async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Re
 /// What the own site says, if it is about the person it was linked for.
 async fn read_own_site(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
     let site = site_visit::read_site(ports, running, &task.entry).await?;
+    let answered = site.reader.answered().cloned().collect();
     let facts = site.reader.finish(&ports.styles);
     if facts.kind == SiteKind::Negative {
         return Ok((None, site.usage));
@@ -113,7 +114,7 @@ async fn read_own_site(ports: &Ports, running: &Running, task: &ScrapeTask) -> R
     read.pages = vec![task.entry.clone()];
     read.own_site = Some(task.entry.clone());
     let source = Source::OwnSite(canonical_site(&task.entry));
-    Ok((Some(SourceReading { source, facts: read, own_page: true }), site.usage))
+    Ok((Some(SourceReading { source, facts: read, own_page: true, answered }), site.usage))
 }
 
 /// Whether the own site will bring nothing, however often this job asks: gone, refused, broken, or failed for the last time.
@@ -156,16 +157,21 @@ async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Rea
     let site = site_visit::read_site(ports, running, &entry).await?;
     usage = added(usage, site.usage);
     let mut pages = site.reader.pages().to_vec();
+    let mut answered: Vec<Url> = site.reader.answered().cloned().collect();
     if !task.own_site && task.entry != entry && !was_read(&site.reader, &task.entry) {
         // The page of the artist could not be read: ask for it by itself, so that its own reason ends the job.
         let mut visit = site_visit::begin(ports, running).await;
         let asked = site_visit::one_page(ports, running, &mut visit, &task.entry).await;
         usage = added(usage, site_visit::usage_of(&visit));
         site_visit::end(visit).await;
-        pages.push(asked.map_err(|stop| (stop.outcome(ports, &task.entry), usage))?);
+        let page = asked.map_err(|stop| (stop.outcome(ports, &task.entry), usage))?;
+        answered.push(page.url.clone());
+        pages.push(page);
     }
     let hint = MemberHint { name: Some(task.name.clone()), instagram: task.instagram.clone(), page: Some(listed_on.clone()) };
-    Ok((Some(as_member(ports, task, studio_id, listed_on, member_facts(&pages, &hint, &ports.styles))), usage))
+    let mut reading = as_member(ports, task, studio_id, listed_on, member_facts(&pages, &hint, &ports.styles));
+    reading.answered = answered;
+    Ok((Some(reading), usage))
 }
 
 fn was_read(reader: &crate::extract::SiteReader, url: &Url) -> bool {
@@ -180,7 +186,7 @@ fn as_member(ports: &Ports, task: &ScrapeTask, studio_id: &StudioId, listed_on: 
     let mut read = as_source_facts(&facts, &page, &ports.styles, ports.clock.now());
     read.pages = vec![page];
     read.own_site = if task.own_site { Some(task.entry.clone()) } else { facts.own_site.clone() };
-    SourceReading { source: Source::Studio(studio_id.clone()), facts: read, own_page: facts.page.is_some() }
+    SourceReading { source: Source::Studio(studio_id.clone()), facts: read, own_page: facts.page.is_some(), answered: Vec::new() }
 }
 
 fn added(one: Usage, other: Usage) -> Usage {

@@ -4,14 +4,17 @@
 use crate::domain::artist::{Artist, ArtistRow, Incomplete, Life};
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::{EvidenceRow, Source, SourceFacts};
+use crate::domain::fields::{Field, MissedFields};
 use crate::domain::identity::{Holder, IdentityDecision, IdentityKey, KeyReading, KeyState, decide_identity};
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::job::{Attempt, JobKind, NewJob, ScrapeTask, Task};
+use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Category, Failure};
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use crate::jobs::{Ports, courier, remove_artist};
 use crate::store::{PutAnswer, StoreError};
 use tracing::{debug, info};
+use url::Url;
 
 /// How often a lost race is tried again within one write.
 const RACES: usize = 32;
@@ -25,6 +28,8 @@ pub struct SourceReading {
     pub facts: SourceFacts,
     /// Whether it has a page of the artist's own.
     pub own_page: bool,
+    /// The pages that were read for it or found gone: only a field of theirs can be missed (rule 11).
+    pub answered: Vec<Url>,
 }
 
 /// A request to write an artist.
@@ -102,18 +107,9 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
     }
     // Rule 2: whoever meets this attempt dead repeats the projections of this artist.
     ports.store.stage_writing(&request.attempt, &id).await?;
-    for reading in &request.sources {
-        let row = EvidenceRow {
-            artist_id: id.clone(),
-            source: reading.source.clone(),
-            job_id: request.job_id.clone(),
-            fence: request.attempt.fence,
-            facts: reading.facts.clone(),
-        };
-        ports.store.put_evidence(&row).await?;
-    }
+    put_evidence(ports, request, &id).await?;
     crate::faults::hit(crate::faults::Point::BeforePut, &name.value);
-    let written = put_record(ports, request, &id).await?;
+    let written = put_record(ports, &request.attempt, &id).await?;
     if matches!(written, Written::New(_) | Written::Changed(_) | Written::Unchanged(_)) {
         for reading in &request.sources {
             ports.store.seen(&id, &reading.source, reading.own_page, true).await?;
@@ -127,6 +123,34 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
         return Ok(Written::Denied);
     }
     Ok(written)
+}
+
+/// Puts what each source said. What a source says no more keeps its last value, and its absence is proposed (rule 11).
+async fn put_evidence(ports: &Ports, request: &WriteArtist, id: &ArtistId) -> Result<(), StoreError> {
+    let before = ports.store.evidence_of(id).await?;
+    for reading in &request.sources {
+        let mut row = EvidenceRow {
+            artist_id: id.clone(),
+            source: reading.source.clone(),
+            job_id: request.job_id.clone(),
+            fence: request.attempt.fence,
+            facts: reading.facts.clone(),
+            missed: MissedFields::new(),
+        };
+        if let Some(before) = before.iter().find(|before| before.source == reading.source) {
+            for field in row.facts.keep_from(&before.facts) {
+                row.missed.insert(field, before.missed.get(&field).copied().unwrap_or_default());
+            }
+        }
+        if !ports.store.put_evidence(&row).await? {
+            continue;
+        }
+        let was_read = |field: &Field| row.facts.pages_of(*field).into_iter().all(|page| reading.answered.contains(page));
+        for field in row.missed.keys().filter(|field| was_read(field)) {
+            ports.store.propose_absence(&request.session_id, id, &row.source, Absence::FieldMissed(*field)).await?;
+        }
+    }
+    Ok(())
 }
 
 fn identity_keys(request: &WriteArtist, name: &str) -> Vec<IdentityKey> {
@@ -239,19 +263,19 @@ async fn make_again(ports: &Ports, request: &WriteArtist, key: &IdentityKey, hol
     Ok(host)
 }
 
-/// The compare-and-set loop of rule 5.
-async fn put_record(ports: &Ports, request: &WriteArtist, id: &ArtistId) -> Result<Written, WriteError> {
-    let mut fence = request.attempt.fence;
+/// Writes the record that the evidence of an artist adds up to: the compare-and-set loop of rule 5.
+async fn put_record(ports: &Ports, attempt: &Attempt, id: &ArtistId) -> Result<Written, WriteError> {
+    let mut fence = attempt.fence;
     for _ in 0..RACES {
         let record = resolved(ports, id).await?;
         let current = ports.store.artist(id).await?;
-        let writer = Writer { job_id: request.job_id.clone(), generation: request.attempt.generation, fence };
+        let writer = Writer { job_id: attempt.job_id.clone(), generation: attempt.generation, fence };
         match decide_write(id, current.as_ref(), &Intent::Record(Box::new(record)), &writer, ports.clock.now()) {
             WriteDecision::AlreadyApplied { .. } => return Ok(Written::Unchanged(id.clone())),
             WriteDecision::Removed => return Ok(Written::Denied),
             WriteDecision::Absent => return Ok(Written::Unchanged(id.clone())),
             WriteDecision::Fenced { fence: met } => {
-                if !courier::still_current(ports, &request.attempt).await? {
+                if !courier::still_current(ports, attempt).await? {
                     return Ok(Written::Superseded);
                 }
                 fence = Timestamp(met.0.saturating_add(1));
@@ -268,6 +292,24 @@ async fn put_record(ports: &Ports, request: &WriteArtist, id: &ArtistId) -> Resu
         }
     }
     Err(WriteError::Store(StoreError::Unavailable(format!("the row of artist {id} is contended"))))
+}
+
+/// Writes an artist's record again if its evidence adds up to another one: what a source no longer says was taken out of it.
+///
+/// # Errors
+/// [`WriteError`]; repeat.
+pub async fn follow_evidence(ports: &Ports, attempt: &Attempt, id: &ArtistId) -> Result<(), WriteError> {
+    let row = ports.store.artist(id).await?;
+    if let Some(record) = row.as_ref().and_then(ArtistRow::live)
+        && resolved(ports, id).await?.content_hash() != record.content_hash()
+    {
+        put_record(ports, attempt, id).await?;
+    }
+    // 002-X7: a removal that came in between finds nothing that was written after it looked.
+    if ports.store.is_denied(&[ports.deny.of_artist(id)]).await? {
+        remove_artist::purge(ports, id).await?;
+    }
+    Ok(())
 }
 
 /// The record that the newest evidence adds up to, without handles that are shared.

@@ -41,7 +41,7 @@ pub trait SightingStore {
     async fn proposals(&self, session: &SessionId) -> StoreResult<Vec<(ArtistId, Source, Absence)>>;
 
     /// Counts one proposal for a night, once however often it is called for that night. Nobody is missed at a source that
-    /// never named them, or whose sightings were forgotten.
+    /// never named them, or whose sightings were forgotten. A missed field changes no sighting: its evidence counts it.
     async fn count_absence(&self, night: Timestamp, artist_id: &ArtistId, source: &Source, absence: Absence) -> StoreResult<()>;
 
     /// Forgets every sighting and proposal of an artist: on removal.

@@ -5,6 +5,7 @@ use super::harness::{Harness, on_every_backend};
 use inkdex::domain::artist::Life;
 use inkdex::domain::clock::Timestamp;
 use inkdex::domain::facts::{EvidenceRow, Source, SourceFacts};
+use inkdex::domain::fields::MissedFields;
 use inkdex::domain::identity::{Holder, IdentityKey, KeyReading, KeyState, decide_identity};
 use inkdex::domain::ids::{ArtistId, JobId, StudioId};
 use inkdex::domain::write::Intent;
@@ -224,7 +225,14 @@ async fn names_of_an_artist_are_listed_and_forgotten(h: &impl Harness) {
 
 fn evidence(source: Source, fence: i64, name: &str) -> EvidenceRow {
     let facts = SourceFacts { name: Some(fact(name.to_owned())), ..SourceFacts::default() };
-    EvidenceRow { artist_id: ArtistId::new("a"), source, job_id: JobId::new("j"), fence: Timestamp(fence), facts }
+    EvidenceRow {
+        artist_id: ArtistId::new("a"),
+        source,
+        job_id: JobId::new("j"),
+        fence: Timestamp(fence),
+        facts,
+        missed: MissedFields::new(),
+    }
 }
 
 fn names(rows: Vec<EvidenceRow>) -> Vec<String> {

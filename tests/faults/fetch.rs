@@ -25,7 +25,7 @@ use url::Url;
 const SLACK: Duration = Duration::from_secs(1);
 
 /// Time limits, milliseconds: above the server's pauses of a second where it drips, else short.
-const TIMES: FetchLimitsMs = FetchLimitsMs { connect: 500, head: 600, idle: 1_500, total: 2_500 };
+const TIMES: FetchLimitsMs = FetchLimitsMs { connect: 500, head: 1_200, idle: 1_500, total: 2_500 };
 
 struct FetchLimitsMs {
     connect: u64,

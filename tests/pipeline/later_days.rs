@@ -7,6 +7,7 @@ use inkdex::alert::AlertKind;
 use inkdex::app::App;
 use inkdex::demo::{DemoChanges, DemoWeb};
 use inkdex::domain::artist::{ArtistRow, Life};
+use inkdex::domain::fields::Field;
 use inkdex::domain::lifecycle::Absence;
 use inkdex::domain::outcome::Done;
 use inkdex::domain::session::SessionState;
@@ -29,11 +30,17 @@ async fn row(app: &App, met: &ArtistRow) -> ArtistRow {
     rows(app.ports.store.as_ref()).await.into_iter().find(|row| row.id == met.id).unwrap()
 }
 
+/// The handle in the record of somebody who had `id`.
+async fn handle_of(app: &App, met: &ArtistRow) -> Option<String> {
+    row(app, met).await.live().unwrap().instagram.as_ref().map(|fact| fact.value.clone())
+}
+
 struct Changed {
     left: String,
     page_gone: String,
     joined: String,
     bio: (String, String),
+    handle_gone: (String, String),
 }
 
 fn all(changes: &DemoChanges) -> Changed {
@@ -42,10 +49,11 @@ fn all(changes: &DemoChanges) -> Changed {
         page_gone: changes.page_gone.clone().unwrap().0,
         joined: changes.joined.clone().unwrap(),
         bio: changes.bio_changed.clone().unwrap(),
+        handle_gone: changes.handle_gone.clone().unwrap(),
     }
 }
 
-/// Rule 11, 002-R23, 002-R26, 002-R27: three missed nights, or a page gone twice, retire; who returns is back; what changed is seen.
+/// Rule 11, 002-R23, 002-R26, 002-R27: a field missed twice goes; three missed nights, or a page gone twice, retire; who returns is back; what changed is seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_is_retired_and_who_returns_is_back() {
     let world = World::of(DemoWeb::generate_sized(SEED, 5, 3)).await;
@@ -62,12 +70,18 @@ async fn who_leaves_is_retired_and_who_returns_is_back() {
     for _ in 0..4 {
         let by_hand = run(&app).await;
         let report = report_of(ports, &by_hand.id).await;
-        assert_eq!((report.absences, report.retired), (2, 0));
+        assert_eq!((report.absences, report.retired, report.fields_dropped), (3, 0, 0));
         assert!(report.absences_held.is_some_and(|why| why.contains("by hand")));
     }
     let absences: BTreeSet<_> = ports.store.proposals(&ports.store.sessions(1).await.unwrap()[0].id).await.unwrap().into_iter().collect();
     let absences: BTreeSet<_> = absences.into_iter().map(|(id, _, absence)| (id, absence)).collect();
-    assert_eq!(absences, BTreeSet::from([(left.id.clone(), Absence::NotListed), (gone.id.clone(), Absence::PageGone)]));
+    let nameless = row_of(ports.store.as_ref(), &changed.handle_gone.0).await;
+    let expected = [
+        (left.id.clone(), Absence::NotListed),
+        (gone.id.clone(), Absence::PageGone),
+        (nameless.id.clone(), Absence::FieldMissed(Field::Instagram)),
+    ];
+    assert_eq!(absences, BTreeSet::from(expected));
     for met in [&left, &gone] {
         let sightings = ports.store.sightings_of(&met.id).await.unwrap();
         assert!(sightings.iter().all(|sighting| sighting.misses + sighting.gone == 0), "{sightings:?}");
@@ -81,13 +95,19 @@ async fn who_leaves_is_retired_and_who_returns_is_back() {
 
     let second = run_night(&app, &world, 2).await;
     let report = report_of(ports, &second.id).await;
-    assert_eq!((report.absences, report.retired, report.gone, report.absences_held), (2, 0, 1, None));
+    assert_eq!((report.absences, report.retired, report.gone, report.absences_held), (3, 0, 1, None));
+    // A field missed once keeps its value.
+    assert_eq!((report.fields_dropped, handle_of(&app, &nameless).await), (0, Some(changed.handle_gone.1.clone())));
     assert_eq!(scrape_of(ports.store.as_ref(), &second.id, &changed.page_gone).await.done(), Some(Done::Gone));
     assert_eq!(found(&app).await, with_joined);
 
     // A page gone twice, and no live page of their own.
     let third = run_night(&app, &world, 3).await;
-    assert_eq!(report_of(ports, &third.id).await.retired, 1);
+    let report = report_of(ports, &third.id).await;
+    assert_eq!((report.retired, report.fields_dropped), (1, 1));
+    // A field missed twice is gone, from the record and from the keys.
+    assert_eq!(handle_of(&app, &nameless).await, None);
+    assert!(ports.store.by_instagram(&format!("INSTAGRAM#{}", changed.handle_gone.1)).await.unwrap().is_none());
     with_joined.remove(&changed.page_gone);
     assert_eq!(found(&app).await, with_joined);
     assert_eq!(row(&app, &gone).await.life, Life::Retired);
@@ -102,7 +122,8 @@ async fn who_leaves_is_retired_and_who_returns_is_back() {
 
     // Retired once: the nights to come count nobody again.
     let fifth = run_night(&app, &world, 5).await;
-    assert_eq!(report_of(ports, &fifth.id).await.retired, 0);
+    let report = report_of(ports, &fifth.id).await;
+    assert_eq!((report.retired, report.fields_dropped), (0, 0));
 
     // Back on the team page: the same artist, live again.
     world.serve_day(10);

@@ -38,7 +38,7 @@ fn own_site(artist: &Artist, name: &str, handle: Option<&str>, site: &str) -> So
         own_site: Some(url.clone()),
         ..SourceFacts::default()
     };
-    SourceReading { source: Source::OwnSite(inkdex::domain::identity::canonical_site(&url)), facts, own_page: true }
+    SourceReading { source: Source::OwnSite(inkdex::domain::identity::canonical_site(&url)), facts, own_page: true, answered: vec![url] }
 }
 
 impl Bench {

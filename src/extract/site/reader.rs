@@ -188,6 +188,12 @@ impl SiteReader {
         &self.pages
     }
 
+    /// The pages that answered for good: those read, and those gone.
+    pub fn answered(&self) -> impl Iterator<Item = &Url> {
+        let gone = self.missed.iter().filter(|(.., why)| *why == Miss::Gone).map(|(url, ..)| url);
+        self.pages.iter().map(|page| &page.url).chain(gone)
+    }
+
     /// Weighs everything that was found.
     #[must_use]
     pub fn finish(self, vocabulary: &Styles) -> SiteFacts {

@@ -59,6 +59,7 @@ impl Stored {
         match absence {
             Absence::NotListed => self.sighting.misses = self.sighting.misses.saturating_add(1),
             Absence::PageGone => self.sighting.gone = self.sighting.gone.saturating_add(1),
+            Absence::FieldMissed(_) => return,
         }
         self.counted.push((absence, night));
         self.counted.sort_by_key(|(_, night)| *night);
@@ -191,9 +192,10 @@ impl SightingStore for CqlStore {
     async fn count_absence(&self, night: Timestamp, artist_id: &ArtistId, source: &Source, absence: Absence) -> StoreResult<()> {
         let counted = |met: Option<&Stored>| {
             // Nobody is missed where they were never seen; and what a removal forgot stays forgotten.
-            let mut next = met.filter(|met| !met.has_counted(absence, night))?.clone();
+            let met = met.filter(|met| !met.has_counted(absence, night))?;
+            let mut next = met.clone();
             next.count(absence, night);
-            Some(next)
+            (next != *met).then_some(next)
         };
         self.change_sighting(artist_id, &source.key(), counted).await
     }

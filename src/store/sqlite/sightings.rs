@@ -49,6 +49,11 @@ fn proposals(connection: &Connection, session: &SessionId) -> StoreResult<Vec<(A
 }
 
 fn count_absence(connection: &Connection, night: Timestamp, artist_id: &ArtistId, source: &Source, absence: Absence) -> StoreResult<()> {
+    let column = match absence {
+        Absence::NotListed => "misses",
+        Absence::PageGone => "gone",
+        Absence::FieldMissed(_) => return Ok(()),
+    };
     let source_key = source.key();
     let known = "SELECT 1 FROM sightings WHERE artist_id = ?1 AND source_key = ?2";
     // Nobody is missed where they were never seen; and what a removal forgot stays forgotten.
@@ -59,11 +64,8 @@ fn count_absence(connection: &Connection, night: Timestamp, artist_id: &ArtistId
     if execute(connection, sql, params![artist_id.as_str(), source_key, written(&absence)?, night.0])? == 0 {
         return Ok(());
     }
-    let sql = match absence {
-        Absence::NotListed => "UPDATE sightings SET misses = misses + 1 WHERE artist_id = ?1 AND source_key = ?2",
-        Absence::PageGone => "UPDATE sightings SET gone = gone + 1 WHERE artist_id = ?1 AND source_key = ?2",
-    };
-    execute(connection, sql, params![artist_id.as_str(), source_key])?;
+    let sql = format!("UPDATE sightings SET {column} = {column} + 1 WHERE artist_id = ?1 AND source_key = ?2");
+    execute(connection, &sql, params![artist_id.as_str(), source_key])?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::{crowd, ids, own, put, total};
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::opensearch::open;
+use crate::support::wait::{LONG, until};
 use inkdex::domain::clock::{Clock, SystemClock};
 use inkdex::search::opensearch::{BulkLimits, OpenSearchSettings};
 use inkdex::search::{ItemAnswer, SearchError, SearchIndex};
@@ -79,15 +80,21 @@ async fn a_lost_index_stops_the_writer_and_makes_no_other() {
     assert_eq!(total(&anew).await, 0);
 }
 
-/// Blocked by an operator or a full disk: waited out.
+/// Blocked by an operator or a full disk: waited out. The server takes the block of a full disk away by itself once it sees
+/// room, so that one is set until it was met.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_index_is_waited_for() {
     let (own, index) = own().await;
     for block in ["write", "read_only_allow_delete"] {
         let set = |value: &str| own.ask("PUT", "/{all}/_settings", &format!(r#"{{"index":{{"blocks.{block}":{value}}}}}"#)).0;
-        assert_eq!(set("true"), 200);
-        let blocked = index.apply(crowd(2, 1), None).await;
-        assert!(matches!(blocked, Err(SearchError::Unavailable(_))), "{block}: {blocked:?}");
+        until("a batch meets the block", LONG, async || {
+            assert_eq!(set("true"), 200);
+            let blocked = index.apply(crowd(2, 1), None).await;
+            let stands = own.ask("GET", "/{all}/_settings", "").1.to_string().contains(&format!(r#""{block}":"true""#));
+            assert!(blocked.is_err() || !stands, "{block} stands and was not met: {blocked:?}");
+            blocked.err().map(|error| assert!(matches!(error, SearchError::Unavailable(_)), "{block}: {error:?}"))
+        })
+        .await;
         assert_eq!(set("null"), 200);
         index.apply(crowd(2, 1), None).await.expect("it is over");
     }
