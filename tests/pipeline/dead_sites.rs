@@ -78,7 +78,7 @@ async fn a_dead_site_of_their_own_keeps_nobody_out() {
     app.stop().await;
 }
 
-/// Night after night the site is missed, and the studio still names the artist: they stay.
+/// Rule 11: night after night the site is missed, and the studio still names the artist: they stay, without what the site said.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_lost_a_site_of_their_own_stays_while_the_studio_names_them() {
     let mut world = World::of(DemoWeb::generate(SEED)).await;
@@ -99,6 +99,11 @@ async fn who_lost_a_site_of_their_own_stays_while_the_studio_names_them() {
         let gone: Vec<(bool, u32)> = sightings.iter().map(|seen| (matches!(seen.source, Source::OwnSite(_)), seen.gone)).collect();
         assert!(gone.contains(&(true, night - 1)) && gone.contains(&(false, 0)), "night {night}: {gone:?}");
         assert!(searchable(&app.ports).await.contains(&name), "night {night}");
+        // What the site said stays until it was gone twice; then only the studio's word counts.
+        let evidence = app.ports.store.evidence_of(&row.id).await.unwrap();
+        let from_site = evidence.iter().any(|row| matches!(row.source, Source::OwnSite(_)));
+        let shown = row.live().unwrap().pages.iter().any(|page| page.host_str() == Some(&host));
+        assert_eq!((from_site, shown), (night < 3, night < 3), "night {night}");
     }
     app.stop().await;
 }
