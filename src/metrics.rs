@@ -110,7 +110,7 @@ impl Metrics {
     /// An attempt ended.
     pub fn observe_outcome(&self, kind: JobKind, outcome: &Outcome, ran: Duration, usage: Usage) {
         let name = match outcome {
-            Outcome::Done { how } => format!("done_{how:?}").to_lowercase(),
+            Outcome::Done { how } => format!("done_{}", how.as_str()),
             Outcome::Wait { .. } => "wait".to_owned(),
             Outcome::Retry { .. } => "retry".to_owned(),
             Outcome::Dead { .. } => "dead".to_owned(),

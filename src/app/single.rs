@@ -9,10 +9,12 @@ use crate::extract::{ParseLimits, SiteLimits, Styles};
 use crate::jobs::deny::{DenyHasher, SiteDenial};
 use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::single_visit::SingleVisit;
+use crate::jobs::why::Inquiry;
 use crate::objects::Objects;
 use crate::scrape::folder::FolderFetch;
 use crate::scrape::guard::{Guard, HostMap, MappedHost};
 use crate::scrape::http::HttpFetch;
+use crate::scrape::robots::{PRODUCT_TOKEN, RobotsFiles};
 use crate::scrape::visit::UrlDenial;
 use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
 use crate::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
@@ -148,6 +150,29 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
         patience: PATIENCE,
     };
     Ok((visit, entry))
+}
+
+/// Prepares to answer what would happen to URLs; holds and copies of the visit it may need lie in `scratch`.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub async fn inquiry(config: &Config, scratch: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Inquiry> {
+    // The entry is of no matter: the visit reads nothing but the robots.txt of whatever is asked.
+    let anywhere = SiteAt::Web(Url::parse("https://studio.example/")?);
+    let (visit, _) = single_visit(config, scratch, &anywhere, clock.clone()).await?;
+    let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
+    let own: Arc<dyn Store> = Arc::new(SqliteStore::new(SqliteDb::open(&scratch.join("why.db"), OpenMode::Owner, clock.clone())?));
+    let directory = directory(config, clock.clone()).await?;
+    let denial = denial(config, directory.as_ref(), &own).await?;
+    let (known, back_offs) = match &directory {
+        Some(store) => {
+            let (objects, _) = super::open_objects(config).await?;
+            let known = RobotsFiles::new(objects, clock.clone(), PRODUCT_TOKEN);
+            (Some(known), store.host_back_offs(clock.now()).await?)
+        }
+        None => (None, Vec::new()),
+    };
+    Ok(Inquiry { visit, guard, denial, known, back_offs, clock, agent: PRODUCT_TOKEN.to_owned() })
 }
 
 /// The directory on this machine, for reading, if there is one: whom it leaves alone is not read by hand either.

@@ -52,7 +52,7 @@ struct Filter {
     #[arg(long, value_name = "CATEGORY")]
     category: Option<String>,
     /// Letters at most.
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = super::sessions::limit_of)]
     limit: usize,
 }
 
@@ -107,7 +107,7 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
     let query = DeadLetterQuery {
         session: filter.session.clone().map(SessionId::new),
         category: filter.category.clone(),
-        limit: filter.limit.clamp(1, 500),
+        limit: filter.limit,
         after: None,
     };
     let page = store.dead_letters(&query).await?;
@@ -203,7 +203,7 @@ fn attempt_row(attempt: &Attempt, now: Timestamp) -> Vec<String> {
     vec![
         format!("  {}.{}", attempt.generation, attempt.number),
         output::age(attempt.fence, now),
-        attempt.ended_at.map_or_else(|| "no end known".to_owned(), |ended| format!("took {}", output::span(ended.since(attempt.fence)))),
+        attempt.ended_at.map_or_else(|| "no end known".to_owned(), |ended| format!("took {}", output::took(ended.since(attempt.fence)))),
         attempt.outcome.as_ref().map_or_else(|| "no outcome".to_owned(), outcome_text),
     ]
 }

@@ -163,6 +163,10 @@ async fn show_searches(common: &Common, app: &App, web: &DemoWeb) -> anyhow::Res
         output::line(&format!("\n$ {asked}     ({} found)", page.total))?;
         let rows: Vec<Vec<String>> = page.hits.iter().map(crate::cli::search::row).collect();
         output::line(&output::columns(&rows))?;
+        let more = page.total.saturating_sub(page.hits.len() as u64);
+        if more > 0 {
+            output::line(&format!("and {more} more"))?;
+        }
     }
     output::line("")
 }

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
-  inkdex doctor                                check every part
-  inkdex doctor --config production.toml       with your settings
+  inkdex doctor                                   check every part
+  inkdex doctor --config config/production.toml   with your settings
   inkdex doctor --json
 
 Works beside a running daemon; nothing is repaired. Exit code 1 if any part is out of order.";
@@ -86,6 +86,8 @@ pub async fn run(common: Common) -> anyhow::Result<ExitCode> {
 mod shared;
 
 async fn look(config: &Config, findings: &mut Findings) {
+    address(config, findings).await;
+    user_agent(config, findings);
     pipeline(config, findings);
     studio_files(config, findings).await;
     if !config.backends.is_embedded() {
@@ -114,6 +116,30 @@ async fn look(config: &Config, findings: &mut Findings) {
     objects(config, findings);
     key(config, store.as_ref(), findings).await;
     index(config, held, findings).await;
+}
+
+/// Whether a daemon could listen where it is told to, unless one does.
+async fn address(config: &Config, findings: &mut Findings) {
+    let bind = config.server.bind;
+    let daemon_answers = match Daemon::at(bind) {
+        Ok(daemon) => daemon.get("/healthz", &[]).await.is_ok(),
+        Err(_) => false,
+    };
+    match std::net::TcpListener::bind(bind) {
+        _ if daemon_answers => findings.good("address", format!("a daemon answers at {bind}")),
+        Ok(_) => findings.good("address", format!("{bind} is free")),
+        Err(error) => {
+            findings.bad("address", format!("{bind} cannot be listened at: {error}"), "stop what listens there, or set server.bind")
+        }
+    }
+}
+
+/// A crawler says whose it is.
+fn user_agent(config: &Config, findings: &mut Findings) {
+    if config.fetch.user_agent.contains("inkdex.example") {
+        let text = format!("fetch.user_agent is still `{}`", config.fetch.user_agent);
+        findings.note("user agent", text, "set it to name a page of yours that explains the bot, as /bot of your server does");
+    }
 }
 
 fn pipeline(config: &Config, findings: &mut Findings) {

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
-  inkdex migrate --plan --config production.toml     the statements it would run, and nothing else
-  inkdex migrate --config production.toml            make the keyspace if it is missing, and run what is still to run
+  inkdex migrate --plan --config config/production.toml     the statements it would run, and nothing else
+  inkdex migrate --config config/production.toml            make the keyspace if it is missing, and run what is still to run
 
 Running it again changes nothing. Two at once wait for each other. The embedded store brings itself up to date.";
 

@@ -24,6 +24,7 @@ mod serve;
 mod sessions;
 mod show;
 mod signals;
+mod why;
 mod world;
 
 use clap::{Args, Parser, Subcommand};
@@ -93,6 +94,8 @@ enum Verb {
     Migrate(migrate::MigrateArgs),
     /// Read one site and print what it says.
     Extract(extract::ExtractArgs),
+    /// Say what would happen to URLs, and which rule says so.
+    Why(why::WhyArgs),
     /// Score extraction against labelled sites.
     Eval(eval::EvalArgs),
     /// Run a whole session over labelled sites, served on this machine.
@@ -171,6 +174,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Verb::Migrate(args) => block_on(migrate::run(common, args)),
         Verb::Reindex => block_on(reindex::run(common)),
         Verb::Extract(args) => block_on(extract::run(common, args)),
+        Verb::Why(args) => block_on(why::run(common, args)),
         Verb::Eval(args) => eval::run(&common, &args),
         Verb::Rehearse(args) => block_on(rehearse::run(common, args)),
         Verb::Config(args) => config::run(&common, &args),

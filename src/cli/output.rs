@@ -75,6 +75,11 @@ pub fn span(duration: Duration) -> String {
     }
 }
 
+/// How long something took: short times to the tenth of a second.
+pub fn took(duration: Duration) -> String {
+    if duration < Duration::from_secs(60) { format!("{:.1} s", duration.as_secs_f64()) } else { span(duration) }
+}
+
 /// A moment to the second, in UTC.
 pub fn moment(at: Timestamp) -> String {
     let text = at.rfc3339();

@@ -15,13 +15,14 @@ use inkdex::domain::session::{Session, SessionState};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
-  inkdex run --studios studios.yaml            read these studios once, and everybody who works there
-  inkdex run --config production.toml          the studio files of a configuration
-  inkdex run --studios studios.csv --strict    refuse a file with any bad entry
-  inkdex run --json                            the session and its report when it is over
+  inkdex run --studios studios.yaml              read these studios once, and everybody who works there
+  inkdex run --config config/production.toml     the studio files of a configuration
+  inkdex run --studios studios.csv --strict      refuse a file with any bad entry
+  inkdex run --json                              the session and its report when it is over
 
 A studio file is YAML, JSON or CSV with name, website, place, and optionally lat, lon and place_id:
   - {name: Quiet Needle, website: https://quiet-needle.example, place: 'London, UK'}
@@ -32,6 +33,8 @@ Exit code 0: the session is COMPLETED (single artists may have failed; the repor
 /// What is logged beside the progress: problems, but neither those of studio files, which are printed at once, nor each dead
 /// letter twice, as its alert says what to do about it.
 const FILTER: &str = "warn,inkdex::jobs::discover_studios=error,inkdex::actors::dispatcher=error";
+/// How often a followed daemon is looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Problems of one studio file printed at most.
 const PROBLEMS_SHOWN: usize = 50;
 
@@ -142,16 +145,33 @@ async fn beside(common: &Common, config: &Config, args: &RunArgs, signals: &mut 
         );
     }
     let daemon = Daemon::at(config.server.bind)?;
-    let answer = daemon.post("/admin/v1/sessions", &json!({})).await?;
-    let id = answer.get("session_id").and_then(Value::as_str).map(SessionId::new);
-    let id =
-        id.ok_or_else(|| anyhow!("the daemon at {} started a session but did not say which; see `inkdex sessions`", daemon.address()))?;
-    if !common.json {
-        eprintln!("the daemon at {} runs session {id}", daemon.address());
-    }
     let (store, clock) = world::reading(config).await?;
+    let id = match store.open_sessions().await?.into_iter().next() {
+        // Two sessions at once would ask the same sites twice.
+        Some(open) => {
+            eprintln!(
+                "session {} is running in the daemon at {} already; it is followed here, and no other is started",
+                open.id,
+                daemon.address()
+            );
+            open.id
+        }
+        None => {
+            let answer = daemon.post("/admin/v1/sessions", &json!({})).await?;
+            let id = answer.get("session_id").and_then(Value::as_str).map(SessionId::new).ok_or_else(|| {
+                anyhow!("the daemon at {} started a session but did not say which; see `inkdex sessions`", daemon.address())
+            })?;
+            if !common.json {
+                eprintln!("the daemon at {} runs session {id}", daemon.address());
+            }
+            id
+        }
+    };
     let session = tokio::select! {
         session = progress::follow(store.as_ref(), clock.as_ref(), &id, common.json) => session?,
+        () = daemon_gone(config) => bail!(
+            "the daemon that ran session {id} is gone; the session stays open and goes on with the next `inkdex serve` or `inkdex run`"
+        ),
         signal = signals.next() => {
             eprintln!("{signal}: the session goes on in the daemon; `inkdex sessions show {id}` says how it ended");
             return Ok(ExitCode::FAILURE);
@@ -159,6 +179,18 @@ async fn beside(common: &Common, config: &Config, args: &RunArgs, signals: &mut 
     };
     tell(common, config, &session, None).await?;
     Ok(code(&session))
+}
+
+/// Returns once nobody holds the database, seen twice: a daemon that is replaced leaves it for a moment.
+async fn daemon_gone(config: &Config) {
+    let mut free = 0;
+    while free < 2 {
+        tokio::time::sleep(LOOK_EVERY).await;
+        match single::holder(config) {
+            Ok(None) => free += 1,
+            Ok(Some(_)) | Err(_) => free = 0,
+        }
+    }
 }
 
 fn code(session: &Session) -> ExitCode {
@@ -172,7 +204,7 @@ async fn tell(common: &Common, config: &Config, session: &Session, lag: Option<S
         value["report"] = serde_json::to_value(&report)?;
         return output::json(&value);
     }
-    let took = session.ended_at.map_or_else(String::new, |ended| format!(" in {}", output::span(ended.since(session.created_at))));
+    let took = session.ended_at.map_or_else(String::new, |ended| format!(" in {}", output::took(ended.since(session.created_at))));
     output::line(&format!("session {} is {}{took}", session.id, session.state.as_str()))?;
     if let Some(why) = &session.failure {
         output::line(&format!("failed: {why}"))?;

@@ -3,10 +3,11 @@
 use crate::cli::signals::Signals;
 use crate::cli::{Common, logs, output};
 use clap::Args;
+use inkdex::actors::Role;
 use inkdex::app::{App, backends_line};
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How long a stop may take in all (rule 17).
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -16,8 +17,8 @@ const INTERRUPTED: i32 = 130;
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
   inkdex serve                                       search page, API and nightly run on http://127.0.0.1:8600
-  inkdex serve --config production.toml              with your own settings
-  inkdex serve --config production.toml --roles work  one of several processes on shared backends
+  inkdex serve --config config/production.toml        with your own settings
+  inkdex serve --config config/production.toml --roles work   one of several processes on shared backends
   inkdex serve --set server.bind=127.0.0.1:9000 --set log.format=json
 
 Ctrl-C or SIGTERM stops in order within 30 seconds: running jobs are finished or go on after the next start.
@@ -46,6 +47,9 @@ pub async fn run(mut common: Common, args: ServeArgs) -> anyhow::Result<ExitCode
     let config = common.config()?;
     logs::start(&config.log)?;
     let mut signals = Signals::listen()?;
+    if config.discovery.studio_files.is_empty() && config.process.roles.contains(&Role::Schedule) {
+        warn!("no studios are configured, so that every session fails: set discovery.studio_files, or `inkdex run --studios FILE`");
+    }
     let app = App::start(&config, true).await?;
     if let Some(address) = app.web {
         let page = format!("http://{address}/");

@@ -27,12 +27,17 @@ Works beside a running daemon. `inkdex dead-letters --session ID` lists what fai
 /// How far back the beginning of an id is looked for.
 const LOOKED_AT: usize = 500;
 
+/// A number of rows to list.
+pub fn limit_of(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|limit| (1..=500).contains(limit)).ok_or_else(|| "1 to 500 can be listed at once".to_owned())
+}
+
 /// Which sessions.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct SessionsArgs {
     /// Sessions at most.
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = limit_of)]
     limit: usize,
     #[command(subcommand)]
     which: Option<Which>,
@@ -134,7 +139,7 @@ pub async fn report_of(config: &Config, session: &Session) -> anyhow::Result<Opt
 fn row_of(session: &Session, now: Timestamp) -> Vec<String> {
     let took = session.ended_at.map_or_else(
         || format!("{} so far", output::span(now.since(session.created_at))),
-        |ended| output::span(ended.since(session.created_at)),
+        |ended| output::took(ended.since(session.created_at)),
     );
     vec![
         session.id.to_string(),
@@ -202,7 +207,7 @@ pub fn report_text(report: &Report) -> String {
     row("of these no tattoo studio", report.not_tattoo.to_string());
     row("artists found", report.found.to_string());
     row("new, changed, unchanged", format!("{}, {}, {}", report.new, report.changed, report.unchanged));
-    row("refused by robots.txt", report.refused_by_robots.to_string());
+    row("asked not to be read", report.refused_by_robots.to_string());
     row("pages gone", report.gone.to_string());
     row("retired", report.retired.to_string());
     if report.fields_dropped > 0 {
@@ -220,6 +225,6 @@ pub fn report_text(report: &Report) -> String {
         "requests",
         format!("{}, {:.1} MB, {} pages from the session's copies", report.requests, report.wire_bytes as f64 / 1e6, report.cached_pages),
     );
-    row("artists with", list(&report.coverage));
+    row("directory: artists with", list(&report.coverage));
     output::columns(&rows)
 }

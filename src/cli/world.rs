@@ -1,7 +1,7 @@
 //! Which world a verb works on: the database itself when nobody holds it, else the daemon that does.
 
 use crate::cli::daemon::Daemon;
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use inkdex::app::{self, Surroundings, single};
 use inkdex::config::Config;
 use inkdex::domain::clock::{Clock, SystemClock};
@@ -28,7 +28,10 @@ pub fn is_held(error: &anyhow::Error) -> bool {
 /// A sentence that says what to change.
 pub async fn open(config: &Config) -> anyhow::Result<World> {
     let database = config.data.database();
-    if config.backends.is_embedded() && !database.exists() {
+    let there = database
+        .try_exists()
+        .with_context(|| format!("{} cannot be looked at; set data.folder to one you may read", database.display()))?;
+    if config.backends.is_embedded() && !there {
         bail!("there is no database at {} yet; `inkdex run` or `inkdex serve` makes it, or set data.folder", database.display());
     }
     match app::open_ports(config, Surroundings::of_this_process()?).await {

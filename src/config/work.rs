@@ -69,7 +69,7 @@ section! {
         decoded_bytes: usize = 5_000_000, |bytes| (1_000..=100_000_000).contains(bytes) => "1000 to 100000000";
         /// Pages read of one site in one session.
         pages_per_site: usize = 12, |pages| (1..=200).contains(pages) => "1 to 200";
-        /// Milliseconds of parsing a page.
+        /// Milliseconds of processor time for parsing and reading a page.
         parse_ms: u64 = 500, |ms| (1..=60_000).contains(ms) => "1 to 60000";
         /// Nodes of a parsed page.
         parse_nodes: usize = 300_000, |nodes| (100..=5_000_000).contains(nodes) => "100 to 5000000";

@@ -99,7 +99,7 @@ impl Artist {
             country: placed.and_then(|row| row.facts.country.clone()),
             region: placed.and_then(|row| row.facts.region.clone()),
             city: placed.and_then(|row| row.facts.city.clone()),
-            coordinates: placed.and_then(|row| row.facts.coordinates.clone()),
+            coordinates: placed.and_then(|placed| coordinates(placed, &rows)),
             instagram: rows.iter().find_map(|row| row.facts.instagram.clone()),
             socials: united(rows.iter().flat_map(|row| &row.facts.socials), |url| url.to_string()),
             emails: united(rows.iter().flat_map(|row| &row.facts.emails), |email| fold(email)),
@@ -160,6 +160,15 @@ impl Artist {
         ]);
         hex(&Sha256::digest(values.to_string().as_bytes()))
     }
+}
+
+/// Where the place is: as its own source says, else as another source that names the same city does.
+fn coordinates(placed: &EvidenceRow, rows: &[&EvidenceRow]) -> Option<Fact<Coordinates>> {
+    let city = |row: &EvidenceRow| row.facts.city.as_ref().map(|city| fold(&city.value));
+    let country = |row: &EvidenceRow| row.facts.country.as_ref().map(|country| country.value.clone());
+    let same = |row: &&&EvidenceRow| city(row).is_some() && city(row) == city(placed) && country(row) == country(placed);
+    let elsewhere = || rows.iter().filter(same).find_map(|row| row.facts.coordinates.clone());
+    placed.facts.coordinates.clone().or_else(elsewhere)
 }
 
 fn values<T>(facts: &[Fact<T>]) -> Vec<&T> {

@@ -59,6 +59,20 @@ pub enum Done {
     Superseded,
 }
 
+impl Done {
+    /// As it is written in rows and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Unchanged => "unchanged",
+            Self::NotTattoo => "not_tattoo",
+            Self::RefusedByRobots => "refused_by_robots",
+            Self::Gone => "gone",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
 /// What a job waits for without being at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

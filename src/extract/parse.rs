@@ -14,7 +14,7 @@ const PIECE_BYTES: usize = 4_096;
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct ParseLimits {
-    /// Milliseconds for parsing and reading one page.
+    /// Milliseconds of processor time for parsing and reading one page.
     pub time_ms: u64,
     /// Nodes of the tree, text and comments included.
     pub nodes: usize,
@@ -75,7 +75,7 @@ impl<'clock> ParseBudget<'clock> {
 #[serde(tag = "stop", rename_all = "snake_case")]
 pub enum ParseStop {
     /// Parsing or reading took too long.
-    #[error("page took longer than {limit_ms} ms to read; raise the parse time only if the page is known to be honest")]
+    #[error("page took more than {limit_ms} ms of processor time to read; raise the parse time only if the page is known to be honest")]
     OverTime {
         /// The limit in milliseconds.
         limit_ms: u64,

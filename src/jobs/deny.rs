@@ -37,10 +37,19 @@ pub enum KeyError {
         /// What is wrong.
         why: String,
     },
+    /// The store was used with a key, and the file is not there.
+    #[error(
+        "the denylist key file {file} is missing; this store was used with a key, and without it removed people could not be \
+         recognised: put the file back from a backup"
+    )]
+    Lost {
+        /// Which file.
+        file: String,
+    },
     /// The store was used with another key.
     #[error(
         "the denylist key in {file} is not the one this store was used with, so removed people could not be recognised; \
-         put the old key file back (the store has removed people to protect)"
+         put the old key file back"
     )]
     Changed {
         /// Which file.
@@ -73,7 +82,7 @@ impl DenyHasher {
                 write_private(file, &key).map_err(|error| refuse(error.to_string()))?;
                 key
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(KeyError::Changed { file: name }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(KeyError::Lost { file: name }),
             Err(error) => return Err(refuse(error.to_string())),
         };
         let hasher = Self::new(key);

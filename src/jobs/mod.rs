@@ -20,6 +20,7 @@ pub mod single_visit;
 pub mod site_visit;
 pub mod strangers;
 pub mod sync_index;
+pub mod why;
 pub mod write_artist;
 
 use crate::alert::Alert;

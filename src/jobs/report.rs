@@ -35,7 +35,7 @@ pub struct Report {
     pub changed: u64,
     /// Artists whose record says what it said.
     pub unchanged: u64,
-    /// Pages refused by robots.txt or their own wish.
+    /// Jobs that ended since robots.txt or the page itself asks not to be read.
     pub refused_by_robots: u64,
     /// Pages gone.
     pub gone: u64,
@@ -121,7 +121,7 @@ async fn count_jobs(ports: &Ports, running: &Running, session: &Session, report:
 
 async fn count_job(ports: &Ports, session: &Session, job: &Job, report: &mut Report) -> Result<(), PortError> {
     match job.kind() {
-        JobKind::FindArtists => report.studios += 1,
+        JobKind::FindArtists if matches!(job.done(), Some(Done::Written | Done::Unchanged | Done::NotTattoo)) => report.studios += 1,
         JobKind::ScrapeArtist => report.found += 1,
         _ => {}
     }

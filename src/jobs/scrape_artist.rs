@@ -10,7 +10,8 @@ use crate::domain::ledger::is_last_attempt;
 use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::domain::place::{Basis, country_code};
-use crate::domain::text::clean_line;
+use crate::domain::studio::FoundStudio;
+use crate::domain::text::{clean_line, fold};
 use crate::extract::{ArtistFacts, MemberHint, SiteKind, Styles, member_facts};
 use crate::jobs::find_artists::hashes_of;
 use crate::jobs::write_artist::{SourceReading, WriteArtist, WriteError, Written};
@@ -22,6 +23,8 @@ use url::Url;
 const NAME_MAX_CHARS: usize = 120;
 /// Longest bio kept, characters.
 const BIO_MAX_CHARS: usize = 2_000;
+/// How far a studio's place is believed to be its artists'.
+const SOURCE_CONFIDENCE: f32 = 0.7;
 /// Most pictures kept of an artist.
 const IMAGES_MAX: usize = 60;
 
@@ -152,7 +155,8 @@ async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Rea
     let mut usage = Usage::default();
     let (Some(studio_id), Some(listed_on)) = (&task.studio_id, &task.listed_on) else { return Ok((None, usage)) };
     let studio = ports.store.studio(studio_id).await.map_err(|error| (store_outcome(ports, &error, "scrape"), usage))?;
-    let website = studio.and_then(|studio| studio.found.website);
+    let found = studio.map(|studio| studio.found);
+    let website = found.as_ref().and_then(|found| found.website.clone());
     let entry = website.unwrap_or_else(|| listed_on.clone());
     let site = site_visit::read_site(ports, running, &entry).await?;
     usage = added(usage, site.usage);
@@ -171,6 +175,9 @@ async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Rea
     let hint = MemberHint { name: Some(task.name.clone()), instagram: task.instagram.clone(), page: Some(listed_on.clone()) };
     let mut reading = as_member(ports, task, studio_id, listed_on, member_facts(&pages, &hint, &ports.styles));
     reading.answered = answered;
+    if let Some(found) = &found {
+        complete_place(&mut reading.facts, found, listed_on, ports.clock.now());
+    }
     Ok((Some(reading), usage))
 }
 
@@ -187,6 +194,33 @@ fn as_member(ports: &Ports, task: &ScrapeTask, studio_id: &StudioId, listed_on: 
     read.pages = vec![page];
     read.own_site = if task.own_site { Some(task.entry.clone()) } else { facts.own_site.clone() };
     SourceReading { source: Source::Studio(studio_id.clone()), facts: read, own_page: facts.page.is_some(), answered: Vec::new() }
+}
+
+/// What the source of studios knows of the place completes what the studio's pages say, unless they name another one.
+fn complete_place(read: &mut SourceFacts, studio: &FoundStudio, page: &Url, now: Timestamp) {
+    let differs = |said: &Option<Fact<String>>, known: &Option<String>| match (said, known) {
+        (Some(said), Some(known)) => fold(&said.value) != fold(known),
+        _ => false,
+    };
+    let place = &studio.place;
+    if differs(&read.country, &place.country) || differs(&read.city, &place.city) {
+        return;
+    }
+    let evidence = Evidence {
+        page: page.clone(),
+        extractor: "studio_source".to_owned(),
+        confidence: SOURCE_CONFIDENCE,
+        observed_at: now,
+        basis: Basis::Studio,
+    };
+    let fact = |value: &Option<String>| value.clone().map(|value| Fact { value, evidence: evidence.clone() });
+    let city_was_known = read.city.is_some();
+    read.country = read.country.take().or_else(|| fact(&place.country));
+    read.city = read.city.take().or_else(|| fact(&place.city));
+    if !city_was_known {
+        read.region = read.region.take().or_else(|| fact(&place.region));
+    }
+    read.coordinates = read.coordinates.take().or_else(|| place.coordinates.map(|value| Fact { value, evidence }));
 }
 
 fn added(one: Usage, other: Usage) -> Usage {

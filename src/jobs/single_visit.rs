@@ -6,6 +6,7 @@ use crate::domain::progress::Progress;
 use crate::extract::{PageFindings, SiteFacts, SiteLimits, SiteReader, Styles};
 use crate::jobs::reading::PageReader;
 use crate::jobs::site_visit::{PageStop, Pages, drive, read_fetched};
+use crate::scrape::robots::RobotsFile;
 use crate::scrape::visit::{Visit, VisitContext, VisitError, Visitor};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -45,14 +46,38 @@ pub struct NotRead {
 }
 
 impl SingleVisit {
+    /// The robots.txt of a URL's origin, fetched if it is not known.
+    ///
+    /// # Errors
+    /// [`NotRead`].
+    pub async fn robots_file(&self, url: &Url) -> Result<RobotsFile, NotRead> {
+        let mut pages = self.pages();
+        let file = loop {
+            match pages.visit.robots_file(url).await {
+                Ok(file) => break Ok(file),
+                Err(stop) => {
+                    if let Err(stop) = pages.wait(stop).await {
+                        break Err(stop);
+                    }
+                }
+            }
+        };
+        super::site_visit::end(pages.visit).await;
+        file.map_err(|stop| NotRead { url: crate::scrape::guard::shown(url), stop })
+    }
+
+    fn pages(&self) -> OwnPages<'_> {
+        let who =
+            VisitContext { session: SessionId::new(SESSION), owner: SESSION.to_owned(), fresh_after: None, progress: Progress::default() };
+        OwnPages { of: self, visit: self.visitor.begin(who), until: self.clock.monotonic() + self.patience }
+    }
+
     /// Reads the site that begins at `entry` and weighs what it says.
     ///
     /// # Errors
     /// [`NotRead`].
     pub async fn read(&self, entry: &Url) -> Result<SiteFacts, NotRead> {
-        let who =
-            VisitContext { session: SessionId::new(SESSION), owner: SESSION.to_owned(), fresh_after: None, progress: Progress::default() };
-        let mut pages = OwnPages { of: self, visit: self.visitor.begin(who), until: self.clock.monotonic() + self.patience };
+        let mut pages = self.pages();
         let mut reader = SiteReader::new(entry.clone(), self.site);
         let done = drive(&mut reader, entry, &mut pages).await;
         super::site_visit::end(pages.visit).await;
@@ -68,6 +93,22 @@ struct OwnPages<'a> {
     until: Duration,
 }
 
+impl OwnPages<'_> {
+    /// Waits for what a visit has to wait for, so that it can be asked again.
+    ///
+    /// # Errors
+    /// It is no wait, or one beyond the patience.
+    async fn wait(&self, stop: VisitError) -> Result<(), PageStop> {
+        let VisitError::Wait { until, .. } = &stop else { return Err(PageStop::Visit(stop)) };
+        let pause = until.since(self.of.clock.now());
+        if self.of.clock.monotonic() + pause > self.until {
+            return Err(PageStop::Visit(stop));
+        }
+        tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Pages for OwnPages<'_> {
     async fn page(&mut self, url: &Url) -> Result<PageFindings, PageStop> {
@@ -77,14 +118,7 @@ impl Pages for OwnPages<'_> {
                     let (findings, refuses) = read_fetched(&self.of.reader, page, false).await?;
                     return if refuses && self.of.obeys_noindex { Err(PageStop::NoIndex) } else { Ok(findings) };
                 }
-                Err(VisitError::Wait { until, why }) => {
-                    let pause = until.since(self.of.clock.now());
-                    if self.of.clock.monotonic() + pause > self.until {
-                        return Err(PageStop::Visit(VisitError::Wait { until, why }));
-                    }
-                    tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
-                }
-                Err(error) => return Err(PageStop::Visit(error)),
+                Err(stop) => self.wait(stop).await?,
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod page_cache;
 pub mod politeness;
 pub mod refresh;
 pub mod robots;
+pub mod robots_line;
 pub mod signals;
 pub mod visit;
 

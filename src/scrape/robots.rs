@@ -174,7 +174,11 @@ impl RobotsFiles {
         rules
     }
 
-    async fn stored(&self, origin: &str) -> Result<Option<RobotsFile>, ObjectsError> {
+    /// The file of an origin as it was kept last, however old.
+    ///
+    /// # Errors
+    /// [`ObjectsError`] if the object store fails.
+    pub async fn stored(&self, origin: &str) -> Result<Option<RobotsFile>, ObjectsError> {
         let bytes = self.objects.get(&key(origin)).await?;
         let file: Option<RobotsFile> = bytes.and_then(|bytes| unpack(&bytes));
         Ok(file.filter(|file| file.origin == origin))

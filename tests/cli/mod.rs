@@ -2,6 +2,7 @@
 
 mod beside_a_daemon;
 mod labelled_sites;
+mod why;
 
 use inkdex::domain::clock::SystemClock;
 use inkdex::store::sqlite::{OpenMode, SqliteDb};
@@ -46,6 +47,7 @@ fn every_verb_explains_itself_with_examples() {
         "rehearse",
         "config",
         "doctor",
+        "why",
     ];
     for verb in verbs {
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{verb} "))), "{verb} is not in --help");

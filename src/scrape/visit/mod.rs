@@ -129,6 +129,17 @@ impl Visit {
         Err(FetchError::OverLimit { url: shown(url), limit: Limit::Redirects }.into())
     }
 
+    /// The robots.txt of a URL's origin, fetched if it is not known.
+    ///
+    /// # Errors
+    /// [`VisitError`].
+    pub async fn robots_file(&mut self, url: &Url) -> Result<RobotsFile, VisitError> {
+        self.judge(url).await?;
+        self.rules_of(url).await?;
+        let kept = self.shared.robots.stored(&origin(url)).await?;
+        kept.ok_or_else(|| ObjectsError::Failed { key: origin(url), why: "its robots.txt was not kept".to_owned() }.into())
+    }
+
     /// What the visit cost so far.
     pub fn stats(&self) -> VisitStats {
         self.stats

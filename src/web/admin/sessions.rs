@@ -3,6 +3,7 @@
 use crate::domain::ids::SessionId;
 use crate::domain::session::{Session, StepCounts};
 use crate::jobs::absences;
+use crate::store::AuditRow;
 use crate::web::admin::{ACTOR, Because, PAGE_DEFAULT, PAGE_MAX};
 use crate::web::admission::Operator;
 use crate::web::body::JsonBody;
@@ -203,6 +204,15 @@ pub async fn start_session(
 ) -> Result<HttpResponse, WebError> {
     Params::of(&request, &[]).finish()?;
     let id = web.state.control.start_session().await?;
+    let row = AuditRow {
+        at: web.ports().clock.now(),
+        actor: ACTOR.to_owned(),
+        verb: "session.start".to_owned(),
+        target: id.to_string(),
+        reason: None,
+        effect: "started".to_owned(),
+    };
+    web.ports().store.audit(&row).await?;
     let location = format!("/admin/v1/sessions/{id}");
     Ok(HttpResponse::Accepted().insert_header(("Location", location)).json(SessionStarted { session_id: id.to_string() }))
 }

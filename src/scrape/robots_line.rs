@@ -1,0 +1,179 @@
+//! Which line of a robots.txt decides about a URL, for people who ask why. The decision itself is the parser's
+//! ([`robotxt`], RFC 9309); only the line is looked for here.
+
+use robotxt::Robots;
+use serde::Serialize;
+use url::{Position, Url};
+
+/// What a file says about one URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RobotsAnswer {
+    /// Whether the URL may be fetched.
+    pub allowed: bool,
+    /// The group that speaks to us, in lower case; `*` for everybody's, which also stands where there is none.
+    pub group: String,
+    /// The rule that decides; none allows.
+    pub rule: Option<RuleLine>,
+}
+
+/// A rule and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleLine {
+    /// As `Disallow: /private`.
+    pub text: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// The line that opens its group, from 1.
+    pub group_line: usize,
+}
+
+/// Longest rule that is shown, characters.
+const RULE_MAX_CHARS: usize = 300;
+
+impl std::fmt::Display for RobotsAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let verdict = if self.allowed { "allowed" } else { "refused" };
+        match &self.rule {
+            Some(rule) => write!(
+                f,
+                "{verdict} by line {}, `{}`, in the group of {} that begins at line {}",
+                rule.line, rule.text, self.group, rule.group_line
+            ),
+            None => write!(f, "{verdict}: no rule for {} matches", self.group),
+        }
+    }
+}
+
+/// What the text of a robots.txt says to `agent` about `url`.
+pub fn answer(text: &str, agent: &str, url: &Url) -> RobotsAnswer {
+    let robots = Robots::parse(text.as_bytes(), agent);
+    let path = &url[Position::BeforePath..Position::AfterQuery];
+    let group = robots.user_agent().to_owned();
+    let rule = robots.matching_rule(path).and_then(|rule| line_of(text, &group, rule));
+    RobotsAnswer { allowed: robots.is_url_allowed(url), group, rule }
+}
+
+/// What one line is to the parser, whose tolerance for spelling is not repeated here: it is asked about the line alone.
+enum Line {
+    /// Names an agent.
+    Agent,
+    /// Is a rule.
+    Rule(robotxt::Rule),
+    /// An empty rule or a delay: no rule, but the list of agents ends.
+    EndsAgents,
+    /// Means nothing.
+    Other,
+}
+
+/// An agent and rules that no file has.
+const PROBE: &str = "inkdex-probe";
+const ABOVE: &str = "/inkdex-probe-above";
+const BELOW: &str = "/inkdex-probe-below";
+
+fn read(line: &str) -> Line {
+    let probe = Robots::parse(format!("user-agent: {PROBE}\ndisallow: {ABOVE}\n{line}\ndisallow: {BELOW}").as_bytes(), PROBE);
+    // A line that names an agent takes the rule below it away from the probe.
+    if probe.rules().iter().all(|rule| rule.pattern() != BELOW) {
+        return Line::Agent;
+    }
+    if let Some(rule) = probe.rules().iter().find(|rule| !matches!(rule.pattern(), ABOVE | BELOW)) {
+        return Line::Rule(rule.clone());
+    }
+    let parted = Robots::parse(format!("user-agent: {PROBE}\n{line}\nuser-agent: other\ndisallow: {BELOW}").as_bytes(), PROBE);
+    if parted.rules().is_empty() { Line::EndsAgents } else { Line::Other }
+}
+
+/// Whether a line that names an agent names `group`.
+fn names(line: &str, group: &str) -> bool {
+    let robots = Robots::parse(format!("{line}\ndisallow: /").as_bytes(), group);
+    robots.user_agent() == group && !robots.rules().is_empty()
+}
+
+/// Where the rule stands: the first of its kind in a group of ours.
+fn line_of(text: &str, group: &str, wanted: &robotxt::Rule) -> Option<RuleLine> {
+    let (mut in_agents, mut ours, mut opened) = (false, false, 0);
+    for (at, line) in lines(text.trim_start_matches('\u{feff}')).enumerate() {
+        match read(line) {
+            Line::Agent => {
+                if !in_agents {
+                    (in_agents, ours, opened) = (true, false, at + 1);
+                }
+                ours |= names(line, group);
+            }
+            Line::Rule(rule) => {
+                in_agents = false;
+                if ours && rule == *wanted {
+                    let text = crate::domain::text::clean_line(line.split('#').next().unwrap_or_default().trim(), RULE_MAX_CHARS);
+                    return Some(RuleLine { text, line: at + 1, group_line: opened });
+                }
+            }
+            Line::EndsAgents => in_agents = false,
+            Line::Other => {}
+        }
+    }
+    None
+}
+
+/// Lines as an editor counts them: `\r\n`, `\n` and a lone `\r` end one.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "# ours\nUser-agent: other\nDisallow: /\n\nuser agent: Inkdex\nuseragent: third\nDisalow: /private # not this\n\
+                        Disallow:\nAllow: /private/ok\nCrawl-delay: 2\n\nUser-agent: *\nDisallow: /y\nDisallow: /z\n";
+
+    fn ask(text: &str, agent: &str, path: &str) -> (bool, Option<(usize, usize)>) {
+        let found = answer(text, agent, &Url::parse("https://studio.example/").unwrap().join(path).unwrap());
+        (found.allowed, found.rule.map(|rule| (rule.line, rule.group_line)))
+    }
+
+    #[test]
+    fn the_deciding_line_is_named() {
+        assert_eq!(ask(FILE, "Inkdex", "/private/x"), (false, Some((7, 5))));
+        assert_eq!(ask(FILE, "Inkdex", "/private/ok/x"), (true, Some((9, 5))));
+        assert_eq!(ask(FILE, "third", "/private/x"), (false, Some((7, 5))));
+        assert_eq!(ask(FILE, "Inkdex", "/y"), (true, None));
+        assert_eq!(ask(FILE, "nobody", "/y"), (false, Some((13, 12))));
+        assert_eq!(ask(FILE, "nobody", "/z"), (false, Some((14, 12))));
+        assert_eq!(ask(FILE, "other", "/"), (false, Some((3, 2))));
+        assert_eq!(ask("", "Inkdex", "/"), (true, None));
+        assert_eq!(ask("User-agent: *\rDisallow: /a\r\rDisallow: /b", "x", "/b"), (false, Some((4, 1))));
+    }
+
+    #[test]
+    fn a_sentence_says_so() {
+        let url = Url::parse("https://studio.example/private/x").unwrap();
+        let sentence = answer(FILE, "Inkdex", &url).to_string();
+        assert_eq!(sentence, "refused by line 7, `Disalow: /private`, in the group of inkdex that begins at line 5");
+        let open = Url::parse("https://studio.example/").unwrap();
+        assert_eq!(answer(FILE, "Inkdex", &open).to_string(), "allowed: no rule for inkdex matches");
+    }
+
+    proptest::proptest! {
+        /// Whatever the file, a rule that decides stands on the line that is named, and says what was decided.
+        #[test]
+        fn every_deciding_rule_has_its_line(
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                "User-agent: *", "User-agent: inkdex", "User-agent: other", "Disallow: /", "Disallow: /a", "Allow: /a/b", "Allow: /",
+                "Disallow: /y", "Disallow: /z", "Disallow:", "Crawl-delay: 1", "Sitemap: https://x.example/s.xml", "", "noise", "# words",
+            ]), 0..14),
+            path in proptest::sample::select(vec!["/", "/a", "/a/b", "/y", "/z/x"]),
+        ) {
+            let text = parts.join("\n");
+            let url = Url::parse("https://studio.example/").unwrap().join(path).unwrap();
+            let found = answer(&text, "Inkdex", &url);
+            let decides = Robots::parse(text.as_bytes(), "Inkdex").matching_rule(path).map(robotxt::Rule::is_allow);
+            proptest::prop_assert_eq!(found.rule.is_some(), decides.is_some(), "{}", text);
+            if let (Some(rule), Some(allows)) = (&found.rule, decides) {
+                proptest::prop_assert_eq!(parts[rule.line - 1], rule.text.as_str());
+                proptest::prop_assert_eq!(rule.text.starts_with("Allow"), allows);
+                proptest::prop_assert_eq!(found.allowed, allows);
+                proptest::prop_assert!(parts[rule.group_line - 1].starts_with("User-agent"));
+            }
+        }
+    }
+}
