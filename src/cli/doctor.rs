@@ -312,7 +312,9 @@ async fn index(config: &Config, held: bool, findings: &mut Findings) {
         Err(error) => Err(error),
     };
     match compared {
-        Ok((drift, _)) if drift.is_none() => findings.good("search index", format!("{} rows, table and index say the same", drift.rows)),
+        Ok((drift, _)) if drift.is_none() => {
+            findings.good("search index", format!("{} rows, table, keys and index say the same", drift.rows))
+        }
         Ok((drift, in_step)) => {
             let counts = drift.to_string();
             if !in_step && drift.unsound.is_empty() {

@@ -84,7 +84,7 @@ enum Verb {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Remove a person from the directory for good.
     Remove(remove::RemoveArgs),
-    /// Compare table and index, and repair.
+    /// Compare table, keys and index, and repair.
     Reconcile(reconcile::ReconcileArgs),
     /// Build the search index anew, beside the old one where it is shared.
     #[command(after_help = reindex::HELP)]

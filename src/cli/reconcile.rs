@@ -1,4 +1,4 @@
-//! `inkdex reconcile`: compares table and index in full, and repairs what differs.
+//! `inkdex reconcile`: compares table, keys and index in full, and repairs what differs.
 
 use crate::cli::world::{self, World};
 use crate::cli::{Common, output};
@@ -17,8 +17,8 @@ use tracing::warn;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
-  inkdex reconcile              compare; exit code 1 if table and index differ
-  inkdex reconcile --repair     and index again what differs
+  inkdex reconcile              compare; exit code 1 if table, keys and index differ
+  inkdex reconcile --repair     and write again what differs
 
 Needs the database for itself: stop the daemon before (it keeps the index in step by itself).";
 
@@ -29,7 +29,7 @@ const SHOWN: usize = 10;
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ReconcileArgs {
-    /// Index again what differs.
+    /// Write again what differs.
     #[arg(long)]
     repair: bool,
 }
@@ -78,15 +78,17 @@ pub async fn run(common: Common, args: ReconcileArgs) -> anyhow::Result<ExitCode
             ("differing from their row", &drift.differing),
             ("in the index without a row", &drift.unknown),
             ("not passing their own hash", &drift.unsound),
+            ("lacking keys", &drift.keys_missing),
+            ("in the key tables with more than their row holds", &drift.keys_surplus),
         ] {
             if !ids.is_empty() {
                 output::line(&format!("{:>6} {what}: {}", ids.len(), listed(ids)))?;
             }
         }
         output::line(match (drift.is_none(), repaired) {
-            (true, _) => "table and index say the same",
-            (false, true) => "what differed was indexed again",
-            (false, false) => "table and index differ; `inkdex reconcile --repair` indexes again what differs",
+            (true, _) => "table, keys and index say the same",
+            (false, true) => "what differed was written again",
+            (false, false) => "table, keys and index differ; `inkdex reconcile --repair` writes again what differs",
         })?;
         if !drift.unsound.is_empty() {
             output::line("rows that do not pass their own hash are hidden until they are scraped again (`inkdex run`)")?;

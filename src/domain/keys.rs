@@ -4,6 +4,7 @@ use crate::domain::artist::Artist;
 use crate::domain::ids::ArtistId;
 use crate::domain::place::{Place, key_part};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What stands for a part that is not known.
 pub const UNKNOWN: &str = "UNKNOWN";
@@ -24,6 +25,15 @@ pub struct ArtistKeys {
     pub styles: Vec<StyleKey>,
     /// `INSTAGRAM#{handle}`, as `INSTAGRAM#alextattoo` (002-R16).
     pub gsi2pk: Option<String>,
+}
+
+/// One row of a key table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TableKey {
+    /// Of the style table.
+    Style(StyleKey),
+    /// Of the table of handles: `INSTAGRAM#{handle}`.
+    Instagram(String),
 }
 
 /// The partition key of a style, by its slug.
@@ -62,6 +72,12 @@ pub fn instagram_partition(handle: &str) -> String {
 }
 
 impl ArtistKeys {
+    /// The rows of the key tables that these keys are.
+    pub fn rows(&self) -> BTreeSet<TableKey> {
+        let styles = self.styles.iter().cloned().map(TableKey::Style);
+        styles.chain(self.gsi2pk.iter().cloned().map(TableKey::Instagram)).collect()
+    }
+
     /// The keys of a record (002-R17): computed from its styles, place and handle, and from nothing else.
     pub fn of(id: &ArtistId, artist: &Artist) -> Self {
         let sort = location_sort(&artist.place(), id);

@@ -1,13 +1,14 @@
-//! Compares table and index both ways and repairs what differs; and the rebuild of an index that the feed cannot reach.
+//! Compares table, keys and index both ways and repairs what differs; and the rebuild of an index that the feed cannot reach.
 
 use crate::domain::artist::ArtistRow;
 use crate::domain::ids::ArtistId;
+use crate::domain::keys::{ArtistKeys, TableKey};
 use crate::feed::{Position, Shard};
 use crate::jobs::sync_index::{SyncSettings, advance, note_parked, operation_for, standing, sync};
 use crate::jobs::{Desk, PortError, Ports};
 use crate::search::{IndexOperation, IndexedVersion, ItemAnswer};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::time::Duration;
 use tracing::info;
@@ -19,7 +20,7 @@ const LOOKS: usize = 2;
 /// The pause before that, in which the index catches up.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// How table and index differ.
+/// How table, keys and index differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Drift {
     /// Rows compared.
@@ -32,20 +33,26 @@ pub struct Drift {
     pub unknown: Vec<ArtistId>,
     /// Rows that do not pass their own hash.
     pub unsound: Vec<ArtistId>,
+    /// Artists of whose keys some are not in the key tables.
+    pub keys_missing: Vec<ArtistId>,
+    /// Artists of whom the key tables hold more than their row does.
+    pub keys_surplus: Vec<ArtistId>,
 }
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [missing, differing, unknown, unsound] = [&self.missing, &self.differing, &self.unknown, &self.unsound].map(Vec::len);
-        let rows = self.rows;
-        write!(f, "of {rows} rows {missing} are missing, {differing} differ, {unknown} entries have no row, {unsound} rows are unsound")
+        let (rows, lacking, surplus) = (self.rows, self.keys_missing.len(), self.keys_surplus.len());
+        write!(f, "of {rows} rows {missing} are missing, {differing} differ, {unknown} entries have no row, {unsound} rows are unsound, ")?;
+        write!(f, "{lacking} lack keys, {surplus} have keys that they should not")
     }
 }
 
 impl Drift {
-    /// Whether table and index say the same.
+    /// Whether table, keys and index say the same.
     pub fn is_none(&self) -> bool {
-        self.missing.is_empty() && self.differing.is_empty() && self.unknown.is_empty() && self.unsound.is_empty()
+        let of_the_index = [&self.missing, &self.differing, &self.unknown, &self.unsound];
+        of_the_index.into_iter().chain([&self.keys_missing, &self.keys_surplus]).all(Vec::is_empty)
     }
 
     /// What differed then and differs now.
@@ -62,16 +69,19 @@ impl Drift {
             differing: both(out_of_step, now.differing),
             unknown: both(self.unknown, now.unknown),
             unsound: both(self.unsound, now.unsound),
+            keys_missing: both(self.keys_missing, now.keys_missing),
+            keys_surplus: both(self.keys_surplus, now.keys_surplus),
         }
     }
 }
 
-/// Compares every row with the index.
+/// Compares every row with its keys and with the index.
 ///
 /// # Errors
 /// A part of ours failed.
 pub async fn compare(ports: &Ports) -> Result<Drift, PortError> {
     let mut indexed = whole_index(ports).await?;
+    let mut keyed = whole_keys(ports).await?;
     let mut drift = Drift::default();
     let mut after = None;
     loop {
@@ -82,6 +92,15 @@ pub async fn compare(ports: &Ports) -> Result<Drift, PortError> {
                 drift.unsound.push(row.id.clone());
             }
             let live = row.live().is_some();
+            let keys = row.live().map(|record| ArtistKeys::of(&row.id, record).rows()).unwrap_or_default();
+            let held = keyed.remove(&row.id).unwrap_or_default();
+            // What a damaged row holds is not known.
+            if row.is_sound() && !keys.is_subset(&held) {
+                drift.keys_missing.push(row.id.clone());
+            }
+            if row.is_sound() && !held.is_subset(&keys) {
+                drift.keys_surplus.push(row.id.clone());
+            }
             match indexed.remove(&row.id) {
                 // A tombstone may have been purged; a live row must be there.
                 None if live => drift.missing.push(row.id.clone()),
@@ -95,6 +114,7 @@ pub async fn compare(ports: &Ports) -> Result<Drift, PortError> {
             None => break,
         }
     }
+    drift.keys_surplus.extend(keyed.into_keys());
     drift.unknown = indexed.into_values().filter(|entry| !entry.deleted).map(|entry| entry.artist_id).collect();
     Ok(drift)
 }
@@ -128,12 +148,36 @@ async fn whole_index(ports: &Ports) -> Result<BTreeMap<ArtistId, IndexedVersion>
     }
 }
 
-/// Compares steadily and repairs: rows that differ are indexed again, entries without a row get a tombstone.
+/// What the key tables hold of each artist.
+async fn whole_keys(ports: &Ports) -> Result<BTreeMap<ArtistId, BTreeSet<TableKey>>, PortError> {
+    let mut keys: BTreeMap<ArtistId, BTreeSet<TableKey>> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = ports.store.scan_keys(after.as_deref(), PAGE).await?;
+        for (id, key) in page.rows {
+            keys.entry(id).or_default().insert(key);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(keys),
+        }
+    }
+}
+
+/// Compares steadily and repairs: keys are made what their rows say, rows that differ are indexed again, entries without a
+/// row get a tombstone.
 ///
 /// # Errors
 /// A part of ours failed; repeat.
 pub async fn repair(ports: &Ports, desk: &dyn Desk, settings: &SyncSettings) -> Result<Drift, PortError> {
     let drift = compare_steadily(ports).await?;
+    if !drift.keys_missing.is_empty() || !drift.keys_surplus.is_empty() {
+        let held = whole_keys(ports).await?;
+        for id in drift.keys_missing.iter().chain(&drift.keys_surplus) {
+            let met: Vec<TableKey> = held.get(id).into_iter().flatten().cloned().collect();
+            ports.store.mend_keys(id, &met).await?;
+        }
+    }
     let differing: Vec<&ArtistId> = drift.missing.iter().chain(&drift.differing).collect();
     for batch in differing.chunks(PAGE) {
         // As the feed would: an entry above its row raises the row, one that is refused is parked and told.

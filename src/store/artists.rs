@@ -4,6 +4,7 @@ use crate::domain::artist::ArtistRow;
 use crate::domain::facts::EvidenceRow;
 use crate::domain::identity::{IdentityKey, KeyState};
 use crate::domain::ids::ArtistId;
+use crate::domain::keys::TableKey;
 use crate::domain::write::PutRow;
 use crate::store::StoreResult;
 use async_trait::async_trait;
@@ -48,6 +49,15 @@ pub struct StylePage {
     pub next: Option<String>,
 }
 
+/// A page of the key tables.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct KeyPage {
+    /// Whose rows, and which.
+    pub rows: Vec<(ArtistId, TableKey)>,
+    /// Where to go on from; `None` at the end.
+    pub next: Option<String>,
+}
+
 /// Artists' rows, their key tables and the writing side of the change feed.
 #[async_trait]
 pub trait ArtistStore {
@@ -63,6 +73,14 @@ pub trait ArtistStore {
 
     /// Repeats the feed entry and the keys of the row as it stands (rule 2: after a start without outcome). Harmless.
     async fn repeat_projections(&self, id: &ArtistId) -> StoreResult<()>;
+
+    /// Makes the key tables say of an artist what its row says. `ghosts` are rows met there that it does not hold, also if
+    /// nobody has a row of that id. For reconcile.
+    async fn mend_keys(&self, id: &ArtistId, ghosts: &[TableKey]) -> StoreResult<()>;
+
+    /// A page of all rows of the key tables as they stand there, verified by nobody, each at least once and in an order of
+    /// the backend's own; `after` is what the page before answered. For reconcile.
+    async fn scan_keys(&self, after: Option<&str>, limit: usize) -> StoreResult<KeyPage>;
 
     /// A page of the style table; every entry is verified against its row, ghosts are left out.
     async fn by_style(&self, query: &StyleQuery) -> StoreResult<StylePage>;

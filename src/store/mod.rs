@@ -14,7 +14,7 @@ mod seal;
 mod sessions;
 pub mod sqlite;
 
-pub use artists::{ArtistStore, EvidenceStore, IdentityStore, PutAnswer, StyleEntry, StylePage, StyleQuery};
+pub use artists::{ArtistStore, EvidenceStore, IdentityStore, KeyPage, PutAnswer, StyleEntry, StylePage, StyleQuery};
 pub use ledger::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage};
 pub use operations::{AuditRow, Denylist, HostAnswer, HostHolds, HostTicket, LeaseStore, Meta, SightingStore, StudioStore};
 pub use sessions::SessionStore;

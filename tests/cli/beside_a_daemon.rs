@@ -130,6 +130,6 @@ fn verbs_work_beside_a_running_daemon_and_without_it() {
     assert_eq!(ask(&["remove", &other, "--yes"])["removed"].as_bool(), Some(true));
     assert_eq!(ask(&["search"])["total"].as_u64(), Some(29));
     let (out, _, code) = hear(&["doctor"]);
-    assert!(code == Some(0) && out.contains("table and index say the same") && !out.contains('✗'), "{out}");
+    assert!(code == Some(0) && out.contains("table, keys and index say the same") && !out.contains('✗'), "{out}");
     drop(web);
 }

@@ -8,8 +8,10 @@ use inkdex::domain::facts::{EvidenceRow, Source, SourceFacts};
 use inkdex::domain::fields::MissedFields;
 use inkdex::domain::identity::{Holder, IdentityKey, KeyReading, KeyState, decide_identity};
 use inkdex::domain::ids::{ArtistId, JobId, StudioId};
+use inkdex::domain::keys::{ArtistKeys, TableKey};
 use inkdex::domain::write::Intent;
 use inkdex::store::{Store, StyleQuery};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 on_every_backend!(
@@ -18,6 +20,7 @@ on_every_backend!(
     ghosts_are_never_returned,
     a_place_is_a_prefix_and_never_half_a_name,
     pages_of_a_style_hold_every_artist_once,
+    the_key_tables_are_read_whole,
     of_one_handle_the_oldest_live_artist_is_meant,
     a_key_is_pointed_by_compare_and_set,
     of_racing_claims_one_wins,
@@ -113,6 +116,47 @@ async fn pages_of_a_style_hold_every_artist_once(h: &impl Harness) {
         }
         let expected: Vec<String> = (0..23).map(|n| format!("LOCATION#PT#PORTO#artist-{n:02}")).collect();
         assert_eq!(all, expected, "pages of {limit}");
+    }
+}
+
+/// Every row of the key tables.
+pub async fn scanned(h: &impl Harness, limit: usize) -> Vec<(ArtistId, TableKey)> {
+    let mut met = Vec::new();
+    let mut after = None;
+    loop {
+        let page = h.store().scan_keys(after.as_deref(), limit).await.unwrap();
+        assert!(page.rows.len() <= limit);
+        met.extend(page.rows);
+        after = page.next;
+        if after.is_none() {
+            return met;
+        }
+    }
+}
+
+/// For reconcile: every row of both tables, in pages of any size, and nothing of those who are gone.
+async fn the_key_tables_are_read_whole(h: &impl Harness) {
+    let mut expected = BTreeSet::new();
+    for n in 0..9 {
+        let id = format!("artist-{n}");
+        // Two styles, of which one has all artists; two places; one handle that several print.
+        let (styles, city) = (["traditional", ["dotwork", "blackwork"][n % 2]], ["Porto", "Lisboa"][n / 5]);
+        let row = write_record(h, &id, record("Ana", &styles, "PT", city, &format!("ana{}", n / 3)), &writer("a", 1)).await.row();
+        if n == 4 {
+            write(&h.store(), &row.id, &Intent::Remove(Life::Retired), &writer("r", 2), h.now()).await.row();
+        } else {
+            let keys = ArtistKeys::of(&row.id, row.live().unwrap()).rows();
+            assert_eq!(keys.len(), 3);
+            expected.extend(keys.into_iter().map(|key| (row.id.clone(), key)));
+        }
+    }
+    // What they are made again is what they are.
+    h.store().mend_keys(&ArtistId::new("artist-0"), &[]).await.unwrap();
+    h.store().mend_keys(&ArtistId::new("artist-nobody"), &[]).await.unwrap();
+    for limit in [1, 2, 5, 100] {
+        let met = scanned(h, limit).await;
+        assert_eq!(met.len(), expected.len(), "pages of {limit}");
+        assert_eq!(met.into_iter().collect::<BTreeSet<_>>(), expected, "pages of {limit}");
     }
 }
 

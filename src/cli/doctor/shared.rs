@@ -44,7 +44,7 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
         return;
     }
     match compare(config).await {
-        Ok(drift) if drift.is_none() => findings.good("search index", format!("{} rows, table and index say the same", drift.rows)),
+        Ok(drift) if drift.is_none() => findings.good("search index", format!("{} rows, table, keys and index say the same", drift.rows)),
         Ok(drift) => findings.bad("search index", drift.to_string(), "`inkdex reconcile --repair` indexes again what differs"),
         Err(error) => findings.bad("search index", format!("{error:#}"), "look at store and index above"),
     }

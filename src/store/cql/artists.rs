@@ -5,11 +5,12 @@ use super::feed;
 use super::statement::{Cas, Cql};
 use crate::domain::artist::ArtistRow;
 use crate::domain::ids::ArtistId;
-use crate::domain::keys::ArtistKeys;
+use crate::domain::keys::{ArtistKeys, TableKey};
 use crate::domain::write::PutRow;
 use crate::store::seal::{seal, unseal};
-use crate::store::{ArtistStore, PutAnswer, StoreError, StoreResult, StyleEntry, StylePage, StyleQuery};
+use crate::store::{ArtistStore, KeyPage, PutAnswer, StoreError, StoreResult, StyleEntry, StylePage, StyleQuery};
 use async_trait::async_trait;
+use std::collections::BTreeSet;
 
 const ROW: Cql = Cql::read("SELECT id, body, sum FROM artists WHERE id = ?");
 const ROW_SERIALLY: Cql = Cql::serial("SELECT body, sum, id FROM artists WHERE id = ?");
@@ -67,7 +68,7 @@ impl CqlStore {
     }
 
     /// Makes the key tables say what the row says, until no newer one came in between.
-    async fn project(&self, mut row: ArtistRow, mut stale: ArtistKeys) -> StoreResult<()> {
+    async fn project(&self, mut row: ArtistRow, mut stale: BTreeSet<TableKey>) -> StoreResult<()> {
         loop {
             self.project_keys(&row.id, row.version, &keys_of(&row), &stale).await?;
             match self.artist_row(&row.id).await? {
@@ -75,7 +76,7 @@ impl CqlStore {
                 _ => return Ok(()),
             }
             // The mapping names what the version before left.
-            stale = ArtistKeys::default();
+            stale = BTreeSet::new();
         }
     }
 }
@@ -102,7 +103,7 @@ impl ArtistStore for CqlStore {
             // Again: whoever paused so long before the row that readers passed the first entry names it now.
             feed::append(db, &row.id, row.version).await?;
             db.step("put_artist: before the keys").await?;
-            self.project(row.clone(), put.stale.clone()).await?;
+            self.project(row.clone(), put.stale.rows()).await?;
         }
         Ok(PutAnswer::Committed)
     }
@@ -113,7 +114,19 @@ impl ArtistStore for CqlStore {
         self.db.step("repeat_projections begins").await?;
         feed::append(&self.db, id, row.version).await?;
         self.db.step("repeat_projections: before the keys").await?;
-        self.project(row, ArtistKeys::default()).await
+        self.project(row, BTreeSet::new()).await
+    }
+
+    async fn mend_keys(&self, id: &ArtistId, ghosts: &[TableKey]) -> StoreResult<()> {
+        match self.artist_row_serially(id).await? {
+            Some(row) => self.project(row, ghosts.iter().cloned().collect()).await,
+            // Nobody ever had a row of this id, so no version is in the way.
+            None => self.project_keys(id, self.db.now().0, &ArtistKeys::default(), &ghosts.iter().cloned().collect()).await,
+        }
+    }
+
+    async fn scan_keys(&self, after: Option<&str>, limit: usize) -> StoreResult<KeyPage> {
+        self.key_page(after, limit).await
     }
 
     async fn by_style(&self, query: &StyleQuery) -> StoreResult<StylePage> {

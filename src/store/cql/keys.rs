@@ -6,7 +6,7 @@ use super::feed::spread;
 use super::statement::Cql;
 use crate::domain::artist::ArtistRow;
 use crate::domain::ids::ArtistId;
-use crate::domain::keys::ArtistKeys;
+use crate::domain::keys::{ArtistKeys, TableKey};
 use crate::store::{StoreResult, StyleQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,14 +58,18 @@ impl CqlStore {
         Ok(stored.and_then(|(buckets,)| u16::try_from(buckets?).ok()).unwrap_or(1).max(1))
     }
 
-    async fn key_rows(&self, id: &ArtistId, keys: &ArtistKeys) -> StoreResult<BTreeSet<KeyRow>> {
+    async fn key_rows(&self, id: &ArtistId, keys: &BTreeSet<TableKey>) -> StoreResult<BTreeSet<KeyRow>> {
         let mut rows = BTreeSet::new();
-        for key in &keys.styles {
-            let bucket = i32::from(spread(id.as_str(), self.buckets(&key.gsi1pk).await?));
-            rows.insert(KeyRow { kind: STYLE.to_owned(), pk: key.gsi1pk.clone(), bucket, sk: key.gsi1sk.clone() });
-        }
-        if let Some(gsi2pk) = &keys.gsi2pk {
-            rows.insert(KeyRow { kind: HANDLE.to_owned(), pk: gsi2pk.clone(), bucket: 0, sk: id.as_str().to_owned() });
+        for key in keys {
+            rows.insert(match key {
+                TableKey::Style(key) => {
+                    let bucket = i32::from(spread(id.as_str(), self.buckets(&key.gsi1pk).await?));
+                    KeyRow { kind: STYLE.to_owned(), pk: key.gsi1pk.clone(), bucket, sk: key.gsi1sk.clone() }
+                }
+                TableKey::Instagram(gsi2pk) => {
+                    KeyRow { kind: HANDLE.to_owned(), pk: gsi2pk.clone(), bucket: 0, sk: id.as_str().to_owned() }
+                }
+            });
         }
         Ok(rows)
     }
@@ -95,8 +99,8 @@ impl CqlStore {
     }
 
     /// Makes the key tables say `keys` of the artist and nothing else, as of `version`.
-    pub(super) async fn project_keys(&self, id: &ArtistId, version: i64, keys: &ArtistKeys, stale: &ArtistKeys) -> StoreResult<()> {
-        let held = self.key_rows(id, keys).await?;
+    pub(super) async fn project_keys(&self, id: &ArtistId, version: i64, keys: &ArtistKeys, stale: &BTreeSet<TableKey>) -> StoreResult<()> {
+        let held = self.key_rows(id, &keys.rows()).await?;
         let mut gone = self.key_rows(id, stale).await?;
         let mapped = self.db.rows::<(String, String, i32, String)>(&MAPPED, (id.as_str(),)).await?;
         gone.extend(mapped.into_iter().map(|(kind, pk, bucket, sk)| KeyRow { kind, pk, bucket, sk }));

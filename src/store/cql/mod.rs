@@ -14,6 +14,7 @@ mod facts;
 pub(crate) mod feed;
 mod hosts;
 mod identity;
+mod key_scan;
 mod keys;
 mod ledger;
 mod ledger_chunks;
@@ -50,6 +51,7 @@ const FAMILIES: &[&[Cql]] = &[
     feed::STATEMENTS,
     hosts::STATEMENTS,
     identity::STATEMENTS,
+    key_scan::STATEMENTS,
     keys::STATEMENTS,
     ledger::STATEMENTS,
     ledger_chunks::STATEMENTS,

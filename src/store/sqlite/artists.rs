@@ -6,12 +6,16 @@ use super::seal::{execute, limit, one, seal, text, unseal};
 use crate::domain::artist::ArtistRow;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ArtistId;
-use crate::domain::keys::ArtistKeys;
+use crate::domain::keys::{ArtistKeys, StyleKey, TableKey};
 use crate::domain::write::PutRow;
-use crate::store::{ArtistStore, PutAnswer, StoreResult, StyleEntry, StylePage, StyleQuery};
+use crate::store::{ArtistStore, KeyPage, PutAnswer, StoreError, StoreResult, StyleEntry, StylePage, StyleQuery};
 use async_trait::async_trait;
 use rusqlite::{Connection, Params, params};
 use tracing::error;
+
+/// How the mark of a page of key rows names its table.
+const STYLE_TABLE: &str = "style";
+const HANDLE_TABLE: &str = "instagram";
 
 /// Key rows looked at in one go while a page of verified ones is gathered.
 const GHOST_CHUNK: usize = 64;
@@ -138,6 +142,34 @@ fn style_page(connection: &Connection, query: &StyleQuery) -> StoreResult<StyleP
     }
 }
 
+/// The last row before a page of key rows: table, partition key, and sort key or artist.
+type Mark = (String, String, String);
+
+/// Rows of both key tables after a mark: those of styles first, then those of handles.
+fn key_page(connection: &Connection, after: Option<&str>, wanted: usize) -> StoreResult<KeyPage> {
+    let unknown = |error| StoreError::Bug(format!("a page of keys was asked for after an unknown mark: {error}"));
+    let mark: Option<Mark> = after.map(serde_json::from_str).transpose().map_err(unknown)?;
+    let (table, pk, sk) = mark.unwrap_or_else(|| (STYLE_TABLE.to_owned(), String::new(), String::new()));
+    let of_styles = table == STYLE_TABLE;
+    let sql = if of_styles {
+        "SELECT gsi1pk, gsi1sk, artist_id FROM style_keys WHERE (gsi1pk, gsi1sk) > (?1, ?2) ORDER BY gsi1pk, gsi1sk LIMIT ?3"
+    } else {
+        "SELECT gsi2pk, artist_id, artist_id FROM instagram_keys WHERE (gsi2pk, artist_id) > (?1, ?2) ORDER BY gsi2pk, artist_id LIMIT ?3"
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
+    let found = statement.query_map(params![pk, sk, limit(wanted)], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let next: Option<Mark> = match found.last() {
+        Some((pk, sk, _)) if found.len() == wanted => Some((table, pk.clone(), sk.clone())),
+        _ if of_styles => Some((HANDLE_TABLE.to_owned(), String::new(), String::new())),
+        _ => None,
+    };
+    let key = |pk, sk| if of_styles { TableKey::Style(StyleKey { gsi1pk: pk, gsi1sk: sk }) } else { TableKey::Instagram(pk) };
+    let rows = found.into_iter().map(|(pk, sk, id)| (ArtistId::new(id), key(pk, sk))).collect();
+    let written = |mark| serde_json::to_string(&mark).map_err(|error| StoreError::Bug(format!("a mark of a page of keys: {error}")));
+    Ok(KeyPage { rows, next: next.map(written).transpose()? })
+}
+
 #[async_trait]
 impl ArtistStore for SqliteStore {
     async fn artist(&self, id: &ArtistId) -> StoreResult<Option<ArtistRow>> {
@@ -153,6 +185,21 @@ impl ArtistStore for SqliteStore {
     async fn repeat_projections(&self, id: &ArtistId) -> StoreResult<()> {
         let (id, now) = (id.clone(), self.db.now());
         self.db.write(move |txn| repeat(txn, &id, now)).await
+    }
+
+    async fn mend_keys(&self, id: &ArtistId, _ghosts: &[TableKey]) -> StoreResult<()> {
+        let id = id.clone();
+        let mend = move |txn: &Txn<'_>| {
+            let row = artist(txn.connection, &id)?;
+            let keys = row.as_ref().and_then(ArtistRow::live).map(|record| ArtistKeys::of(&id, record)).unwrap_or_default();
+            project_keys(txn.connection, &id, row.map_or(0, |row| row.version), &keys)
+        };
+        self.db.write(mend).await
+    }
+
+    async fn scan_keys(&self, after: Option<&str>, limit: usize) -> StoreResult<KeyPage> {
+        let after = after.map(str::to_owned);
+        self.db.read(move |connection| key_page(connection, after.as_deref(), limit)).await
     }
 
     async fn by_style(&self, query: &StyleQuery) -> StoreResult<StylePage> {

@@ -2,6 +2,7 @@
 //! this backend has to show.
 
 mod clocks;
+mod ghosts;
 mod keyspace;
 mod ledger;
 mod open;

@@ -3,6 +3,7 @@
 use crate::support::opensearch::OwnIndexes;
 use crate::support::people::{somebody, write};
 use crate::support::ports::{EmptyDesk, ports, sync_index, sync_step};
+use inkdex::domain::ids::ArtistId;
 use inkdex::jobs::Ports;
 use inkdex::jobs::reconcile::{compare, compare_steadily, rebuild, repair};
 use inkdex::jobs::reindex::{ReindexError, ReindexSettings, reindex};
@@ -156,10 +157,10 @@ async fn a_lost_index_is_filled_again() {
     assert_eq!(total(&ports).await, 30);
 }
 
-/// Table and index are compared both ways, and what differs is mended.
+/// Table, keys and index are compared both ways, and what differs is mended.
 #[tokio::test(flavor = "multi_thread")]
 async fn drift_is_found_and_mended_both_ways() {
-    let (_folder, own, ports) = world().await;
+    let (folder, own, ports) = world().await;
     for number in 0..10 {
         put(&ports, number, "first").await;
     }
@@ -170,15 +171,24 @@ async fn drift_is_found_and_mended_both_ways() {
     // Older than its row, as after a restore of the index; and one of whom the table knows nothing.
     assert_eq!(delete(rows[1].id.as_str()), 200);
     let older = IndexOperation { version: rows[1].version - 1, ..IndexOperation::of(&rows[1]) };
-    let ghost = IndexOperation { artist_id: inkdex::domain::ids::ArtistId::new("artist-ghost"), ..IndexOperation::of(&rows[2]) };
+    let ghost = IndexOperation { artist_id: ArtistId::new("artist-ghost"), ..IndexOperation::of(&rows[2]) };
     own.ask("PUT", "/{all}/_settings", r#"{"index":{"gc_deletes":"0ms"}}"#);
     ports.index.apply(vec![ghost], None).await.expect("a batch");
     let body = json!({ "artist_id": older.artist_id, "version": older.version, "deleted": true }).to_string();
     let path = format!("/{{all}}/_doc/{}?version={}&version_type=external_gte&refresh=true", older.artist_id, older.version);
     assert_eq!(own.ask("PUT", &path, &body).0, 201);
+    let planted = rusqlite::Connection::open(folder.path().join("inkdex.db")).expect("the database");
+    planted.busy_timeout(Duration::from_secs(5)).expect("a timeout");
+    let [lacking, surplus] = [&rows[3].id, &rows[4].id].map(ToString::to_string);
+    assert!(planted.execute("DELETE FROM style_keys WHERE artist_id = ?1", [&lacking]).expect("a delete") > 0);
+    for id in [surplus.as_str(), "artist-ghost"] {
+        planted.execute("INSERT INTO instagram_keys VALUES ('INSTAGRAM#ghost', ?1, 1)", [id]).expect("an insert");
+    }
     let settings = SyncSettings { item_attempts: 3, parked_per_hour: 100 };
     let drift = compare_steadily(&ports).await.expect("a comparison");
     assert_eq!((drift.missing.len(), drift.differing.len(), drift.unknown.len()), (1, 1, 1), "{drift:?}");
+    let ids = |ids: &[ArtistId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((ids(&drift.keys_missing), ids(&drift.keys_surplus)), (vec![lacking], vec![surplus, "artist-ghost".to_owned()]));
     assert_eq!(repair(&ports, &EmptyDesk, &settings).await.expect("a repair"), drift);
     assert!(compare(&ports).await.expect("a comparison").is_none());
     assert_eq!(total(&ports).await, 10);
