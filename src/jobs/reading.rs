@@ -100,20 +100,22 @@ impl PageReader {
         Self { kept: Mutex::new(LruCache::new(KEPT)), styles, limits, permits: Arc::new(Semaphore::new(parsers.max(1))), child }
     }
 
-    /// Reads a page, in a child process if the job is a suspect.
+    /// Reads a page, in a child process if the job is a suspect and nobody has read the page yet: a page that was read, here
+    /// or in a child, kills no reader.
     ///
     /// # Errors
     /// [`ReadError`].
     pub async fn read(&self, url: &Url, text: String, suspect: bool) -> Result<PageFindings, ReadError> {
         let key = page_key(url, &text);
-        if let Some(findings) = self.kept().get(&key).filter(|_| !suspect) {
+        if let Some(findings) = self.kept().get(&key) {
             return Ok(PageFindings::clone(findings));
         }
         let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
         if suspect {
-            let answer = self.read_in_child(url, text).await;
+            let findings = self.read_in_child(url, text).await?;
             drop(permit);
-            return answer;
+            self.kept().put(key, Arc::new(findings.clone()));
+            return Ok(findings);
         }
         let (styles, limits, url) = (self.styles.clone(), self.limits, url.clone());
         let task = tokio::task::spawn_blocking(move || {
@@ -222,4 +224,25 @@ pub fn child_main(styles: &Styles) -> Result<(), String> {
     rlimit::setrlimit(rlimit::Resource::AS, bytes, bytes).map_err(|error| error.to_string())?;
     let answer = read_now(styles, question.limits, &question.url, &question.text);
     serde_json::to_writer(std::io::stdout().lock(), &answer).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule 4: only a page that nobody has read needs a child for a suspect; here none can be started.
+    #[tokio::test]
+    async fn a_page_that_was_read_needs_no_child() {
+        let child = ChildSettings { program: PathBuf::from("/nowhere/inkdex"), time: Duration::from_secs(5), memory_mb: 512 };
+        let limits = ParseLimits { time_ms: 60_000, ..ParseLimits::default() };
+        let reader = PageReader::new(Arc::new(Styles::standard()), limits, 1, child);
+        let url = Url::parse("https://studio.example/").unwrap();
+        let text = || "<!doctype html><title>Ana</title><h1>Ana</h1>".to_owned();
+        assert!(matches!(reader.read(&url, text(), true).await, Err(ReadError::NoChild(_))));
+        let json = |findings: Result<PageFindings, ReadError>| serde_json::to_string(&findings.unwrap()).unwrap();
+        let read = json(reader.read(&url, text(), false).await);
+        assert_eq!(json(reader.read(&url, text(), true).await), read);
+        let other = Url::parse("https://studio.example/other").unwrap();
+        assert!(matches!(reader.read(&other, text(), true).await, Err(ReadError::NoChild(_))), "another page");
+    }
 }
