@@ -12,16 +12,27 @@ use std::time::Duration;
 pub struct WorkLease {
     name: String,
     length: Duration,
-    held_until: Mutex<Timestamp>,
+    known: Mutex<Known>,
+}
+
+/// What the store said last.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Nothing,
+    /// It is this process's until then.
+    Ours(Timestamp),
+    /// It was another's then.
+    Anothers(Timestamp),
 }
 
 impl WorkLease {
     /// A lease that is not held yet.
     pub fn new(name: impl Into<String>, length: Duration) -> Self {
-        Self { name: name.into(), length, held_until: Mutex::new(Timestamp(0)) }
+        Self { name: name.into(), length, known: Mutex::new(Known::Nothing) }
     }
 
-    /// Whether the work is this process's now. The store is asked again only in the second half of the lease.
+    /// Whether the work is this process's now. The store is asked again only in the second half of a lease of ours, and a
+    /// quarter of a lease after it was another's: many shards are followed, and each question is a serial read.
     ///
     /// # Errors
     /// The store failed.
@@ -30,12 +41,16 @@ impl WorkLease {
             return Ok(true);
         }
         let now = context.ports.clock.now();
-        if *self.held_until.lock().unwrap_or_else(PoisonError::into_inner) > now.plus(self.length / 2) {
-            return Ok(true);
+        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Known::Ours(until) if until > now.plus(self.length / 2) => return Ok(true),
+            Known::Anothers(asked) if asked <= now && now.since(asked) < self.length / 4 => return Ok(false),
+            _ => {}
         }
         let until = now.plus(self.length);
         let ours = context.ports.store.take_lease(&self.name, &context.ports.settings.owner, until, now).await?;
-        *self.held_until.lock().unwrap_or_else(PoisonError::into_inner) = if ours { until } else { Timestamp(0) };
+        let known = if ours { Known::Ours(until) } else { Known::Anothers(now) };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(ours)
     }
 }
