@@ -9,8 +9,6 @@ mod keys;
 mod kill;
 mod ledger;
 mod objects;
-#[cfg(feature = "s3")]
-pub use objects::create_bucket;
 mod opensearch;
 mod operations;
 mod queue;

@@ -86,13 +86,9 @@ async fn a_thousand_and_more_go_as_a_whole(objects: &Objects) {
 }
 
 #[cfg(feature = "s3")]
-pub use bucket::create as create_bucket;
-
-#[cfg(feature = "s3")]
 mod bucket {
     //! Buckets on moto, and bad starts.
 
-    use crate::support::http::exchange;
     use crate::support::proxy::CuttingProxy;
     use crate::support::servers;
     use inkdex::domain::secret::{AccessKey, Secret};
@@ -119,18 +115,8 @@ mod bucket {
     /// Settings for a fresh bucket.
     pub fn created() -> S3Settings {
         let settings = settings();
-        create(&servers::s3(), &settings.bucket);
+        crate::support::bucket::create(&servers::s3(), &settings.bucket);
         settings
-    }
-
-    /// Makes a bucket, as whoever sets up the production does.
-    pub fn create(endpoint: &str, bucket: &str) {
-        let server = endpoint.trim_start_matches("http://");
-        let place = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
-        let length = place.len();
-        let request = format!("PUT /{bucket} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{place}");
-        let answer = exchange(server.parse().unwrap(), request.as_bytes());
-        assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     async fn refusal(settings: &S3Settings) -> String {

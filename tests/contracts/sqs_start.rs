@@ -3,7 +3,7 @@
 use super::sqs::{open, settings};
 use crate::support::http::exchange;
 use crate::support::proxy::CuttingProxy;
-use crate::support::servers::{self, OwnServer};
+use crate::support::servers::{self, OwnServers, Server};
 use crate::support::wait::{LONG, until};
 use inkdex::domain::ErrorClass;
 use inkdex::domain::secret::{AccessKey, Secret};
@@ -115,12 +115,18 @@ async fn an_outage_passes() {
 
 /// Users of an identity service, each with a policy, that moto then enforces.
 struct Users {
-    moto: OwnServer,
+    address: String,
+    _moto: OwnServers,
 }
 
 impl Users {
+    fn alone() -> Self {
+        let moto = OwnServers::start(&[Server::Moto]);
+        Self { address: moto.address(Server::Moto), _moto: moto }
+    }
+
     fn ask(&self, form: &str) -> String {
-        let server = self.moto.address.trim_start_matches("http://");
+        let server = self.address.trim_start_matches("http://");
         let request = format!(
             "POST / HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\
              Authorization: AWS4-HMAC-SHA256 Credential=admin/20261122/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n{form}",
@@ -147,7 +153,7 @@ impl Users {
 
     /// From now on every request is checked.
     fn enforce(&self) {
-        let server = self.moto.address.trim_start_matches("http://");
+        let server = self.address.trim_start_matches("http://");
         let request = format!(
             "POST /moto-api/reset-auth HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n0"
         );
@@ -187,7 +193,7 @@ fn policy(bucket: &str, without: &[&str]) -> String {
 async fn the_rights_are_the_least_and_each_missing_one_is_told() {
     const NEEDED: [&str; 6] =
         ["GetQueueUrl", "GetQueueAttributes", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "SendMessage"];
-    let users = Users { moto: OwnServer::moto() };
+    let users = Users::alone();
     let bucket = servers::unique("objects-");
     let all = users.create(&policy(&bucket, &[]));
     let lacking: Vec<(&str, AccessKey)> =
@@ -196,11 +202,11 @@ async fn the_rights_are_the_least_and_each_missing_one_is_told() {
     #[cfg(feature = "s3")]
     let unwriting = users.create(&policy(&bucket, &["s3:PutObject"]));
     #[cfg(feature = "s3")]
-    super::objects::create_bucket(&users.moto.address, &bucket);
+    crate::support::bucket::create(&users.address, &bucket);
     users.enforce();
 
     let with = |key: &AccessKey| SqsSettings {
-        endpoint: Some(users.moto.address.clone()),
+        endpoint: Some(users.address.clone()),
         access_key: Some(key.clone()),
         queue: "inkdex-jobs".into(),
         dead_letter_queue: "inkdex-jobs-dead".into(),
@@ -234,7 +240,7 @@ async fn the_rights_are_the_least_and_each_missing_one_is_told() {
         let with = |key: &AccessKey| S3Settings {
             bucket: bucket.clone(),
             region: "eu-west-1".into(),
-            endpoint: Some(users.moto.address.clone()),
+            endpoint: Some(users.address.clone()),
             access_key: Some(key.clone()),
             path_style: true,
             answer_within: Duration::from_secs(20),

@@ -1,19 +1,17 @@
-//! A server of the web in this process, and a client that sends exactly what it is told and shows exactly what came.
+//! A server of the web in this process.
 
+pub use super::exchange::{Answer, exchange};
 use super::ports::{TestControl, ports};
 use inkdex::jobs::Ports;
 use inkdex::metrics::Metrics;
 use inkdex::web::{WebState, start};
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long an answer may take before a test fails.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// How long the server lets a body take.
 pub const BODY_DEADLINE: Duration = Duration::from_millis(400);
 
@@ -122,16 +120,6 @@ impl TestWeb {
     }
 }
 
-/// Sends bytes to a server that closes after its answer, and reads it.
-pub fn exchange(server: SocketAddr, bytes: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(server).expect("the server listens");
-    stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("a timeout");
-    stream.write_all(bytes).expect("the server reads");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("the server answers in time");
-    Answer::read(&answer)
-}
-
 impl Drop for TestWeb {
     fn drop(&mut self) {
         self.runtime.block_on(self.handle.stop(false));
@@ -141,62 +129,4 @@ impl Drop for TestWeb {
 fn build(runtime: &tokio::runtime::Runtime, folder: &Path) -> Ports {
     let _entered = runtime.enter();
     ports(folder)
-}
-
-/// What a server answered.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The headers in their order, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: String,
-}
-
-impl Answer {
-    fn read(bytes: &[u8]) -> Self {
-        let end = bytes
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
-        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status line");
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        let mut body = bytes[end + 4..].to_vec();
-        if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
-            body = unchunked(&body);
-        }
-        Self { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
-    }
-
-    /// A header's value; it must stand there once at most.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(held, _)| held == name).map(|(_, value)| value.as_str());
-        let value = values.next();
-        assert_eq!(values.next(), None, "{name} stands twice");
-        value
-    }
-
-    /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-}
-
-fn unchunked(mut rest: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
-        let length = usize::from_str_radix(String::from_utf8_lossy(&rest[..end]).trim(), 16).expect("a chunk's length");
-        if length == 0 {
-            break;
-        }
-        body.extend_from_slice(&rest[end + 2..end + 2 + length]);
-        rest = &rest[end + 2 + length + 2..];
-    }
-    body
 }

@@ -1,7 +1,9 @@
 //! What tests share.
 
+pub mod bucket;
 pub mod clock;
 pub mod daemon;
+pub mod exchange;
 pub mod fault_proxy;
 pub mod hostile;
 pub mod http;
@@ -14,3 +16,6 @@ pub mod proxy;
 pub mod servers;
 pub mod wait;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,14 @@ use tokio::task::JoinSet;
 pub struct CuttingProxy {
     address: SocketAddr,
     wanted: watch::Sender<bool>,
-    open: watch::Receiver<bool>,
+    /// What it is now: forwarding, or cut with so many connections dropped.
+    state: watch::Receiver<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Open,
+    Cut { dropped: usize },
 }
 
 impl CuttingProxy {
@@ -19,9 +26,9 @@ impl CuttingProxy {
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (wanted, want) = watch::channel(true);
-        let (opened, open) = watch::channel(true);
-        tokio::spawn(serve(listener, address, server, want, opened));
-        Self { address, wanted, open }
+        let (now, state) = watch::channel(State::Open);
+        tokio::spawn(serve(listener, address, server, want, now));
+        Self { address, wanted, state }
     }
 
     /// Forwards to the server of a URL (`http://host:port`) or of a bare `host:port`.
@@ -35,19 +42,23 @@ impl CuttingProxy {
         self.address
     }
 
-    /// Drops every connection and refuses new ones; once this answers it is so.
-    pub async fn cut(&self) {
-        self.set(false).await;
+    /// Drops every connection and refuses new ones; once this answers it is so. Answers how many were dropped.
+    pub async fn cut(&self) -> usize {
+        self.wanted.send_replace(false);
+        match self.until(|state| matches!(state, State::Cut { .. })).await {
+            State::Cut { dropped } => dropped,
+            State::Open => unreachable!("it was waited for"),
+        }
     }
 
     /// Forwards again.
     pub async fn restore(&self) {
-        self.set(true).await;
+        self.wanted.send_replace(true);
+        self.until(|state| matches!(state, State::Open)).await;
     }
 
-    async fn set(&self, open: bool) {
-        self.wanted.send_replace(open);
-        self.open.clone().wait_for(|now| *now == open).await.expect("the proxy lives as long as its runtime");
+    async fn until(&self, reached: impl FnMut(&State) -> bool) -> State {
+        *self.state.clone().wait_for(reached).await.expect("the proxy lives as long as its runtime")
     }
 }
 
@@ -59,7 +70,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(1024)
 }
 
-async fn serve(first: TcpListener, address: SocketAddr, server: SocketAddr, mut want: watch::Receiver<bool>, opened: watch::Sender<bool>) {
+async fn serve(first: TcpListener, address: SocketAddr, server: SocketAddr, mut want: watch::Receiver<bool>, now: watch::Sender<State>) {
     let mut listener = first;
     loop {
         let mut forwards = JoinSet::new();
@@ -80,13 +91,14 @@ async fn serve(first: TcpListener, address: SocketAddr, server: SocketAddr, mut 
             }
         }
         drop(listener);
+        let dropped = forwards.len();
         forwards.shutdown().await;
-        opened.send_replace(false);
+        now.send_replace(State::Cut { dropped });
         if want.wait_for(|open| *open).await.is_err() {
             return;
         }
         listener = listen(address).expect("nobody takes a port in the second that it is free");
-        opened.send_replace(true);
+        now.send_replace(State::Open);
     }
 }
 
@@ -94,47 +106,5 @@ async fn forward(mut client: TcpStream, server: SocketAddr) {
     if let Ok(mut upstream) = TcpStream::connect(server).await {
         // One side hung up, or was cut: nothing more is to be done for either.
         let _ended = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::support::wait::{LONG, until};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    async fn echo_server() -> SocketAddr {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut reading, mut writing) = client.split();
-                    tokio::io::copy(&mut reading, &mut writing).await
-                });
-            }
-        });
-        address
-    }
-
-    async fn echoes(connection: &mut TcpStream) -> bool {
-        let mut answer = [0; 4];
-        connection.write_all(b"ping").await.is_ok() && connection.read_exact(&mut answer).await.is_ok() && &answer == b"ping"
-    }
-
-    #[tokio::test]
-    async fn a_cut_drops_and_refuses_until_it_is_restored() {
-        let proxy = CuttingProxy::to(echo_server().await).await;
-        for _ in 0..5 {
-            let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
-            assert!(echoes(&mut connection).await);
-            proxy.cut().await;
-            assert!(!echoes(&mut connection).await, "a live connection is dropped");
-            assert!(TcpStream::connect(proxy.address()).await.is_err(), "a new one is refused");
-            proxy.restore().await;
-            assert!(!echoes(&mut connection).await, "what was dropped stays dropped");
-            let mut again = until("the server is reached again", LONG, async || TcpStream::connect(proxy.address()).await.ok()).await;
-            assert!(echoes(&mut again).await);
-        }
     }
 }

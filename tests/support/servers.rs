@@ -9,24 +9,77 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 /// Where another process tells of running servers.
 const ENV_FILE: &str = "INKDEX_TEST_SERVERS";
 
+/// One of the servers that the script knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Server {
+    /// Apache Cassandra, addressed as `host:port`.
+    Cassandra,
+    /// OpenSearch, addressed by a URL.
+    OpenSearch,
+    /// ElasticMQ, addressed by a URL.
+    ElasticMq,
+    /// moto, addressed by a URL.
+    Moto,
+}
+
+impl Server {
+    /// The script's name for it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cassandra => "cassandra",
+            Self::OpenSearch => "opensearch",
+            Self::ElasticMq => "elasticmq",
+            Self::Moto => "moto",
+        }
+    }
+
+    /// What `servers.env` calls its address.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Cassandra => "INKDEX_TEST_CASSANDRA",
+            Self::OpenSearch => "INKDEX_TEST_OPENSEARCH",
+            Self::ElasticMq => "INKDEX_TEST_SQS",
+            Self::Moto => "INKDEX_TEST_S3",
+        }
+    }
+}
+
+/// Where each server is.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// Cassandra, as `host:port`.
+    pub cassandra: String,
+    /// ElasticMQ, as a URL.
+    pub sqs: String,
+    /// OpenSearch, as a URL.
+    pub opensearch: String,
+    /// moto, as a URL.
+    pub s3: String,
+}
+
+/// The servers that all tests share.
+pub fn shared() -> Addresses {
+    Addresses { cassandra: cassandra(), sqs: sqs(), opensearch: opensearch(), s3: s3() }
+}
+
 /// Apache Cassandra, as `host:port`.
 pub fn cassandra() -> String {
-    address("cassandra", "INKDEX_TEST_CASSANDRA")
+    address(Server::Cassandra)
 }
 
 /// OpenSearch, as a URL.
 pub fn opensearch() -> String {
-    address("opensearch", "INKDEX_TEST_OPENSEARCH")
+    address(Server::OpenSearch)
 }
 
 /// ElasticMQ, as a URL.
 pub fn sqs() -> String {
-    address("elasticmq", "INKDEX_TEST_SQS")
+    address(Server::ElasticMq)
 }
 
 /// moto, as a URL.
 pub fn s3() -> String {
-    address("moto", "INKDEX_TEST_S3")
+    address(Server::Moto)
 }
 
 /// A name that no other test has, for a queue, a bucket, a keyspace (put a letter and no hyphen) or an index.
@@ -34,54 +87,70 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}{}", uuid::Uuid::new_v4().simple())
 }
 
-fn address(name: &str, variable: &str) -> String {
+fn address(server: Server) -> String {
     // What a start came to is kept: one that failed is not tried again by each of a hundred tests.
-    static KNOWN: LazyLock<Mutex<BTreeMap<String, Result<String, String>>>> = LazyLock::new(Mutex::default);
+    static KNOWN: LazyLock<Mutex<BTreeMap<Server, Result<String, String>>>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = known.entry(name.to_owned()).or_insert_with(|| find(name, variable));
+    let found = known.entry(server).or_insert_with(|| find(server));
     match found {
         Ok(address) => address.clone(),
         Err(why) => panic!("{why}"),
     }
 }
 
-fn find(name: &str, variable: &str) -> Result<String, String> {
+fn find(server: Server) -> Result<String, String> {
     let file = match std::env::var_os(ENV_FILE) {
         Some(file) => PathBuf::from(file),
-        None => start(name)?,
+        None => start_in(&std::env::temp_dir().join(format!("inkdex-test-servers-{}", std::process::id())), &[server])?,
     };
-    told(&file, name, variable)
+    told(&file, server.variable())
 }
 
-fn told(file: &Path, name: &str, variable: &str) -> Result<String, String> {
+fn told(file: &Path, variable: &str) -> Result<String, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     let mut pairs = text.lines().filter_map(|line| line.split_once('='));
     let found = pairs.find(|(key, _)| *key == variable).map(|(_, value)| value.to_owned());
-    found.ok_or_else(|| format!("{} tells no {variable}: {name} does not run there", file.display()))
+    found.ok_or_else(|| format!("{} tells no {variable}: it does not run there", file.display()))
 }
 
-/// A server of a test's own, to be stopped, paused or set otherwise; gone when this is dropped.
+/// Servers of a test's own, to be stopped, paused or set otherwise; gone when this is dropped.
 #[derive(Debug)]
-pub struct OwnServer {
+pub struct OwnServers {
     run: PathBuf,
-    /// Where it listens.
-    pub address: String,
 }
 
-impl OwnServer {
-    /// moto without data.
-    pub fn moto() -> Self {
-        Self::start("moto", "INKDEX_TEST_S3")
+impl OwnServers {
+    /// Starts them, without data.
+    pub fn start(servers: &[Server]) -> Self {
+        let own = Self { run: std::env::temp_dir().join(unique("inkdex-test-own-")) };
+        own.start_again(servers);
+        own
     }
 
-    fn start(name: &str, variable: &str) -> Self {
-        let run = std::env::temp_dir().join(unique("inkdex-test-own-"));
-        let started = start_in(&run, name).and_then(|file| told(&file, name, variable));
-        Self { run, address: started.unwrap_or_else(|why| panic!("{why}")) }
+    /// Where one listens.
+    pub fn address(&self, server: Server) -> String {
+        told(&self.run.join("servers.env"), server.variable()).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The process of one.
+    pub fn pid(&self, server: Server) -> u32 {
+        let told = told(&self.run.join("servers.env"), &format!("{}_PID", server.variable()));
+        told.unwrap_or_else(|why| panic!("{why}")).parse().expect("a process id")
+    }
+
+    /// Stops one; its data stays.
+    pub fn stop(&self, server: Server) {
+        let output = Command::new(SCRIPT).args(["stop", server.name(), "--run"]).arg(&self.run).output().expect("the script runs");
+        assert!(output.status.success(), "{SCRIPT} stop {}: {}", server.name(), String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Starts those that do not run, on their data and where they were before.
+    pub fn start_again(&self, servers: &[Server]) {
+        start_in(&self.run, servers).unwrap_or_else(|why| panic!("{why}"));
     }
 }
 
-impl Drop for OwnServer {
+impl Drop for OwnServers {
     fn drop(&mut self) {
         // A stop that fails is done again by the script's own watch on this process.
         let _stopped = Command::new(SCRIPT).args(["stop", "--run"]).arg(&self.run).output();
@@ -91,31 +160,14 @@ impl Drop for OwnServer {
 /// What starts and stops them.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/servers.sh");
 
-fn start(name: &str) -> Result<PathBuf, String> {
-    start_in(&std::env::temp_dir().join(format!("inkdex-test-servers-{}", std::process::id())), name)
-}
-
-fn start_in(run: &Path, name: &str) -> Result<PathBuf, String> {
+fn start_in(run: &Path, servers: &[Server]) -> Result<PathBuf, String> {
+    let names: Vec<&str> = servers.iter().map(|server| server.name()).collect();
     let mut command = Command::new(SCRIPT);
-    command.args(["start", name, "--for-pid", &std::process::id().to_string(), "--run"]).arg(run);
+    command.arg("start").args(&names).args(["--for-pid", &std::process::id().to_string(), "--run"]).arg(run);
     let output = command.output().map_err(|error| format!("{SCRIPT} cannot be run: {error}"))?;
     if output.status.success() {
         Ok(run.join("servers.env"))
     } else {
-        Err(format!("{SCRIPT} start {name} failed:\n{}", String::from_utf8_lossy(&output.stderr)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpStream;
-
-    #[test]
-    fn every_server_listens() {
-        for address in [cassandra(), opensearch(), sqs(), s3()] {
-            let bare = address.trim_start_matches("http://");
-            assert!(TcpStream::connect(bare).is_ok(), "{address}");
-        }
+        Err(format!("{SCRIPT} start {} failed:\n{}", names.join(" "), String::from_utf8_lossy(&output.stderr)))
     }
 }

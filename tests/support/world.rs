@@ -1,7 +1,8 @@
 //! A made-up web on loopback, a data folder, and the application over both on settings scaled to milliseconds.
 
+use super::bucket;
 use super::clock::ShiftedClock;
-use super::servers;
+use super::servers::{self, Addresses};
 use super::wait::{LONG, until};
 use inkdex::alert::Alert;
 use inkdex::app::{App, Surroundings, open_ports};
@@ -54,6 +55,12 @@ impl World {
     /// As [`World::of`], on the production backends: a keyspace, queues, an index and a bucket of its own on the real servers.
     #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
     pub async fn on_servers(web: DemoWeb) -> Self {
+        Self::on(web, &servers::shared()).await
+    }
+
+    /// As [`World::on_servers`], on these servers.
+    #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+    pub async fn on(web: DemoWeb, servers: &Addresses) -> Self {
         let mut world = Self::of(web).await;
         // The servers have clocks of their own, and a store off by more than five seconds is refused.
         world.clock = Arc::new(ShiftedClock::at(SystemClock::new().now()));
@@ -62,19 +69,19 @@ impl World {
         config.backends.queue = "sqs".to_owned();
         config.backends.search = "opensearch".to_owned();
         config.backends.objects = "s3".to_owned();
-        config.cql.nodes = vec![servers::cassandra()];
+        config.cql.nodes = vec![servers.cassandra.clone()];
         config.cql.keyspace = servers::unique("w");
         config.cql.replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}".to_owned();
         config.cql.feed_shards = 4;
         config.cql.request_ms = 30_000;
         config.cql.connect_ms = 30_000;
-        config.sqs.endpoint = servers::sqs();
+        config.sqs.endpoint = servers.sqs.clone();
         config.sqs.queue = servers::unique("jobs-");
         config.sqs.dead_letter_queue = format!("{}-dead", config.sqs.queue);
         config.sqs.create = true;
-        config.opensearch.url = servers::opensearch();
+        config.opensearch.url = servers.opensearch.clone();
         config.opensearch.prefix = servers::unique("w");
-        config.s3.endpoint = servers::s3();
+        config.s3.endpoint = servers.s3.clone();
         config.s3.bucket = servers::unique("w-");
         config.s3.path_style = true;
         for (id, secret) in [
@@ -93,7 +100,7 @@ impl World {
         config.ledger.sweep_every_ms = 200;
         config.pipeline.tick_ms = 200;
         config.alerts.every_ms = 500;
-        crate::contracts::create_bucket(&config.s3.endpoint, &config.s3.bucket);
+        bucket::create(&config.s3.endpoint, &config.s3.bucket);
         Migrator::connect(inkdex::app::cql_settings(config).unwrap()).await.unwrap().run().await.unwrap();
         world
     }
