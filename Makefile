@@ -5,12 +5,14 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/inkdex
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 INKDEX := $(CARGO_TARGET_DIR)/debug/inkdex
 CORPUS ?= ../shared/corpus/dev
+ARTISTS ?= 2000
 
-.PHONY: help demo test corpus production
+.PHONY: help demo test storm corpus production
 
 help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
 	@echo "make test                 install what the tests need, then formatting, lints, licences and every test, against real servers on loopback"
+	@echo "make storm [ARTISTS=2000]  only the big fault run: kills, pauses, cuts and a restart on real servers, over so many artists"
 	@echo "make production [ARGS=--exit]   the demo on Cassandra, SQS, OpenSearch and S3, as real servers on loopback"
 	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
 
@@ -41,3 +43,8 @@ test:
 	@run=$$(mktemp -d); trap 'scripts/servers.sh stop --run "$$run/servers"; rm -rf "$$run"' EXIT; trap 'exit 130' INT TERM HUP; \
 	scripts/servers.sh start --run "$$run/servers" --for-pid $$$$ || exit 1; \
 	INKDEX_TEST_SERVERS="$$run/servers/servers.env" cargo test --locked
+
+storm:
+	@scripts/toolchain.sh
+	@scripts/servers.sh fetch
+	INKDEX_STORM_ARTISTS=$(ARTISTS) cargo test --locked --test storm
