@@ -8,6 +8,7 @@ pub mod desk;
 pub mod discovery;
 pub mod dispatcher;
 pub mod escort;
+mod follow;
 pub mod guardian;
 pub mod index_sync;
 pub mod lease;

@@ -207,7 +207,7 @@ pub async fn rebuild(ports: &Ports) -> Result<u64, PortError> {
     while filling.step(ports).await? {}
     for (shard, head) in heads {
         let standing = standing(ports, shard).await?;
-        if !advance(ports, shard, &standing, &head).await? {
+        if advance(ports, shard, &standing, &head).await?.is_none() {
             info!("another process has filled the index as well");
         }
     }

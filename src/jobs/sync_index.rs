@@ -2,6 +2,8 @@
 
 use crate::alert::{Alert, AlertKind, Severity};
 use crate::domain::artist::{ArtistRow, Life};
+use crate::domain::change::Dirty;
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, SessionId};
 use crate::domain::job::{NewJob, Task};
 use crate::domain::outcome::Failure;
@@ -10,8 +12,9 @@ use crate::jobs::remove_artist::OPERATIONS;
 use crate::jobs::{Desk, PortError, Ports, courier};
 
 use crate::search::{IndexOperation, ItemAnswer};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
@@ -20,6 +23,15 @@ const READER_PREFIX: &str = "index/";
 
 /// Prefix of the meta keys of parked documents.
 pub const PARKED_PREFIX: &str = "sync_parked/";
+
+/// Parked documents looked at; far more than halt a shard.
+const PARKED_MAX: usize = 10_000;
+
+/// Rows read at a time.
+const READ_AT_ONCE: usize = 16;
+
+/// A write takes less than this from its entry in the feed to its row. What was meant longer ago is no reason to wait.
+const UNDER_WAY: Duration = Duration::from_secs(10);
 
 /// How a batch is indexed.
 #[derive(Debug, Clone)]
@@ -81,19 +93,19 @@ pub async fn standing(ports: &Ports, shard: Shard) -> Result<Standing, PortError
     Ok(Standing { position, kept: Some((reader, epoch)) })
 }
 
-/// Moves the index's position on from `standing`: everything before `next` is indexed, superseded or parked. Answers whether
-/// it did; if not, another process did, and the place where it stands has to be asked again.
+/// Moves the index's position on from `standing`: everything before `next` is indexed, superseded or parked. Answers where it
+/// stands now; `None` if another process moved it, and the place where it stands has to be asked again.
 ///
 /// # Errors
 /// Index or feed do not answer.
-pub async fn advance(ports: &Ports, shard: Shard, standing: &Standing, next: &Position) -> Result<bool, PortError> {
-    match &standing.kept {
-        Some((reader, epoch)) => Ok(ports.feed.save(reader, shard, *epoch, next).await?),
-        None => {
-            ports.index.apply(Vec::new(), Some((shard, next.clone()))).await?;
-            Ok(true)
-        }
-    }
+pub async fn advance(ports: &Ports, shard: Shard, standing: &Standing, next: &Position) -> Result<Option<Standing>, PortError> {
+    let position = Some(next.clone());
+    let Some((reader, epoch)) = &standing.kept else {
+        ports.index.apply(Vec::new(), Some((shard, next.clone()))).await?;
+        return Ok(Some(Standing { position, kept: None }));
+    };
+    let is_saved = ports.feed.save(reader, shard, *epoch, next).await?;
+    Ok(is_saved.then(|| Standing { position, kept: Some((reader.clone(), epoch.saturating_add(1))) }))
 }
 
 /// Brings the index up to the rows of `ids`, and commits `position` with them.
@@ -107,15 +119,51 @@ pub async fn sync(
     ids: &BTreeSet<ArtistId>,
     position: Option<(Shard, Position)>,
 ) -> Result<Synced, PortError> {
-    let mut operations = Vec::with_capacity(ids.len());
-    for id in ids {
-        if let Some(row) = ports.store.artist(id).await? {
-            operations.push(operation_for(ports, &row).await?);
-        }
+    let rows = rows_of(ports, ids.iter()).await?;
+    sync_rows(ports, desk, settings, rows, position).await
+}
+
+/// As [`sync`], for those whom a feed named: an entry may be made before its row, and one whose row is still to come is passed
+/// over, since it is named again once that stands.
+///
+/// # Errors
+/// As [`sync`].
+pub async fn sync_named(
+    ports: &Ports,
+    desk: &dyn Desk,
+    settings: &SyncSettings,
+    dirty: &[Dirty],
+    position: Option<(Shard, Position)>,
+) -> Result<Synced, PortError> {
+    let mut meant: BTreeMap<&ArtistId, i64> = BTreeMap::new();
+    for Dirty { artist_id, hint } in dirty {
+        meant.entry(artist_id).and_modify(|least| *least = (*least).min(*hint)).or_insert(*hint);
     }
-    let listed: Vec<&str> = ids.iter().map(ArtistId::as_str).collect();
+    let mut rows = rows_of(ports, meant.keys().copied()).await?;
+    let begun_lately = ports.clock.now().minus(UNDER_WAY);
+    rows.retain(|row| meant.get(&row.id).is_none_or(|meant| row.version >= *meant || Timestamp(*meant) < begun_lately));
+    sync_rows(ports, desk, settings, rows, position).await
+}
+
+async fn rows_of<'a>(ports: &Ports, ids: impl Iterator<Item = &'a ArtistId>) -> Result<Vec<ArtistRow>, PortError> {
+    let read: Vec<_> = ids.map(|id| ports.store.artist(id)).collect();
+    let rows: Vec<Option<ArtistRow>> = stream::iter(read).buffered(READ_AT_ONCE).try_collect().await?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+async fn sync_rows(
+    ports: &Ports,
+    desk: &dyn Desk,
+    settings: &SyncSettings,
+    rows: Vec<ArtistRow>,
+    position: Option<(Shard, Position)>,
+) -> Result<Synced, PortError> {
+    let made: Vec<_> = rows.iter().map(|row| operation_for(ports, row)).collect();
+    let operations: Vec<IndexOperation> = stream::iter(made).buffered(READ_AT_ONCE).try_collect().await?;
+    let listed: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     crate::faults::hit(crate::faults::Point::SyncBatch, &listed.join(" "));
     let mut synced = Synced::default();
+    let mut applied = Vec::new();
     let mut left = operations;
     for attempt in 1..=settings.item_attempts.max(1) {
         let answers = ports.index.apply(left.clone(), position.clone()).await?;
@@ -129,9 +177,9 @@ pub async fn sync(
             match answer {
                 ItemAnswer::Applied => {
                     synced.applied += 1;
-                    let committed = crate::domain::clock::Timestamp(operation.version);
+                    let committed = Timestamp(operation.version);
                     synced.lags.push(searchable_at.since(committed));
-                    ports.store.drop_meta(&format!("{PARKED_PREFIX}{id}")).await?;
+                    applied.push(id);
                 }
                 ItemAnswer::Stale { held } => {
                     synced.stale += 1;
@@ -156,6 +204,7 @@ pub async fn sync(
         }
     }
     if synced.applied > 0 {
+        are_parked_no_more(ports, &applied).await?;
         // 002-R28: confirmed, and said so.
         debug!(applied = synced.applied, stale = synced.stale, "index synced");
     }
@@ -229,9 +278,19 @@ pub(crate) async fn note_parked(ports: &Ports, operation: &IndexOperation, why: 
     Ok(told)
 }
 
+/// What is indexed is parked no more.
+async fn are_parked_no_more(ports: &Ports, indexed: &[ArtistId]) -> Result<(), PortError> {
+    for (key, _) in ports.store.metas(PARKED_PREFIX, PARKED_MAX).await? {
+        if indexed.iter().any(|id| key.strip_prefix(PARKED_PREFIX) == Some(id.as_str())) {
+            ports.store.drop_meta(&key).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn parked_within_hour(ports: &Ports) -> Result<usize, PortError> {
     let hour_ago = ports.clock.now().minus(Duration::from_secs(3_600)).0;
-    let parked = ports.store.metas(PARKED_PREFIX, 10_000).await?;
+    let parked = ports.store.metas(PARKED_PREFIX, PARKED_MAX).await?;
     Ok(parked.iter().filter_map(|(_, text)| serde_json::from_str::<Parked>(text).ok()).filter(|parked| parked.at >= hour_ago).count())
 }
 

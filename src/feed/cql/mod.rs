@@ -95,7 +95,7 @@ impl ChangeFeed for CqlFeed {
         let over = tokio::time::sleep(wait);
         tokio::pin!(over);
         let mut last = wait.is_zero();
-        let mut grown = self.db.feed_grown();
+        let mut grown = self.db.feed_grown(shard.0);
         loop {
             // Seen before the look: what is added after it is not slept through.
             grown.mark_unchanged();
@@ -108,7 +108,7 @@ impl ChangeFeed for CqlFeed {
             }
             tokio::select! {
                 () = &mut over => last = true,
-                // This process has added something, perhaps to this shard: the next look decides.
+                // This process has added something.
                 _woken = grown.changed() => {}
                 () = tokio::time::sleep(self.pause(shard)) => {}
             }

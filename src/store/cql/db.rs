@@ -54,7 +54,8 @@ struct Shared {
     stamps: Stamps,
     memory: Memory,
     skew: SkewGuard,
-    feed: watch::Sender<u64>,
+    /// Rise whenever this process adds to a shard of the feed.
+    feed: Vec<watch::Sender<u64>>,
     /// The last bucket of each shard of the feed that this process has marked.
     marked: Mutex<HashMap<u16, i64>>,
 }
@@ -129,7 +130,7 @@ impl CqlDb {
             .buffer_unordered(PREPARING)
             .try_collect()
             .await?;
-        let (feed, _) = watch::channel(0);
+        let feed = (0..feed_shards).map(|_| watch::Sender::new(0)).collect();
         let shared = Shared {
             session,
             settings,
@@ -231,14 +232,16 @@ impl CqlDb {
         &self.shared.memory
     }
 
-    /// Wakes readers of the feed in this process; only saves latency.
-    pub(crate) fn feed_grew(&self) {
-        self.shared.feed.send_modify(|grown| *grown = grown.wrapping_add(1));
+    /// Wakes readers of a shard of the feed in this process; only saves latency.
+    pub(crate) fn feed_grew(&self, shard: u16) {
+        if let Some(feed) = self.shared.feed.get(usize::from(shard)) {
+            feed.send_modify(|grown| *grown = grown.wrapping_add(1));
+        }
     }
 
-    /// Rises whenever this process has added to the feed.
-    pub(crate) fn feed_grown(&self) -> watch::Receiver<u64> {
-        self.shared.feed.subscribe()
+    /// Rises whenever this process has added to a shard of the feed, of which there are [`CqlDb::feed_shards`].
+    pub(crate) fn feed_grown(&self, shard: u16) -> watch::Receiver<u64> {
+        self.shared.feed[usize::from(shard)].subscribe()
     }
 
     /// Whether this process has marked a bucket of the feed.

@@ -72,7 +72,7 @@ pub(super) async fn append(db: &CqlDb, id: &ArtistId, hint: i64) -> StoreResult<
     }
     let values = (smallint(shard), bucket, CqlTimeuuid::from(stamp), id.as_str(), hint, ticks / 10);
     db.write(&APPEND, values).await?;
-    db.feed_grew();
+    db.feed_grew(shard);
     Ok(())
 }
 

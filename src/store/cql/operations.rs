@@ -22,7 +22,9 @@ const MAKE_LEASE: Cql = Cql::lwt("INSERT INTO leases (name, owner, until) VALUES
 const TAKE_LEASE: Cql = Cql::lwt("UPDATE leases SET owner = ?, until = ? WHERE name = ? IF owner = ? AND until = ?");
 const DROP_LEASE: Cql = Cql::lwt("DELETE FROM leases WHERE name = ? IF owner = ?");
 
-const DENIED: Cql = Cql::serial("SELECT at FROM denylist WHERE hash = ?");
+// Asked several times for each write, so not serially: a quorum knows every denial that was answered, and what a removal
+// purges it reads after that answer.
+const DENIED: Cql = Cql::read("SELECT at FROM denylist WHERE hash = ?");
 const DENY: Cql = Cql::lwt("INSERT INTO denylist (hash, at) VALUES (?, ?) IF NOT EXISTS");
 
 const META: Cql = Cql::serial("SELECT value FROM meta_values WHERE family = ? AND key = ?");
