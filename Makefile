@@ -7,13 +7,14 @@ INKDEX := $(CARGO_TARGET_DIR)/debug/inkdex
 CORPUS ?= ../shared/corpus/dev
 ARTISTS ?= 2000
 
-.PHONY: help demo test storm corpus production
+.PHONY: help demo test storm corpus production figures
 
 help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
 	@echo "make test                 install what the tests need, then formatting, lints, licences and every test, against real servers on loopback"
 	@echo "make storm [ARTISTS=2000]  only the big fault run: kills, pauses, cuts and a restart on real servers, over so many artists"
 	@echo "make production [ARGS=--exit]   the demo on Cassandra, SQS, OpenSearch and S3, as real servers on loopback"
+	@echo "make figures [ARGS='--changes 500']   change to searchable (fails at p99 of 1 s), and our adapters beside the bare drivers, on those servers"
 	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
 
 demo:
@@ -32,6 +33,16 @@ production:
 	@scripts/servers.sh fetch
 	cargo build --locked
 	scripts/production.sh $(INKDEX) $(ARGS)
+
+# The dev profile, so that nothing is built a second time; what is printed says so. PROFILE=release for other figures.
+figures: PROFILE ?= dev
+figures:
+	@scripts/toolchain.sh
+	@scripts/servers.sh fetch
+	cargo bench --locked --profile $(PROFILE) --bench figures --no-run
+	@run=$$(mktemp -d); trap 'scripts/servers.sh stop --run "$$run/servers"; rm -rf "$$run"' EXIT; trap 'exit 130' INT TERM HUP; \
+	scripts/servers.sh start --run "$$run/servers" --for-pid $$$$ || exit 1; \
+	INKDEX_TEST_SERVERS="$$run/servers/servers.env" cargo bench --locked --profile $(PROFILE) --bench figures -- $(ARGS)
 
 test:
 	@scripts/toolchain.sh

@@ -13,6 +13,7 @@ pub use fetching::{fetch_limits, host_map};
 pub use settings::sync_settings;
 
 use crate::actors::control::ActorControl;
+use crate::actors::desk::ActorDesk;
 use crate::actors::guardian::Guardian;
 use crate::actors::pool::Pool;
 use crate::actors::registry::Registry;
@@ -25,13 +26,13 @@ use crate::discover::file::StudioFile;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::extract::{ParseLimits, Styles};
-use crate::jobs::Ports;
 use crate::jobs::control::Control;
 use crate::jobs::courier::Sending;
 use crate::jobs::deny::{DenyHasher, SiteDenial};
 use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::sessions::{DAILY, Pipeline};
 pub use crate::jobs::sync_index::is_in_step;
+use crate::jobs::{Desk, Ports};
 use crate::metrics::Metrics;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::http::HttpFetch;
@@ -170,6 +171,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Commands to it.
     pub control: Arc<dyn Control>,
+    /// Where its jobs have artists written.
+    pub desk: Arc<dyn Desk>,
     /// Where the web listens, if it does.
     pub web: Option<SocketAddr>,
     pool: Arc<Pool>,
@@ -222,6 +225,7 @@ impl App {
             stopping: stop.clone(),
         };
         let control: Arc<dyn Control> = Arc::new(ActorControl::new(&context));
+        let desk: Arc<dyn Desk> = Arc::new(ActorDesk::new(registry));
         let web = with_web.then(|| web_settings(config, &ports, &control, &metrics, stop));
         let bind = config.server.bind;
         let (started, starting) = tokio::sync::oneshot::channel();
@@ -246,7 +250,7 @@ impl App {
         })?;
         let answer = starting.await.map_err(|_| anyhow!("the actor system did not start"))?;
         let (system, web) = answer.with_context(|| format!("nothing can listen at {bind}; is another daemon running? set server.bind"))?;
-        Ok(Self { ports, metrics, control, web, pool, stopping, gave_up: failed, system, thread, drain: config.workers.drain() })
+        Ok(Self { ports, metrics, control, desk, web, pool, stopping, gave_up: failed, system, thread, drain: config.workers.drain() })
     }
 
     /// Waits until the Guardian gives up, and says why.
