@@ -44,6 +44,6 @@ pub fn request(number: usize, edition: usize, now: Timestamp) -> WriteArtist {
         outcome: None,
         usage: Usage::default(),
     };
-    let source = SourceReading { source: Source::OwnSite(canonical_site(&site)), facts, own_page: true };
+    let source = SourceReading { source: Source::OwnSite(canonical_site(&site)), facts, own_page: true, answered: vec![site] };
     WriteArtist { job_id, session_id: SessionId::new("figures"), attempt, sources: vec![source] }
 }

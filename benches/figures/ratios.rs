@@ -9,11 +9,13 @@ use inkdex::app::{Surroundings, open_ports};
 use inkdex::domain::artist::{Artist, ArtistRow};
 use inkdex::domain::clock::Timestamp;
 use inkdex::domain::facts::EvidenceRow;
+use inkdex::domain::fields::MissedFields;
 use inkdex::domain::ids::{ArtistId, JobId, SessionId};
 use inkdex::domain::job::JobKind;
 use inkdex::domain::message::{MESSAGE_SCHEMA, Message};
 use inkdex::domain::write::{Intent, PutRow, WriteDecision, Writer, decide_write};
 use inkdex::jobs::Ports;
+use inkdex::jobs::write_artist::SourceReading;
 use inkdex::queue::Outgoing;
 use inkdex::search::IndexOperation;
 use inkdex::store::PutAnswer;
@@ -72,8 +74,8 @@ pub async fn measure() -> anyhow::Result<()> {
 /// The record of the invented artist `number` at an edition.
 fn record(number: usize, edition: usize, now: Timestamp) -> anyhow::Result<Artist> {
     let request = request(number, edition, now);
-    let reading = request.sources.into_iter().next().context("a source")?;
-    let row = EvidenceRow { artist_id: id(number), source: reading.source, job_id: request.job_id, fence: now, facts: reading.facts };
+    let SourceReading { source, facts, .. } = request.sources.into_iter().next().context("a source")?;
+    let row = EvidenceRow { artist_id: id(number), source, job_id: request.job_id, fence: now, facts, missed: MissedFields::new() };
     Artist::resolve(&[row]).map_err(|missing| anyhow::anyhow!("{missing}"))
 }
 
