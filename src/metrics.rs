@@ -56,6 +56,7 @@ pub struct Metrics {
     sync_applied: Counter,
     sync_stale: Counter,
     sync_parked: Counter,
+    unreadable_rows: Gauge,
     lags: Mutex<VecDeque<Duration>>,
 }
 
@@ -86,6 +87,7 @@ impl Metrics {
             sync_applied: Counter::default(),
             sync_stale: Counter::default(),
             sync_parked: Counter::default(),
+            unreadable_rows: Gauge::default(),
             lags: Mutex::new(VecDeque::new()),
         };
         let registry = &mut metrics.registry;
@@ -103,6 +105,7 @@ impl Metrics {
         registry.register("sync_seconds", "From a committed change to its being searchable", metrics.sync_seconds.clone());
         registry.register("sync_applied", "Documents and tombstones indexed", metrics.sync_applied.clone());
         registry.register("sync_stale", "Operations for which the index held something newer", metrics.sync_stale.clone());
+        registry.register("unreadable_rows", "Times a row was left out since it cannot be read", metrics.unreadable_rows.clone());
         registry.register("sync_parked", "Documents that could not be indexed", metrics.sync_parked.clone());
         metrics
     }
@@ -171,6 +174,7 @@ impl Metrics {
 
     /// All metrics in Prometheus' text format.
     pub fn text(&self) -> String {
+        self.unreadable_rows.set(gauge(crate::store::unreadable_rows()));
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

@@ -13,11 +13,13 @@ mod operations;
 mod seal;
 mod sessions;
 pub mod sqlite;
+mod unreadable;
 
 pub use artists::{ArtistStore, EvidenceStore, IdentityStore, KeyPage, PutAnswer, StyleEntry, StylePage, StyleQuery};
 pub use ledger::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage};
 pub use operations::{AuditRow, Denylist, HostAnswer, HostHolds, HostTicket, LeaseStore, Meta, SightingStore, StudioStore};
 pub use sessions::SessionStore;
+pub use unreadable::unreadable_rows;
 
 use crate::domain::ErrorClass;
 

@@ -40,6 +40,34 @@ pub trait Harness {
 
     /// Drops feed entries made before `before`, as the backend's retention does.
     async fn prune_feed(&self, before: Timestamp);
+
+    /// Makes the value of a row unreadable behind the backend's back: its bytes are others, or of a form that only a later
+    /// build knows. `table` is `artists`, `jobs` or `sessions`.
+    async fn damage(&self, table: &str, id: &str, how: Damage);
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// Its bytes do not pass their checksum.
+    Bytes,
+    /// Sealed in order, and not of a form that this build knows.
+    Form,
+}
+
+impl Damage {
+    /// Body and checksum of a damaged row.
+    pub fn body_and_sum(self, table: &str, id: &str) -> (String, i64) {
+        use sha2::Digest;
+        let body = r#"{"form":"of a later build"}"#.to_owned();
+        if self == Self::Bytes {
+            return (body, 7);
+        }
+        // As `store::seal` does it: the first 64 bits of SHA-256 over table, key and body.
+        let digest = sha2::Sha256::digest([table.as_bytes(), &[0], id.as_bytes(), &[0], body.as_bytes()].concat());
+        let first: [u8; 8] = digest[..8].try_into().unwrap();
+        (body, i64::from_be_bytes(first))
+    }
 }
 
 /// Makes a test of each suite on each backend that keeps everything, or on those named: `[embedded] suite, …`.
@@ -166,5 +194,13 @@ impl Harness for Embedded {
 
     async fn prune_feed(&self, before: Timestamp) {
         self.feed().prune(before).await.unwrap();
+    }
+
+    async fn damage(&self, table: &str, id: &str, how: Damage) {
+        let (body, sum) = how.body_and_sum(table, id);
+        let connection = rusqlite::Connection::open(&self.path).unwrap();
+        connection.busy_timeout(Duration::from_secs(5)).unwrap();
+        let sql = format!("UPDATE {table} SET body = ?1, sum = ?2 WHERE id = ?3");
+        assert_eq!(connection.execute(&sql, rusqlite::params![body, sum, id]).unwrap(), 1, "{table}/{id}");
     }
 }

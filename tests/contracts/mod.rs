@@ -20,3 +20,4 @@ mod sqs_start;
 mod store;
 mod strangers;
 mod sweep;
+mod unreadable;

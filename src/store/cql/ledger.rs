@@ -5,7 +5,8 @@
 
 use super::CqlStore;
 use super::facts::{Chunk, Facts, HELD_UP, after_revision, before_revision, chunk_end, id_lane};
-use super::ledger_rows::{ONCE, Swap, TRIES};
+use super::ledger_chunks::OpenRow;
+use super::ledger_rows::{Listed, ONCE, Swap, TRIES};
 use super::many::each;
 use super::statement::Cql;
 use crate::domain::clock::Timestamp;
@@ -57,7 +58,11 @@ impl CqlStore {
             if !first[n] {
                 return Ok(false);
             }
-            let Some(row) = self.job_row(&jobs[n].id).await? else { return Ok(true) };
+            let row = match self.listed_row(&jobs[n].id).await? {
+                Listed::Row(row) => row,
+                Listed::Absent => return Ok(true),
+                Listed::Unreadable(..) => return Ok(false),
+            };
             if row.rev == 1 {
                 self.list_new(&row.job).await?;
                 self.open_for_making([Chunk::of(&row.job)].into(), row.job.created_at).await?;
@@ -162,11 +167,34 @@ impl CqlStore {
         Err(StoreError::Unavailable(format!("job {} is contended", old.id())))
     }
 
-    /// Rows by their ids, in their order; those that are not there are left out.
+    /// Rows by their ids, in their order; those that are not there or cannot be read are left out.
     pub(super) async fn jobs_of(&self, ids: impl IntoIterator<Item = JobId>) -> StoreResult<Vec<Job>> {
-        let rows = each(ids, AT_ONCE, |id| async move { self.job_row(&id).await }).await?;
-        Ok(rows.into_iter().flatten().map(|row| row.job).collect())
+        let rows = each(ids, AT_ONCE, |id| async move { self.listed_row(&id).await }).await?;
+        Ok(rows.into_iter().filter_map(Listed::row).map(|row| row.job).collect())
     }
+
+    /// The due ones of the rows that were chosen. `Err`: those that cannot be read, with revision and why; they have taken the
+    /// places of others, so that the choice is made again without them.
+    async fn due_among(&self, chosen: Vec<JobId>, now: Timestamp) -> StoreResult<Result<Vec<Job>, Vec<Unread>>> {
+        let read = each(chosen, AT_ONCE, |id| async move { Ok((self.listed_row(&id).await?, id)) }).await?;
+        let (mut jobs, mut unread) = (Vec::new(), Vec::new());
+        for (row, id) in read {
+            match row {
+                Listed::Row(row) => jobs.push(row.job),
+                Listed::Unreadable(rev, why) => unread.push(Unread { id, rev, why }),
+                Listed::Absent => {}
+            }
+        }
+        jobs.retain(|job| is_due(job, now));
+        Ok(if unread.is_empty() { Ok(jobs) } else { Err(unread) })
+    }
+}
+
+/// A row that cannot be read.
+struct Unread {
+    id: JobId,
+    rev: i64,
+    why: StoreError,
 }
 
 /// What follows a row that stands is put right by whoever reads it; its failing is no failure of the write.
@@ -207,17 +235,35 @@ impl Ledger for CqlStore {
     }
 
     async fn due_jobs(&self, now: Timestamp, max_per_host: usize, limit: usize) -> StoreResult<Vec<Job>> {
-        let open = self.open_rows(now).await?.into_iter().map(|(id, facts)| facts.waiting(&id)).collect();
-        let mut jobs = self.jobs_of(choose_due(open, now, max_per_host, limit)).await?;
-        jobs.retain(|job| is_due(job, now));
-        Ok(jobs)
+        let mut open = self.open_rows(now).await?;
+        loop {
+            let waiting = open.iter().map(|row| row.facts.waiting(&row.id)).collect();
+            let unread = match self.due_among(choose_due(waiting, now, max_per_host, limit), now).await? {
+                Ok(jobs) => return Ok(jobs),
+                Err(unread) => unread,
+            };
+            for Unread { id, rev, why } in unread {
+                let Some(at) = open.iter().position(|row| row.id == id) else { continue };
+                let OpenRow { chunk, facts, .. } = open.swap_remove(at);
+                self.take_out_of_line(&facts.host, facts.line_at, &id, rev).await?;
+                self.take_out(&chunk, &id, &Facts::taken_out(facts.step, facts.created_at), rev, &why).await?;
+            }
+        }
     }
 
     async fn due_jobs_of_host(&self, host: &str, now: Timestamp, max_per_host: usize) -> StoreResult<Vec<Job>> {
-        let open = self.read_line(host, now).await?;
-        let mut jobs = self.jobs_of(choose_due(open, now, max_per_host, usize::MAX)).await?;
-        jobs.retain(|job| is_due(job, now));
-        Ok(jobs)
+        let mut open = self.read_line(host, now).await?;
+        loop {
+            let unread = match self.due_among(choose_due(open.clone(), now, max_per_host, usize::MAX), now).await? {
+                Ok(jobs) => return Ok(jobs),
+                Err(unread) => unread,
+            };
+            for Unread { id, rev, .. } in unread {
+                let Some(at) = open.iter().position(|waiting| waiting.id == id) else { continue };
+                // Its entry in the session's list goes by the sweep.
+                self.take_out_of_line(host, open.swap_remove(at).line_at.0, &id, rev).await?;
+            }
+        }
     }
 
     async fn step_counts(&self, session: &SessionId) -> StoreResult<StepCounts> {
@@ -233,7 +279,7 @@ impl Ledger for CqlStore {
 
     async fn depth(&self, now: Timestamp) -> StoreResult<Depth> {
         let open = self.open_rows(now).await?;
-        Ok(super::facts::depth(open.iter().map(|(_, facts)| facts), now))
+        Ok(super::facts::depth(open.iter().map(|row| &row.facts), now))
     }
 
     async fn dead_letters(&self, query: &DeadLetterQuery) -> StoreResult<LedgerPage> {

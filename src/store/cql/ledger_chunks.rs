@@ -45,6 +45,17 @@ struct ChunkRow {
     over: Option<StepCounts>,
 }
 
+/// An open row of the ledger, as its entry says.
+#[derive(Debug)]
+pub(super) struct OpenRow {
+    /// Where the entry lies.
+    pub chunk: Chunk,
+    /// Which row.
+    pub id: JobId,
+    /// What it says.
+    pub facts: Facts,
+}
+
 /// How an epoch is to be opened.
 enum Opening<'a> {
     Chunk(&'a Chunk),
@@ -127,14 +138,11 @@ impl CqlStore {
     async fn chunks_of(&self, session: &SessionId) -> StoreResult<Vec<ChunkRow>> {
         let rows: Vec<(i64, i32, i32, Option<String>)> = self.db.rows(&CHUNKS, (session.as_str(),)).await?;
         let read = |(number, epoch, over, counts): (i64, i32, i32, Option<String>)| {
-            let corrupt = |error: serde_json::Error| StoreError::Corrupt {
-                what: format!("session_chunks/{session}"),
-                why: format!("the counts of chunk {number}: {error}"),
-            };
-            let over = counts.filter(|_| over == epoch).map(|text| serde_json::from_str(&text).map_err(corrupt)).transpose()?;
-            Ok(ChunkRow { chunk: Chunk { session: session.clone(), number }, epoch, over })
+            // Counts that cannot be read are counted again.
+            let over = counts.filter(|_| over == epoch).and_then(|text| serde_json::from_str(&text).ok());
+            ChunkRow { chunk: Chunk { session: session.clone(), number }, epoch, over }
         };
-        rows.into_iter().map(read).collect()
+        Ok(rows.into_iter().map(read).collect())
     }
 
     /// Every row of a session in one of the states, as the entries of its chunks say; `None`: in any state.
@@ -165,7 +173,7 @@ impl CqlStore {
     }
 
     /// Every open row of the ledger. Ends the chunks and days that are over.
-    pub(super) async fn open_rows(&self, now: Timestamp) -> StoreResult<Vec<(JobId, Facts)>> {
+    pub(super) async fn open_rows(&self, now: Timestamp) -> StoreResult<Vec<OpenRow>> {
         let today = day_of(now);
         let days =
             (today.saturating_sub(DAYS)..=today.saturating_add(1)).filter(|day| !self.db.memory().is_quiet(DayList::Ledger, *day, now));
@@ -191,19 +199,20 @@ impl CqlStore {
         Ok(open)
     }
 
-    async fn open_rows_of(&self, session: &SessionId, days: &[(i32, i32)], now: Timestamp) -> StoreResult<Vec<(JobId, Facts)>> {
+    async fn open_rows_of(&self, session: &SessionId, days: &[(i32, i32)], now: Timestamp) -> StoreResult<Vec<OpenRow>> {
         let mut chunks = self.chunks_of(session).await?;
         chunks.retain(|row| row.over.is_none());
         let read = |row: ChunkRow| async move {
             let says = self.read_chunk(&row.chunk, now).await?;
             let is_over = self.end_chunk(&row, &says, now).await?;
-            Ok((says, is_over))
+            Ok((row.chunk, says, is_over))
         };
         let mut all_over = true;
         let mut open = Vec::new();
-        for (says, is_over) in each(chunks, AT_ONCE, read).await? {
+        for (chunk, says, is_over) in each(chunks, AT_ONCE, read).await? {
             all_over &= is_over;
-            open.extend(says.rows.into_iter().filter(|(_, facts)| !facts.state.is_terminal()));
+            let rows = says.rows.into_iter().filter(|(_, facts)| !facts.state.is_terminal());
+            open.extend(rows.map(|(id, facts)| OpenRow { chunk: chunk.clone(), id, facts }));
         }
         if all_over {
             let past = day_of(now.minus(MAKING));

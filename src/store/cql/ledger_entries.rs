@@ -2,16 +2,18 @@
 
 use super::CqlStore;
 use super::facts::{
-    Chunk, Entry, EntryRow, Facts, GHOST, GHOST_AFTER, GHOST_AT, Said, UNSURE, after_revision, before_revision, chunk_of, read_state,
+    Chunk, Entry, EntryRow, Facts, GHOST, GHOST_AFTER, GHOST_AT, Said, UNSURE, after_revision, before_revision, chunk_end, chunk_of,
+    out_of_revision,
 };
-use super::ledger_rows::Swap;
+use super::ledger_rows::{Listed, Swap};
 use super::many::each;
 use super::statement::Cql;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::JobId;
-use crate::domain::job::Job;
+use crate::domain::job::{Job, JobState};
 use crate::domain::line::Waiting;
-use crate::store::StoreResult;
+use crate::store::unreadable::taken_out;
+use crate::store::{StoreError, StoreResult};
 use std::time::Duration;
 
 const SAY: Cql = Cql::write("INSERT INTO job_entries (session_id, chunk, job_id, rev, state) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?");
@@ -88,10 +90,13 @@ impl CqlStore {
     }
 
     async fn make_entry_exact(&self, job: &Job, rev: i64) -> StoreResult<()> {
-        let (chunk, facts) = (Chunk::of(job), Facts::of(job));
-        let place = (chunk.session.as_str(), chunk.number, job.id().as_str());
+        self.say_exactly(&Chunk::of(job), job.id(), &Facts::of(job), rev, after_revision(rev)).await
+    }
+
+    async fn say_exactly(&self, chunk: &Chunk, id: &JobId, facts: &Facts, rev: i64, at: i64) -> StoreResult<()> {
+        let place = (chunk.session.as_str(), chunk.number, id.as_str());
         let says = (rev, facts.state.as_str(), facts.step.as_str(), facts.host.as_str());
-        let times = (facts.due_at, facts.startable_at, facts.line_at, facts.created_at, after_revision(rev));
+        let times = (facts.due_at, facts.startable_at, facts.line_at, facts.created_at, at);
         let values = (place.0, place.1, place.2, says.0, says.1, says.2, says.3, times.0, times.1, times.2, times.3, times.4);
         self.db.write(&EXACT, values).await
     }
@@ -108,7 +113,7 @@ impl CqlStore {
         let mut says = ChunkSays { rows: Vec::with_capacity(rows.len()), sure: true };
         let mut unsure = Vec::new();
         for row in rows {
-            let entry = Entry::read(row)?;
+            let entry = Entry::read(row);
             match entry.said {
                 Said::Exact(facts) => says.rows.push((entry.id, facts)),
                 Said::Unsure => unsure.push(entry),
@@ -125,13 +130,21 @@ impl CqlStore {
 
     /// What the row of an unsure entry says, and whether that is bound to stay so. What a crash left is put right.
     async fn verify(&self, chunk: &Chunk, entry: Entry, now: Timestamp) -> StoreResult<(Option<(JobId, Facts)>, bool)> {
-        let Some(row) = self.job_row(&entry.id).await? else {
-            let old = super::facts::chunk_end(chunk.number).plus(GHOST_AFTER) <= now;
-            let gone = old && self.job_row_serially(&entry.id).await?.is_none();
-            if gone {
-                self.say(chunk, &entry.id, 0, GHOST, GHOST_AT).await?;
+        let row = match self.listed_row(&entry.id).await? {
+            Listed::Row(row) => row,
+            Listed::Unreadable(rev, why) => {
+                let facts = Facts::taken_out(entry.step, chunk_end(chunk.number).0);
+                self.take_out(chunk, &entry.id, &facts, rev, &why).await?;
+                return Ok((Some((entry.id, facts)), true));
             }
-            return Ok((None, gone));
+            Listed::Absent => {
+                let old = chunk_end(chunk.number).plus(GHOST_AFTER) <= now;
+                let gone = old && self.job_row_serially(&entry.id).await?.is_none();
+                if gone {
+                    self.say(chunk, &entry.id, 0, GHOST, GHOST_AT).await?;
+                }
+                return Ok((None, gone));
+            }
         };
         if row.job.new.session_id != chunk.session || chunk_of(row.job.created_at, &entry.id) != chunk.number {
             // Made at another time by somebody else: it is listed there.
@@ -152,6 +165,21 @@ impl CqlStore {
         Ok((Some((entry.id, facts)), sure))
     }
 
+    /// Takes a row that cannot be read out of its chunk, as if it had been withdrawn.
+    pub(super) async fn take_out(&self, chunk: &Chunk, id: &JobId, facts: &Facts, rev: i64, why: &StoreError) -> StoreResult<()> {
+        self.say_exactly(chunk, id, facts, rev, out_of_revision(rev)).await?;
+        taken_out("jobs", id.as_str(), why);
+        Ok(())
+    }
+
+    /// Takes a row that cannot be read out of the line of its host, if it has one.
+    pub(super) async fn take_out_of_line(&self, host: &str, line_at: i64, id: &JobId, rev: i64) -> StoreResult<()> {
+        if host.is_empty() {
+            return Ok(());
+        }
+        self.say_in_line(host, line_at, id, rev, GHOST, out_of_revision(rev)).await
+    }
+
     /// The open rows in the line of a host.
     pub(super) async fn read_line(&self, host: &str, now: Timestamp) -> StoreResult<Vec<Waiting>> {
         type Columns = (i64, String, Option<String>, Option<i64>);
@@ -162,11 +190,11 @@ impl CqlStore {
         let mut first = now.minus(LINE_SLACK).0;
         for (line_at, id, state, due_at) in rows {
             let id = JobId::new(id);
-            match (state.as_deref(), due_at) {
-                (Some(GHOST), _) => continue,
-                (None | Some(UNSURE), _) | (Some(_), None) => unsure.push((line_at, id)),
-                (Some(text), Some(due_at)) => {
-                    let state = read_state(text)?;
+            let state = state.unwrap_or_default();
+            match (JobState::parse(&state), due_at) {
+                _ if state == GHOST => continue,
+                (None, _) | (_, None) => unsure.push((line_at, id)),
+                (Some(state), Some(due_at)) => {
                     if state.is_terminal() {
                         continue;
                     }
@@ -178,7 +206,14 @@ impl CqlStore {
         }
         self.db.memory().set_line_floor(host, first);
         let verified = each(unsure, AT_ONCE, |(line_at, id)| async move {
-            let Some(row) = self.job_row(&id).await?.filter(|row| row.job.line_at.0 == line_at) else { return Ok(None) };
+            let row = match self.listed_row(&id).await? {
+                Listed::Row(row) if row.job.line_at.0 == line_at => row,
+                Listed::Row(_) | Listed::Absent => return Ok(None),
+                Listed::Unreadable(rev, _) => {
+                    self.take_out_of_line(host, line_at, &id, rev).await?;
+                    return Ok(None);
+                }
+            };
             self.make_exact_in_line(host, &row.job, row.rev).await?;
             Ok(Some(row.job).filter(|job| !job.state.is_terminal()).map(|job| Facts::of(&job).waiting(&id)))
         });

@@ -2,8 +2,8 @@
 //! their lists, read through their rows.
 
 use super::CqlStore;
-use super::facts::{ID_LANES, after_revision, before_revision, day_of, id_lane};
-use super::ledger_rows::ONCE;
+use super::facts::{ID_LANES, after_revision, before_revision, day_of, id_lane, out_of_revision};
+use super::ledger_rows::{Listed, ONCE};
 use super::many::each;
 use super::memory::DayList;
 use super::statement::Cql;
@@ -11,6 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::job::{AlertDebt, Job, JobKind, JobState};
 use crate::domain::line::keys_named_by;
+use crate::store::unreadable::taken_out;
 use crate::store::{DeadLetterQuery, IdentityStore, LedgerPage, StoreResult};
 use std::collections::BTreeMap;
 
@@ -163,7 +164,7 @@ impl CqlStore {
                 break;
             }
             let read = each(some, AT_ONCE, |(at, id)| async move {
-                let row = self.job_row(&id).await?;
+                let row = self.listed_row(&id).await?.row();
                 Ok(row.map(|row| row.job).filter(|job| job.state == JobState::Dead && job.settled_at == Some(Timestamp(at))))
             });
             letters.extend(read.await?.into_iter().flatten());
@@ -192,7 +193,15 @@ impl CqlStore {
             }
             let read = each(rows, AT_ONCE, |(id, _)| async move {
                 let id = JobId::new(id);
-                let Some(row) = self.job_row(&id).await? else { return Ok(None) };
+                let row = match self.listed_row(&id).await? {
+                    Listed::Row(row) => row,
+                    Listed::Absent => return Ok(None),
+                    Listed::Unreadable(rev, why) => {
+                        self.db.write(&ALERT, (day, id.as_str(), true, out_of_revision(rev))).await?;
+                        taken_out("jobs", id.as_str(), &why);
+                        return Ok(None);
+                    }
+                };
                 if row.job.alert != AlertDebt::Owed {
                     self.db.write(&ALERT, (day, id.as_str(), true, after_revision(row.rev))).await?;
                     return Ok(None);
@@ -224,7 +233,7 @@ impl CqlStore {
         let keys = &keys;
         let read = each(found, AT_ONCE, |(job_id, is_staged)| async move {
             let about = |job: &Job| is_staged || keys_named_by(job).iter().any(|key| keys.contains(key));
-            let row = self.job_row(&job_id).await?;
+            let row = self.listed_row(&job_id).await?.row();
             Ok(row.map(|row| row.job).filter(|job| job.kind() != JobKind::RemoveArtist && about(job)))
         });
         Ok(read.await?.into_iter().flatten().collect())

@@ -6,6 +6,7 @@ use super::statement::{Cql, Lwt};
 use crate::domain::ids::{ArtistId, JobId};
 use crate::domain::job::{Attempt, Job, Stage};
 use crate::store::seal::{open_cell, seal, seal_cell, unseal};
+use crate::store::unreadable::left_out;
 use crate::store::{StoreError, StoreResult};
 use uuid::Uuid;
 
@@ -38,7 +39,28 @@ pub(super) struct JobRow {
     pub job: Job,
 }
 
-type Columns = (i64, Option<Uuid>, String, i64);
+type Columns = (Option<i64>, Option<Uuid>, Option<String>, Option<i64>);
+
+/// A row as a list finds it.
+#[derive(Debug)]
+pub(super) enum Listed {
+    /// There is none.
+    Absent,
+    /// It cannot be read: its revision, and why.
+    Unreadable(i64, StoreError),
+    /// It is there.
+    Row(JobRow),
+}
+
+impl Listed {
+    /// The row, if it can be read.
+    pub fn row(self) -> Option<JobRow> {
+        match self {
+            Self::Row(row) => Some(row),
+            Self::Absent | Self::Unreadable(..) => None,
+        }
+    }
+}
 
 /// What came of a compare-and-set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +85,29 @@ fn int(n: u32) -> i32 {
 
 impl CqlStore {
     fn read_row(id: &JobId, columns: Option<Columns>) -> StoreResult<Option<JobRow>> {
-        let read = |(rev, writer, body, sum): Columns| Ok(JobRow { rev, writer, job: unseal("jobs", id.as_str(), &body, sum)? });
+        let read = |(rev, writer, body, sum): Columns| {
+            let job = unseal("jobs", id.as_str(), &body.unwrap_or_default(), sum.unwrap_or_default())?;
+            Ok(JobRow { rev: rev.unwrap_or_default(), writer, job })
+        };
         columns.map(read).transpose()
     }
 
     /// A row as a quorum has it: it sees every acknowledged write.
     pub(super) async fn job_row(&self, id: &JobId) -> StoreResult<Option<JobRow>> {
         Self::read_row(id, self.db.one(&READ, (id.as_str(),)).await?)
+    }
+
+    /// A row for a list, as a quorum has it: one that cannot be read is left out.
+    pub(super) async fn listed_row(&self, id: &JobId) -> StoreResult<Listed> {
+        let Some(columns) = self.db.one::<Columns>(&READ, (id.as_str(),)).await? else { return Ok(Listed::Absent) };
+        let rev = columns.0.unwrap_or_default();
+        match Self::read_row(id, Some(columns)) {
+            Ok(row) => Ok(row.map_or(Listed::Absent, Listed::Row)),
+            Err(why) => {
+                left_out("jobs", id.as_str(), &why);
+                Ok(Listed::Unreadable(rev, why))
+            }
+        }
     }
 
     /// A row read serially: it also decides what was left undecided.
@@ -152,12 +190,22 @@ impl CqlStore {
     pub(super) async fn read_attempts(&self, id: &JobId) -> StoreResult<Vec<Attempt>> {
         type Columns = (i32, i32, Option<i64>, Option<String>, Option<Vec<String>>);
         let rows: Vec<Columns> = self.db.rows(&READ_ATTEMPTS, (id.as_str(),)).await?;
-        let stands = self.job_row(id).await?.map_or(0, |row| row.rev);
+        let stands = match self.listed_row(id).await? {
+            Listed::Row(row) => row.rev,
+            Listed::Unreadable(rev, _) => rev,
+            Listed::Absent => 0,
+        };
         let mut attempts = Vec::with_capacity(rows.len());
         for (generation, number, rev, sealed, staged) in rows {
             let Some(sealed) = sealed else { continue };
             let key = attempt_key(id, generation.into(), number.into());
-            let mut attempt: Attempt = open_cell("attempts", &key, &sealed)?;
+            let mut attempt: Attempt = match open_cell("attempts", &key, &sealed) {
+                Ok(attempt) => attempt,
+                Err(why) => {
+                    left_out("attempts", &key, &why);
+                    continue;
+                }
+            };
             if rev.is_some_and(|rev| rev > stands) {
                 (attempt.ended_at, attempt.outcome) = (None, None);
             }

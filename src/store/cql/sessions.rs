@@ -1,7 +1,7 @@
 //! Sessions: a row each, made once a night and changed by compare-and-set on the epoch; listed by year, entry first.
 
 use super::CqlStore;
-use super::facts::{after_revision, before_revision};
+use super::facts::{after_revision, before_revision, out_of_revision};
 use super::ledger_rows::{ONCE, TRIES};
 use super::many::each;
 use super::statement::{Cql, Lwt};
@@ -10,6 +10,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::job::AlertDebt;
 use crate::domain::session::Session;
 use crate::store::seal::{seal, unseal};
+use crate::store::unreadable::{left_out, taken_out};
 use crate::store::{SessionStore, StoreError, StoreResult};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -74,13 +75,21 @@ struct SessionRow {
     session: Session,
 }
 
+type Columns = (Option<i64>, Option<Uuid>, Option<String>, Option<i64>);
+
+fn read_row(id: &SessionId, (epoch, writer, body, sum): Columns) -> StoreResult<SessionRow> {
+    let session = unseal("sessions", id.as_str(), &body.unwrap_or_default(), sum.unwrap_or_default())?;
+    Ok(SessionRow { epoch: epoch.unwrap_or_default(), writer, session })
+}
+
 impl CqlStore {
     async fn session_row(&self, cql: &Cql, id: &SessionId) -> StoreResult<Option<SessionRow>> {
-        let columns: Option<(i64, Option<Uuid>, String, i64)> = self.db.one(cql, (id.as_str(),)).await?;
-        let read = |(epoch, writer, body, sum): (i64, Option<Uuid>, String, i64)| {
-            Ok(SessionRow { epoch, writer, session: unseal("sessions", id.as_str(), &body, sum)? })
-        };
-        columns.map(read).transpose()
+        self.db.one::<Columns>(cql, (id.as_str(),)).await?.map(|columns| read_row(id, columns)).transpose()
+    }
+
+    /// Whether there is a row, also one that cannot be read: that night was run.
+    async fn is_there(&self, cql: &Cql, id: &SessionId) -> StoreResult<bool> {
+        Ok(self.db.one::<Columns>(cql, (id.as_str(),)).await?.is_some())
     }
 
     async fn list_session(&self, session: &Session, hint: &str, at: i64) -> StoreResult<()> {
@@ -127,9 +136,22 @@ impl CqlStore {
         Err(StoreError::Unavailable(format!("session {} could not be put: {lost}", new.id)))
     }
 
-    /// The row of a listed session; what a list is unsure about is made sure.
+    /// The row of a listed session; what a list is unsure about is made sure, and one that cannot be read is called settled.
     async fn listed_session(&self, (created_at, id, said): Listed) -> StoreResult<Option<Session>> {
-        let row = self.session_row(&READ, &SessionId::new(id)).await?;
+        let Some(columns) = self.db.one::<Columns>(&READ, (id.as_str(),)).await? else { return Ok(None) };
+        let epoch = columns.0.unwrap_or_default();
+        let row = match read_row(&SessionId::new(id.as_str()), columns) {
+            Ok(row) => Some(row),
+            Err(why) => {
+                left_out("sessions", &id, &why);
+                if said.as_deref() != Some(SETTLED) {
+                    let at = out_of_revision(epoch.saturating_add(1));
+                    self.db.write(&LIST, (year_of(created_at), created_at, id.as_str(), SETTLED, at)).await?;
+                    taken_out("sessions", &id, &why);
+                }
+                None
+            }
+        };
         // One that was made at another moment is listed there.
         let Some(row) = row.filter(|row| row.session.created_at.0 == created_at) else { return Ok(None) };
         if said.as_deref() != Some(hint(&row.session)) {
@@ -164,12 +186,12 @@ impl SessionStore for CqlStore {
         let key = SessionId::derived_from(&session.pipeline, &session.scheduled_for.rfc3339());
         if session.id != key {
             // The row's key is pipeline and moment, as the id that is derived from them.
-            if self.session_row(&READ_SERIALLY, &key).await?.is_some() {
+            if self.is_there(&READ_SERIALLY, &key).await? {
                 return Ok(false);
             }
             return Err(StoreError::Bug(format!("session {} is not named after its pipeline and its moment, as {key}", session.id)));
         }
-        if self.session_row(&READ, &key).await?.is_some() {
+        if self.is_there(&READ, &key).await? {
             return Ok(false);
         }
         let revision = revision(session.epoch);
@@ -242,7 +264,7 @@ impl SessionStore for CqlStore {
         for runs in [&RUNS, &ALL_RUNS] {
             let rows: Vec<(i64, String)> = self.db.rows(runs, (pipeline,)).await?;
             for (scheduled_for, id) in rows {
-                if self.session_row(&READ, &SessionId::new(id)).await?.is_some() {
+                if self.is_there(&READ, &SessionId::new(id)).await? {
                     return Ok(Some(Timestamp(scheduled_for)));
                 }
             }

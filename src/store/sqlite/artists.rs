@@ -8,10 +8,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::ArtistId;
 use crate::domain::keys::{ArtistKeys, StyleKey, TableKey};
 use crate::domain::write::PutRow;
+use crate::store::unreadable::artist_as_read;
 use crate::store::{ArtistStore, KeyPage, PutAnswer, StoreError, StoreResult, StyleEntry, StylePage, StyleQuery};
 use async_trait::async_trait;
 use rusqlite::{Connection, Params, params};
-use tracing::error;
 
 /// How the mark of a page of key rows names its table.
 const STYLE_TABLE: &str = "style";
@@ -32,13 +32,7 @@ fn artists(connection: &Connection, sql: &str, params: impl Params) -> StoreResu
     while let Some(row) = found.next()? {
         let id: String = row.get(0)?;
         let read = text("artists", &id, row.get_ref(1)?).and_then(|body| unseal("artists", &id, body, row.get(2)?));
-        rows.push(match read {
-            Ok(row) => row,
-            Err(error) => {
-                error!(artist.id = %id, %error, "the row of artist {id} is damaged; it is hidden until it is scraped again");
-                ArtistRow::damaged(ArtistId::new(id), row.get(3)?, Timestamp(row.get(4)?))
-            }
-        });
+        rows.push(artist_as_read(&id, read, row.get(3)?, Timestamp(row.get(4)?)));
     }
     Ok(rows)
 }

@@ -2,10 +2,11 @@
 
 use super::SqliteDb;
 use super::seal::{Unread, execute};
+use crate::store::unreadable::{left_out, taken_out};
 use crate::store::{StoreError, StoreResult};
 use rusqlite::Connection;
 use std::sync::Arc;
-use tracing::{debug, error, warn};
+use tracing::warn;
 
 /// Reads a list of `table`. Rows that it left out are retired, and if that changed anything it is read again, as they may
 /// have taken the places of others; whoever only reads the database leaves them out and nothing more.
@@ -26,7 +27,7 @@ pub(super) async fn listed<T: Send + 'static>(
             return Ok(list);
         }
         for row in &unread {
-            debug!(table, key = %row.key, error = %row.error, "a row is left out of a list");
+            left_out(table, &row.key, &row.error);
         }
         let retiring = move |connection: &Connection| {
             let mut changed = 0;
@@ -59,7 +60,7 @@ pub(super) fn retire(connection: &Connection, table: &str, key: &str, why: &Stor
     };
     let changed = execute(connection, sql, [key])?;
     if changed > 0 {
-        error!(table, key, error = %why, "row {key} of {table} cannot be read and is taken out of work; run `inkdex doctor`");
+        taken_out(table, key, why);
     }
     Ok(changed)
 }

@@ -9,7 +9,7 @@ mod open;
 mod operations;
 mod races;
 
-use super::harness::{Harness, START};
+use super::harness::{Damage, Harness, START};
 use inkdex::domain::clock::{Clock, ManualClock, Timestamp};
 use inkdex::feed::ChangeFeed;
 use inkdex::feed::cql::{CqlFeed, FeedTimes};
@@ -94,5 +94,13 @@ impl Harness for Cql {
     /// Rows run out by the database's own clock; the promise shrinks instead.
     async fn prune_feed(&self, before: Timestamp) {
         *self.retention.lock().unwrap() = self.now().since(before);
+    }
+
+    async fn damage(&self, table: &str, id: &str, how: Damage) {
+        let (body, sum) = how.body_and_sum(table, id);
+        let keyspace = &self.keyspace.settings.keyspace;
+        assert_eq!(self.keyspace.count(&format!("{table} WHERE id = '{id}'")).await, 1, "{table}/{id}");
+        // In the order of the transactions that wrote the row.
+        self.keyspace.operate(&format!("UPDATE {keyspace}.{table} SET body = '{body}', sum = {sum} WHERE id = '{id}' IF EXISTS")).await;
     }
 }
