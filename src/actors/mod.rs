@@ -21,6 +21,7 @@ pub mod writer;
 
 use crate::alert::Sink;
 use crate::jobs::Ports;
+use crate::jobs::housekeeping::Kept;
 use crate::jobs::sessions::Pipeline;
 use crate::jobs::sync_index::SyncSettings;
 use crate::metrics::Metrics;
@@ -112,8 +113,8 @@ pub struct ActorSettings {
     pub sync_linger: Duration,
     /// What happens to documents that fail.
     pub sync: SyncSettings,
-    /// Days after which tombstones leave the index.
-    pub tombstones: Duration,
+    /// How long things are kept.
+    pub kept: Kept,
     /// Whether other processes share the store.
     pub shared: bool,
     /// Heartbeats are asked for this often; three missed ones mean frozen.

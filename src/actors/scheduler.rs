@@ -264,7 +264,7 @@ impl Handler<Tidy> for Scheduler {
 
     fn handle(&mut self, _: Tidy, ctx: &mut Self::Context) {
         let context = self.context.clone();
-        let work = async move { housekeeping::tidy(&context.ports, context.settings.tombstones).await };
+        let work = async move { housekeeping::tidy(&context.ports, &context.settings.kept).await };
         ctx.spawn(work.into_actor(self).map(|tidied, scheduler, ctx| {
             if let Err(error) = tidied {
                 scheduler.state.failures += 1;

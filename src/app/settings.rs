@@ -5,6 +5,7 @@ use crate::actors::{ActorSettings, guardian};
 use crate::config::Config;
 use crate::extract::SiteLimits;
 use crate::jobs::JobSettings;
+use crate::jobs::housekeeping::Kept;
 use crate::jobs::sync_index::SyncSettings;
 use std::time::Duration;
 
@@ -36,12 +37,19 @@ pub(super) fn actors(config: &Config) -> ActorSettings {
         sync_batch: config.sync.batch,
         sync_linger: ms(config.sync.linger_ms),
         sync: sync_settings(config),
-        tombstones: Duration::from_secs(u64::from(config.sync.tombstone_days) * 24 * 3_600),
+        kept: kept(config),
         shared: !config.backends.is_embedded(),
         heartbeat: ms(config.workers.heartbeat_ms),
         restart: guardian::RESTART,
         restarts_per_minute: config.workers.restarts_per_minute,
     }
+}
+
+/// How long things are kept.
+fn kept(config: &Config) -> Kept {
+    let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3_600);
+    let jobs = days(config.ledger.keep_days);
+    Kept { tombstones: days(config.sync.tombstone_days), jobs, letters: days(config.ledger.keep_letters_days).max(jobs) }
 }
 
 /// How batches are indexed.

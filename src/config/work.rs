@@ -142,6 +142,10 @@ section! {
         sweep_every_ms: u64 = 500, |ms| (5..=600_000).contains(ms) => "5 to 600000";
         /// Jobs of one host that may be sent or running at once.
         jobs_per_host: usize = 2, |n| (1..=100).contains(n) => "1 to 100";
+        /// Days after the end of a session when its jobs and their attempts are dropped; the session and its report stay.
+        keep_days: u32 = 90, |days| (30..=3_650).contains(days) => "30 to 3650";
+        /// The same for sessions with dead letters. Never sooner than the others.
+        keep_letters_days: u32 = 365, |days| (30..=3_650).contains(days) => "30 to 3650";
     }
 }
 

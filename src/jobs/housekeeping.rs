@@ -1,6 +1,9 @@
-//! What nobody needs any more: page copies after a day, feed entries after three days, tombstones after a week.
+//! What nobody needs any more: page copies after a day, feed entries after three days, tombstones after a week, the jobs of a
+//! session and its dead letters after as many days as the configuration says.
 
+use crate::domain::clock::Timestamp;
 use crate::jobs::{PortError, Ports};
+use crate::store::Letters;
 use std::time::Duration;
 use tracing::info;
 
@@ -8,8 +11,24 @@ use tracing::info;
 const PAGES_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// How long feed entries are kept; an index further behind is rebuilt.
 const FEED_KEPT: Duration = Duration::from_secs(3 * 24 * 3_600);
-/// Sessions looked at.
+/// Sessions looked at for their pages.
 const SESSIONS: usize = 200;
+/// Sessions looked at for their jobs: more nights than anybody keeps.
+const SESSIONS_EVER: usize = 10_000;
+/// Meta key of the day on which old jobs were last looked for.
+const LOOKED_FOR_JOBS: &str = "ledger.dropped_on";
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long things are kept that a configuration decides on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Tombstones of the index.
+    pub tombstones: Duration,
+    /// The jobs of a session, from its end.
+    pub jobs: Duration,
+    /// Those of a session that has dead letters.
+    pub letters: Duration,
+}
 
 /// What was dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -20,13 +39,15 @@ pub struct Dropped {
     pub feed: u64,
     /// Tombstones of the index.
     pub tombstones: u64,
+    /// Sessions whose jobs went.
+    pub sessions: u64,
 }
 
 /// Drops what is past its time. Repeating it is harmless.
 ///
 /// # Errors
 /// A part of ours failed; the next round goes on.
-pub async fn tidy(ports: &Ports, tombstones_kept: Duration) -> Result<Dropped, PortError> {
+pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
     let now = ports.clock.now();
     let mut dropped = Dropped::default();
     for session in ports.store.sessions(SESSIONS).await? {
@@ -37,17 +58,40 @@ pub async fn tidy(ports: &Ports, tombstones_kept: Duration) -> Result<Dropped, P
         }
     }
     dropped.feed = ports.feed.prune(now.minus(FEED_KEPT)).await?;
-    dropped.tombstones = ports.index.purge_tombstones(now.minus(tombstones_kept)).await?;
+    dropped.tombstones = ports.index.purge_tombstones(now.minus(kept.tombstones)).await?;
+    dropped.sessions = drop_old_jobs(ports, kept).await?;
     if dropped != Dropped::default() {
         info!(
             pages = dropped.pages,
             feed = dropped.feed,
             tombstones = dropped.tombstones,
-            "past its time and dropped: {} page copies, {} feed entries, {} tombstones",
+            sessions = dropped.sessions,
+            "past its time and dropped: {} page copies, {} feed entries, {} tombstones, the jobs of {} sessions",
             dropped.pages,
             dropped.feed,
-            dropped.tombstones
+            dropped.tombstones,
+            dropped.sessions
         );
+    }
+    Ok(dropped)
+}
+
+/// Drops the jobs of sessions that have been over for long, once a day and by one process. Answers of how many sessions.
+async fn drop_old_jobs(ports: &Ports, kept: &Kept) -> Result<u64, PortError> {
+    let now = ports.clock.now();
+    let today = (now.since(Timestamp(0)).as_secs() / DAY.as_secs()).to_string();
+    let looked = ports.store.meta(LOOKED_FOR_JOBS).await?;
+    if looked.as_ref() == Some(&today) || ports.store.put_meta(LOOKED_FOR_JOBS, looked.as_deref(), &today).await?.is_some() {
+        return Ok(0);
+    }
+    let mut dropped = 0;
+    for session in ports.store.sessions(SESSIONS_EVER).await? {
+        let Some(ended) = session.ended_at.filter(|ended| session.state.is_terminal() && *ended <= now.minus(kept.jobs)) else { continue };
+        if ports.store.step_counts(&session.id).await?.0.is_empty() {
+            continue;
+        }
+        let letters = if ended <= now.minus(kept.letters) { Letters::Dropped } else { Letters::Kept };
+        dropped += u64::from(ports.store.drop_jobs(&session.id, letters).await?);
     }
     Ok(dropped)
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
-use crate::domain::job::{Attempt, Job, JobState, NewJob};
+use crate::domain::job::{AlertDebt, Attempt, Job, JobState, NewJob};
 use crate::domain::session::StepCounts;
 use crate::store::StoreResult;
 use async_trait::async_trait;
@@ -59,6 +59,22 @@ pub struct LedgerPage {
     pub next: Option<(Timestamp, JobId)>,
 }
 
+/// Whether a session's dead letters go with its other jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Letters {
+    /// A session with dead letters is kept whole.
+    Kept,
+    /// They go as well.
+    Dropped,
+}
+
+impl Letters {
+    /// Whether a job may be dropped: it is over, owes nothing, and is no letter that is kept.
+    pub(crate) fn allow(self, job: &Job) -> bool {
+        job.state.is_terminal() && job.alert != AlertDebt::Owed && (self == Self::Dropped || job.state != JobState::Dead)
+    }
+}
+
 /// The ledger. What becomes of a row is decided in `domain::ledger`; here it is stored.
 ///
 /// One row that cannot be read stops one job and no more: asked for by its id it is `Corrupt`; lists leave it out, say so
@@ -113,6 +129,13 @@ pub trait Ledger {
     /// was withdrawn, says who somebody is. What removal withdraws and blanks. A row put with another task is found by the
     /// keys of that task only.
     async fn jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>>;
+
+    /// Drops the jobs of a session that is over, with their attempts and whatever lists them, unless one of them is open or owes
+    /// an alert, or is a dead letter and `letters` says that those are kept. Answers whether nothing of them is left.
+    /// A crash in between leaves some of them; whoever repeats the call drops the rest. A message that points to a dropped job
+    /// finds no row, as one of a job that is over; who would make the same job again makes it anew, so that nobody may make
+    /// jobs in the session any more.
+    async fn drop_jobs(&self, session: &SessionId, letters: Letters) -> StoreResult<bool>;
 
     /// Ends the leases of all owners but `owner`, who holds the database alone and so knows them dead.
     /// Their named leases end as well. Answers how many jobs there were; 0 where nobody can hold the database alone.

@@ -16,7 +16,7 @@ pub mod sqlite;
 mod unreadable;
 
 pub use artists::{ArtistStore, EvidenceStore, IdentityStore, KeyPage, PutAnswer, StyleEntry, StylePage, StyleQuery};
-pub use ledger::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage};
+pub use ledger::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage, Letters};
 pub use operations::{AuditRow, Denylist, HostAnswer, HostHolds, HostTicket, LeaseStore, Meta, SightingStore, StudioStore};
 pub use sessions::SessionStore;
 pub use unreadable::unreadable_rows;

@@ -12,6 +12,7 @@ mod objects;
 mod opensearch;
 mod operations;
 mod queue;
+mod retention;
 mod search;
 #[cfg(feature = "sqs")]
 mod sqs;

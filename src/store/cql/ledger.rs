@@ -16,7 +16,7 @@ use crate::domain::job::{AlertDebt, Attempt, Job, JobState, NewJob};
 use crate::domain::ledger::is_due;
 use crate::domain::line::{choose_due, keys_named_by};
 use crate::domain::session::StepCounts;
-use crate::store::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage, StoreError, StoreResult};
+use crate::store::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage, Letters, StoreError, StoreResult};
 use async_trait::async_trait;
 use std::collections::HashSet;
 
@@ -41,11 +41,15 @@ impl CqlStore {
         tokio::try_join!(in_session, self.make_unsure(None, job, 1), self.name_keys(job.id(), &keys, 1)).map(drop)
     }
 
-    async fn name_keys(&self, id: &JobId, keys: &[IdentityKey], rev: i64) -> StoreResult<()> {
+    pub(super) async fn name_keys(&self, id: &JobId, keys: &[IdentityKey], rev: i64) -> StoreResult<()> {
         for key in keys {
             self.db.write(&KEY, (key.as_str(), id.as_str(), before_revision(rev))).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn unname_key(&self, key: &IdentityKey, id: &JobId, at: i64) -> StoreResult<()> {
+        self.db.write(&DROP_KEY, (at, key.as_str(), id.as_str())).await
     }
 
     /// The rows of `jobs` that are to be made: neither there yet nor twice in the list. Rows that nobody has touched since
@@ -134,7 +138,7 @@ impl CqlStore {
         }
         let kept = keys_named_by(new);
         for key in keys_named_by(old).iter().filter(|key| !kept.contains(key)) {
-            self.db.write(&DROP_KEY, (after_revision(rev), key.as_str(), new.id().as_str())).await?;
+            self.unname_key(key, new.id(), after_revision(rev)).await?;
         }
         Ok(())
     }
@@ -295,6 +299,10 @@ impl Ledger for CqlStore {
     }
 
     /// Nobody holds a cluster alone: the leases of the dead run out.
+    async fn drop_jobs(&self, session: &SessionId, letters: Letters) -> StoreResult<bool> {
+        self.drop_jobs_of(session, letters).await
+    }
+
     async fn release_leases_of_others(&self, _owner: &str, _now: Timestamp) -> StoreResult<u64> {
         Ok(0)
     }

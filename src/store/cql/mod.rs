@@ -18,6 +18,7 @@ mod key_scan;
 mod keys;
 mod ledger;
 mod ledger_chunks;
+mod ledger_drop;
 mod ledger_entries;
 mod ledger_queries;
 mod ledger_rows;
@@ -55,6 +56,7 @@ const FAMILIES: &[&[Cql]] = &[
     keys::STATEMENTS,
     ledger::STATEMENTS,
     ledger_chunks::STATEMENTS,
+    ledger_drop::STATEMENTS,
     ledger_entries::STATEMENTS,
     ledger_queries::STATEMENTS,
     ledger_rows::STATEMENTS,

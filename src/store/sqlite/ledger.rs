@@ -3,14 +3,14 @@
 use super::SqliteStore;
 use super::core::Txn;
 use super::ledger_queries as queries;
-use super::seal::{column, execute, limit, read_one, read_sound, seal};
+use super::seal::{Unread, column, execute, limit, one, read_one, read_sound, seal};
 use super::unread::{listed, retire};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::job::{AlertDebt, Attempt, Job, JobState, NewJob, Stage, Task};
 use crate::domain::line::{due_at, keys_of, startable_at};
 use crate::domain::session::StepCounts;
-use crate::store::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage, StoreError, StoreResult};
+use crate::store::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage, Letters, StoreError, StoreResult};
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params, params};
 
@@ -158,6 +158,32 @@ fn release_leases(txn: &Txn<'_>, owner: &str, now: Timestamp) -> StoreResult<u64
     Ok(ids.len() as u64)
 }
 
+/// Drops what a session's jobs left, in the caller's transaction; nothing if one of them has to stay.
+fn drop_jobs(connection: &Connection, session: &SessionId, letters: Letters) -> StoreResult<bool> {
+    let sql = "SELECT id, body, sum FROM jobs WHERE session_id = ?1 ORDER BY id";
+    // One that cannot be read was taken out of work, and its columns say so.
+    let mut unread = Vec::new();
+    let jobs: Vec<Job> = read_sound(connection, "jobs", sql, [session.as_str()], &mut unread)?;
+    let taken_out = |row: &Unread| {
+        let sql = "SELECT 1 FROM jobs WHERE id = ?1 AND due_at IS NULL AND alert_owed = 0";
+        Ok::<_, StoreError>(one::<i64>(connection, sql, [row.key.as_str()])?.is_some())
+    };
+    if !jobs.iter().all(|job| letters.allow(job)) || !unread.iter().map(taken_out).all(|gone| gone.is_ok_and(|gone| gone)) {
+        return Ok(false);
+    }
+    for id in jobs.iter().map(|job| job.id().as_str()).chain(unread.iter().map(|row| row.key.as_str())) {
+        for attempt in read_sound::<Attempt>(connection, "attempts", ATTEMPTS, [id], &mut Vec::new())? {
+            for artist_id in &attempt.artist_ids {
+                execute(connection, "DELETE FROM staged WHERE artist_id = ?1 AND job_id = ?2", params![artist_id.as_str(), id])?;
+            }
+        }
+        execute(connection, "DELETE FROM attempts WHERE job_id = ?1", [id])?;
+        execute(connection, "DELETE FROM open_job_keys WHERE job_id = ?1", [id])?;
+        execute(connection, "DELETE FROM jobs WHERE id = ?1", [id])?;
+    }
+    Ok(true)
+}
+
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn create_jobs(&self, jobs: &[NewJob], now: Timestamp) -> StoreResult<Vec<bool>> {
@@ -223,6 +249,11 @@ impl Ledger for SqliteStore {
     async fn jobs_about(&self, id: &ArtistId) -> StoreResult<Vec<Job>> {
         let id = id.clone();
         listed(&self.db, "jobs", move |connection, unread| queries::jobs_about(connection, &id, unread)).await
+    }
+
+    async fn drop_jobs(&self, session: &SessionId, letters: Letters) -> StoreResult<bool> {
+        let session = session.clone();
+        self.db.write(move |txn| drop_jobs(txn.connection, &session, letters)).await
     }
 
     async fn release_leases_of_others(&self, owner: &str, now: Timestamp) -> StoreResult<u64> {
