@@ -2,6 +2,8 @@
 
 pub mod bucket;
 pub mod clock;
+#[cfg(feature = "cql")]
+pub mod cql_proxy;
 pub mod daemon;
 pub mod exchange;
 pub mod fault_proxy;

@@ -8,6 +8,7 @@ mod ledger;
 mod open;
 mod operations;
 mod races;
+mod unknown;
 
 use super::harness::{Damage, Harness, START};
 use inkdex::domain::clock::{Clock, ManualClock, Timestamp};

@@ -1,6 +1,7 @@
 //! Versions on the real server (002-X10): its own test vectors, what it forgets of deletes, and why tombstones are documents.
 
 use super::{apply_one, crowd, document, ids, own, put, remove, total};
+use crate::support::wait::{LONG, until};
 use inkdex::domain::clock::Timestamp;
 use inkdex::search::{IndexDocument, ItemAnswer, SearchIndex};
 use serde_json::Value;
@@ -59,6 +60,32 @@ async fn a_removed_artist_does_not_come_back_where_a_deleted_document_would() {
     assert_eq!(by_hand(9, "z"), 201, "the deleted document is back: this is what tombstones are for");
     assert_eq!(apply_one(&index, put("a", 1, "Gone")).await, stale(2));
     assert_eq!(total(&index).await, 0);
+}
+
+/// 002-R27, rule 7: once the server has forgotten a delete (`index.gc_deletes`, here a second), a late older write of a deleted
+/// document is taken; one of a removed artist is refused all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_artist_stays_removed_once_deletes_are_forgotten() {
+    let (own, index) = own().await;
+    let (status, told) = own.ask("PUT", "/{all}/_settings", r#"{"index":{"gc_deletes":"1s"}}"#);
+    assert_eq!(status, 200, "{told}");
+    index.apply(vec![put("a", 1, "Gone")], None).await.expect("a batch");
+    index.apply(vec![remove("a", 2)], None).await.expect("a batch");
+    let late = |version: i64| {
+        let path = format!("/{{all}}/_doc/z?version={version}&version_type=external_gte");
+        own.ask("PUT", &path, &format!(r#"{{"artist_id":"z","version":{version},"deleted":true}}"#)).0
+    };
+    assert_eq!(late(9), 201);
+    let (status, told) = own.ask("DELETE", "/{all}/_doc/z?version=10&version_type=external_gte", "");
+    assert_eq!((status, late(9)), (200, 409), "remembered at first: {told}");
+    // Its return is the proof that the time is over.
+    until("the server has forgotten the delete", LONG, async || (late(9) == 201).then_some(())).await;
+    assert_eq!(apply_one(&index, put("a", 1, "Gone")).await, stale(2));
+    let (status, told) =
+        own.ask("PUT", "/{all}/_doc/a?version=1&version_type=external_gte", r#"{"artist_id":"a","version":1,"deleted":false}"#);
+    assert_eq!(status, 409, "{told}");
+    assert_eq!(total(&index).await, 0);
+    assert!(!ids(&index).await.contains("a"));
 }
 
 /// Tombstones are dropped in steps and by their version, so that whoever returned meanwhile stays.
