@@ -21,6 +21,8 @@ const LONG_POLL: Duration = Duration::from_millis(500);
 const BATCH: usize = 10;
 /// Pause after a failed receive.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
+/// A key of the store that is only asked for.
+const ASKED: &str = "dispatcher/asks";
 /// How long the Scraper may take to accept a job.
 const HAND_OVER: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,7 @@ pub struct Dispatcher {
 /// What the Dispatcher shows of itself.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 struct DispatcherState {
+    /// The last receive went well.
     receiving: bool,
     received: u64,
     begun: u64,
@@ -93,10 +96,10 @@ impl Handler<Receive> for Dispatcher {
             self.state.receiving = false;
             return;
         }
-        self.state.receiving = true;
-        let context = self.context.clone();
-        ctx.spawn(async move { receive(&context).await }.into_actor(self).map(|round, dispatcher, ctx| {
+        let (context, ask_first) = (self.context.clone(), !self.state.receiving);
+        ctx.spawn(async move { receive(&context, ask_first).await }.into_actor(self).map(|round, dispatcher, ctx| {
             let state = &mut dispatcher.state;
+            state.receiving = !round.failed;
             state.received += round.received;
             state.begun += round.begun;
             state.held += round.held;
@@ -112,9 +115,15 @@ impl Handler<Receive> for Dispatcher {
     }
 }
 
-/// One receive: never more messages than permits, and never without one (prefetch would cost leases).
-async fn receive(context: &Context) -> Round {
+/// One receive: never more messages than permits, and never without one (prefetch would cost leases). After a failure the store
+/// is asked first: what cannot be begun is not received, since it would only be hidden from others and count as delivered.
+async fn receive(context: &Context, ask_first: bool) -> Round {
     let mut round = Round::default();
+    if ask_first && let Err(error) = context.ports.store.meta(ASKED).await {
+        warn!(%error, "nothing is received while the store is out");
+        round.failed = true;
+        return round;
+    }
     let mut stopping = context.stopping.clone();
     let first = tokio::select! {
         permit = context.pool.acquire() => permit,

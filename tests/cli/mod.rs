@@ -1,6 +1,8 @@
 //! The command line: the real binary, what it prints and how it ends.
 
 mod beside_a_daemon;
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+mod doctor;
 mod labelled_sites;
 mod why;
 

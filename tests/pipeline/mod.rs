@@ -5,6 +5,8 @@ mod dead_sites;
 mod discovery;
 mod later_days;
 mod letters;
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+mod outages;
 mod removal;
 mod schedule;
 mod stopping;
