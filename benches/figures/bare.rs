@@ -5,7 +5,7 @@ use inkdex::config::Config;
 use inkdex::domain::ids::ArtistId;
 use inkdex::search::IndexOperation;
 use opensearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
-use opensearch::indices::IndicesCreateParts;
+use opensearch::indices::{IndicesCreateParts, IndicesDeleteIndexTemplateParts, IndicesDeleteParts};
 use opensearch::params::Refresh;
 use opensearch::{BulkOperation, BulkParts, OpenSearch, SearchParts};
 use scylla::client::session::Session;
@@ -36,6 +36,14 @@ pub async fn newest(index: &OpenSearch, alias: &str, most: usize) -> anyhow::Res
 /// An index with our mapping that nobody else writes.
 pub async fn make_index(index: &OpenSearch, name: &str) -> anyhow::Result<()> {
     index.indices().create(IndicesCreateParts::Index(name)).send().await?.error_for_status_code()?;
+    Ok(())
+}
+
+/// Drops every index whose name begins with `prefix`, and its template.
+pub async fn drop_indexes(index: &OpenSearch, prefix: &str) -> anyhow::Result<()> {
+    let names = format!("{prefix}*");
+    index.indices().delete(IndicesDeleteParts::Index(&[&names])).send().await?.error_for_status_code()?;
+    index.indices().delete_index_template(IndicesDeleteIndexTemplateParts::Name(prefix)).send().await?.error_for_status_code()?;
     Ok(())
 }
 

@@ -5,7 +5,10 @@ use inkdex::app::cql_settings;
 use inkdex::config::Config;
 use inkdex::domain::secret::Secret;
 use inkdex::store::cql::Migrator;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::statement::unprepared::Statement;
 use std::collections::HashMap;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Names that nobody else has, and the configuration that uses them.
@@ -44,6 +47,15 @@ impl Fixture {
         config.alerts.log = false;
         Migrator::connect(cql_settings(&config)?).await?.run().await?;
         Ok(Self { config, _folder: folder })
+    }
+
+    /// Drops what was made: the next run meets the same servers as this one did.
+    pub async fn drop_all(self) -> anyhow::Result<()> {
+        let session = SessionBuilder::new().known_nodes(&self.config.cql.nodes).build().await?;
+        let mut dropping = Statement::new(format!("DROP KEYSPACE {}", self.config.cql.keyspace));
+        dropping.set_request_timeout(Some(Duration::from_secs(60)));
+        session.query_unpaged(dropping, ()).await?;
+        crate::bare::drop_indexes(&crate::bare::index(&self.config)?, &self.config.opensearch.prefix).await
     }
 }
 

@@ -97,6 +97,7 @@ pub async fn measure(changes: usize, per_second: f64, apart: bool) -> anyhow::Re
     for app in [Some(writing), syncing].into_iter().flatten() {
         app.stop().await;
     }
+    fixture.drop_all().await?;
     figure.map(|figure| Figure { apart, ..figure })
 }
 

@@ -68,7 +68,9 @@ pub async fn measure() -> anyhow::Result<()> {
     println!("our adapters beside the bare drivers, {AT_ONCE} at once:");
     rows(&fixture, &ports).await?;
     sends(&fixture, &ports).await?;
-    bulks(&fixture, &ports).await
+    bulks(&fixture, &ports).await?;
+    drop(ports);
+    fixture.drop_all().await
 }
 
 /// The record of the invented artist `number` at an edition.
