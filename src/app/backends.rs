@@ -1,10 +1,13 @@
 //! Opens the backends that the configuration names, and asks each server what it is.
 
+#[cfg(feature = "cql")]
 use super::{fetching, settings};
 use crate::config::Config;
 use crate::domain::chance::Chance;
 use crate::domain::clock::Clock;
-use crate::domain::secret::{AccessKey, Secret};
+#[cfg(any(feature = "sqs", feature = "s3"))]
+use crate::domain::secret::AccessKey;
+use crate::domain::secret::Secret;
 use crate::feed::ChangeFeed;
 use crate::feed::sqlite::SqliteFeed;
 use crate::jobs::Backend;
@@ -18,6 +21,7 @@ use crate::store::{HostHolds, Ledger, Store};
 use anyhow::{Context as _, bail};
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(any(feature = "cql", feature = "sqs", feature = "s3"))]
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -68,6 +72,7 @@ fn access_key(section: &str, id: &str, written: &Secret) -> anyhow::Result<Optio
 }
 
 /// Text of a setting where empty means none.
+#[cfg(any(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
 fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }

@@ -9,6 +9,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod objects;
+#[cfg(feature = "opensearch")]
 mod opensearch;
 mod operations;
 mod queue;

@@ -1,12 +1,18 @@
 //! What is in the queue and not ours, and what the queue's service put aside: nothing is lost and nothing stops.
 
+#[cfg(feature = "sqs")]
 use crate::support::ports::ports;
 use crate::support::wait::{LONG, until};
 use crate::support::world::World;
 use inkdex::demo::DemoWeb;
+#[cfg(feature = "sqs")]
 use inkdex::domain::ids::{SessionId, StudioId};
-use inkdex::domain::job::{AlertDebt, Job, JobKind, JobState, NewJob, Task};
-use inkdex::jobs::{Ports, courier, letters, strangers};
+#[cfg(feature = "sqs")]
+use inkdex::domain::job::{AlertDebt, NewJob};
+use inkdex::domain::job::{Job, JobKind, JobState, Task};
+#[cfg(feature = "sqs")]
+use inkdex::jobs::courier;
+use inkdex::jobs::{Ports, letters, strangers};
 use inkdex::queue::{Outgoing, QueueDepth};
 use inkdex::store::DeadLetterQuery;
 use std::collections::BTreeSet;

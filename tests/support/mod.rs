@@ -6,11 +6,13 @@ pub mod clock;
 pub mod cql_proxy;
 pub mod daemon;
 pub mod exchange;
+#[cfg(feature = "opensearch")]
 pub mod fault_proxy;
 pub mod hostile;
 pub mod http;
 pub mod ledger;
 pub mod onlooker;
+#[cfg(feature = "opensearch")]
 pub mod opensearch;
 pub mod people;
 pub mod ports;

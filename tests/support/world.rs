@@ -11,10 +11,12 @@ use inkdex::demo::{DemoServer, DemoServerOptions, DemoWeb};
 use inkdex::discover::StudioSource;
 use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
 use inkdex::domain::ids::SessionId;
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
 use inkdex::domain::secret::Secret;
 use inkdex::domain::session::{Session, Trigger};
 use inkdex::jobs::Ports;
 use inkdex::jobs::sessions::{self, DAILY};
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
 use inkdex::store::cql::Migrator;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 mod admin;
 mod api;
 mod browser;
+#[cfg(feature = "opensearch")]
 mod degraded;
 mod letters;
 mod openapi;
