@@ -49,14 +49,14 @@ pub(super) enum Listed {
     /// It cannot be read: its revision, and why.
     Unreadable(i64, StoreError),
     /// It is there.
-    Row(JobRow),
+    Row(Box<JobRow>),
 }
 
 impl Listed {
     /// The row, if it can be read.
     pub fn row(self) -> Option<JobRow> {
         match self {
-            Self::Row(row) => Some(row),
+            Self::Row(row) => Some(*row),
             Self::Absent | Self::Unreadable(..) => None,
         }
     }
@@ -102,7 +102,7 @@ impl CqlStore {
         let Some(columns) = self.db.one::<Columns>(&READ, (id.as_str(),)).await? else { return Ok(Listed::Absent) };
         let rev = columns.0.unwrap_or_default();
         match Self::read_row(id, Some(columns)) {
-            Ok(row) => Ok(row.map_or(Listed::Absent, Listed::Row)),
+            Ok(row) => Ok(row.map_or(Listed::Absent, |row| Listed::Row(Box::new(row)))),
             Err(why) => {
                 left_out("jobs", id.as_str(), &why);
                 Ok(Listed::Unreadable(rev, why))
