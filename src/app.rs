@@ -2,6 +2,7 @@
 //! and stops everything in order (rule 17).
 
 mod backends;
+mod discovery;
 mod fetching;
 mod settings;
 pub mod single;
@@ -22,7 +23,6 @@ use crate::alert::Sink;
 use crate::alert::sinks::{FileSink, LogSink};
 use crate::config::{Config, Problem};
 use crate::discover::StudioSource;
-use crate::discover::file::StudioFile;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::extract::{ParseLimits, Styles};
@@ -91,6 +91,8 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
     let styles = Arc::new(Styles::standard());
     let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
     let http = Arc::new(HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?);
+    let around = discovery::Around { config, guard: &guard, store: &store, objects: &objects, clock: &clock };
+    let sources = discovery::sources(&around)?.into_iter().chain(sources).collect();
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
     let reach = Reach { fetch: http, guard, denial, shared_holds: holds, remembers: store.clone() };
     let visitor = visitor(config, &store, &objects, &clock, &chance, reach).await?;
@@ -100,7 +102,7 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
     Ok(Ports {
         feed,
         index,
-        sources: studio_files(config).chain(sources).collect(),
+        sources,
         settings: Arc::new(settings::jobs(config, owner)),
         store,
         queue,
@@ -114,10 +116,6 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
         backends: named.into(),
         sending: Sending::default(),
     })
-}
-
-fn studio_files(config: &Config) -> impl Iterator<Item = Arc<dyn StudioSource>> {
-    config.discovery.studio_files.iter().map(|path| Arc::new(StudioFile::new(path)) as Arc<dyn StudioSource>)
 }
 
 /// Where the key of the denylist's hashes lies.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod contracts;
+mod discovery;
 mod faults;
 mod pipeline;
 mod rules;

@@ -47,8 +47,7 @@ pub(super) struct Backends {
 }
 
 /// A secret as written, or from where it says: `env:NAME`, `file:PATH`.
-#[cfg_attr(not(any(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3")), expect(dead_code))]
-fn secret(key: &str, written: &Secret) -> anyhow::Result<Option<Secret>> {
+pub(super) fn secret(key: &str, written: &Secret) -> anyhow::Result<Option<Secret>> {
     let text = written.reveal();
     let read = if let Some(name) = text.strip_prefix("env:") {
         std::env::var(name).with_context(|| format!("{key} is to be read from the environment, and {name} is not set there"))?

@@ -114,7 +114,7 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
     if common.json {
         let mut values = Vec::new();
         for job in &page.jobs {
-            values.push(value_of(job, &subject_of(store.as_ref(), job).await?));
+            values.push(value_of(job, &subject_of(store.as_ref(), job, clock.now()).await?));
         }
         return output::json(&json!({ "dead_letters": values, "more": page.next.is_some() }));
     }
@@ -125,7 +125,7 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
     let mut rows = vec![["job", "kind", "about", "reason", "category", "age", "what happened"].map(str::to_owned).to_vec()];
     for job in &page.jobs {
         let Some(reason) = job.death() else { continue };
-        let about = subject_of(store.as_ref(), job).await?;
+        let about = subject_of(store.as_ref(), job, clock.now()).await?;
         rows.push(vec![
             job.id().to_string(),
             job.kind().as_str().to_owned(),
@@ -144,10 +144,10 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
 }
 
 /// Whom or what a job is about, for people.
-async fn subject_of(store: &dyn Store, job: &Job) -> anyhow::Result<String> {
+async fn subject_of(store: &dyn Store, job: &Job, now: Timestamp) -> anyhow::Result<String> {
     Ok(match &job.new.task {
         Task::ScrapeArtist(task) => task.name.clone(),
-        Task::FindArtists { studio_id } => store.studio(studio_id).await?.map_or_else(|| studio_id.to_string(), |studio| studio.found.name),
+        Task::FindArtists { studio_id } => store.studio(studio_id).await?.map_or_else(|| studio_id.to_string(), |studio| studio.name(now)),
         Task::RemoveArtist { artist_id } => artist_id.to_string(),
         Task::ReadStranger { hash } => strangers::key(hash),
         Task::DiscoverStudios | Task::Report => job.new.session_id.to_string(),
@@ -171,7 +171,7 @@ async fn show(common: &Common, config: &Config, id: &JobId) -> anyhow::Result<()
     let (store, clock) = world::reading(config).await?;
     let Some(job) = store.job(id).await? else { bail!("{}", letters::LetterError::Unknown(id.clone())) };
     let attempts = store.attempts(id).await?;
-    let about = subject_of(store.as_ref(), &job).await?;
+    let about = subject_of(store.as_ref(), &job, clock.now()).await?;
     if common.json {
         let attempts: Vec<Value> = attempts.iter().map(attempt_value).collect();
         return output::json(&json!({ "job": value_of(&job, &about), "attempts": attempts }));

@@ -5,7 +5,6 @@ use crate::cli::output::{self, Mark};
 use crate::cli::{Common, world};
 use inkdex::app::{self, single};
 use inkdex::config::Config;
-use inkdex::discover::StudioSource;
 use inkdex::discover::file::StudioFile;
 use inkdex::domain::clock::{Clock, SystemClock};
 use inkdex::domain::session::SessionState;
@@ -154,15 +153,19 @@ fn pipeline(config: &Config, findings: &mut Findings) {
 }
 
 async fn studio_files(config: &Config, findings: &mut Findings) {
-    if config.discovery.studio_files.is_empty() {
+    if config.discovery.studio_files.is_empty() && config.discovery.services.is_empty() {
         findings.note(
             "studio files",
             "none are configured: a run finds nobody",
-            "set discovery.studio_files, or `inkdex run --studios FILE`",
+            "set discovery.studio_files or discovery.services, or `inkdex run --studios FILE`",
         );
     }
+    for service in &config.discovery.services {
+        let areas: Vec<&str> = config.discovery.areas.iter().map(|area| area.name.as_str()).collect();
+        findings.good("studio services", format!("{service} is asked for {}", areas.join(", ")));
+    }
     for file in &config.discovery.studio_files {
-        match StudioFile::new(file).studios().await {
+        match StudioFile::new(file).read().await {
             Ok(read) if read.problems.is_empty() => {
                 findings.good("studio files", format!("{}: {} studios", file.display(), read.studios.len()));
             }

@@ -8,7 +8,6 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 use inkdex::app::{App, single};
 use inkdex::config::Config;
-use inkdex::discover::StudioSource;
 use inkdex::discover::file::StudioFile;
 use inkdex::domain::ids::SessionId;
 use inkdex::domain::session::{Session, SessionState};
@@ -78,14 +77,14 @@ pub async fn run(common: Common, args: RunArgs) -> anyhow::Result<ExitCode> {
 /// Reads every studio file before anything is started, and names what is wrong by line.
 async fn check_studio_files(config: &Config) -> anyhow::Result<()> {
     let files = &config.discovery.studio_files;
-    if files.is_empty() {
+    if files.is_empty() && config.discovery.services.is_empty() {
         bail!(
-            "no studios are configured; give --studios FILE, or set discovery.studio_files (`inkdex run --help` shows what a file looks like)"
+            "no studios are configured; give --studios FILE, or set discovery.studio_files or discovery.services (`inkdex run --help` shows what a file looks like)"
         );
     }
     let mut bad = 0;
     for file in files {
-        let read = StudioFile::new(file).studios().await?;
+        let read = StudioFile::new(file).read().await?;
         if read.problems.is_empty() {
             continue;
         }

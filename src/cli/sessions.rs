@@ -15,6 +15,8 @@ use inkdex::store::Store;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
+mod coverage;
+
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
   inkdex sessions                       the newest runs
@@ -198,7 +200,7 @@ fn text_of(session: &Session, counts: &StepCounts, report: Option<&Report>) -> S
 
 /// A report as lines.
 pub fn report_text(report: &Report) -> String {
-    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut rows: Vec<Vec<String>> = report.discovery.as_ref().map(coverage::rows).unwrap_or_default();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     let list = |map: &std::collections::BTreeMap<String, u64>| {
         map.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")

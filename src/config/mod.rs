@@ -1,16 +1,18 @@
 //! Typed configuration, one file a topic; every problem is reported at once.
 
 mod backends;
+mod discovery;
 mod read;
 pub(crate) mod section;
 mod service;
 mod work;
 
 pub use backends::{BackendsConfig, CqlConfig, OpenSearchConfig, S3Config, SqsConfig};
+pub use discovery::{AreaConfig, DiscoveryConfig, OverpassConfig, PlacesConfig};
 pub use read::{ConfigError, ConfigText, default_toml};
 pub use section::Problem;
 pub use service::{AlertsConfig, DataConfig, LogConfig, PrivacyConfig, ProcessConfig, ServerConfig};
-pub use work::{DiscoveryConfig, FetchConfig, LedgerConfig, MappedHost, PipelineConfig, SyncConfig, WorkersConfig};
+pub use work::{FetchConfig, LedgerConfig, MappedHost, PipelineConfig, SyncConfig, WorkersConfig};
 
 use section::SectionDoc;
 
@@ -35,6 +37,10 @@ pub struct Config {
     pub server: ServerConfig,
     /// Sources of studios.
     pub discovery: DiscoveryConfig,
+    /// Google Places.
+    pub places: PlacesConfig,
+    /// OpenStreetMap.
+    pub overpass: OverpassConfig,
     /// Fetching and politeness.
     pub fetch: FetchConfig,
     /// The pool of workers.
@@ -55,7 +61,7 @@ pub struct Config {
 
 impl Config {
     /// The documentation of every section, in the order of the generated file.
-    pub const SECTIONS: [&'static SectionDoc; 17] = [
+    pub const SECTIONS: [&'static SectionDoc; 19] = [
         &DataConfig::DOC,
         &BackendsConfig::DOC,
         &ProcessConfig::DOC,
@@ -65,6 +71,8 @@ impl Config {
         &S3Config::DOC,
         &ServerConfig::DOC,
         &DiscoveryConfig::DOC,
+        &PlacesConfig::DOC,
+        &OverpassConfig::DOC,
         &FetchConfig::DOC,
         &WorkersConfig::DOC,
         &LedgerConfig::DOC,
@@ -86,6 +94,8 @@ impl Config {
             "s3" => self.s3.set(key, value),
             "server" => self.server.set(key, value),
             "discovery" => self.discovery.set(key, value),
+            "places" => self.places.set(key, value),
+            "overpass" => self.overpass.set(key, value),
             "fetch" => self.fetch.set(key, value),
             "workers" => self.workers.set(key, value),
             "ledger" => self.ledger.set(key, value),
@@ -101,6 +111,7 @@ impl Config {
     /// Problems between keys, which no single key can show.
     fn check_together(&self) -> Vec<Problem> {
         let mut problems = backends::check_together(self);
+        problems.extend(discovery::check_together(self));
         let mut problem = |place: &str, what: String, hint: &str| {
             problems.push(Problem { place: place.to_owned(), what, hint: hint.to_owned() });
         };

@@ -1,4 +1,4 @@
-//! Configuration of the work: discovery, fetching, workers, ledger, pipeline, sync.
+//! Configuration of the work: fetching, workers, ledger, pipeline, sync.
 
 use crate::config::section::section;
 use crate::domain::backoff::RetryDelay;
@@ -8,16 +8,6 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-
-section! {
-    /// Sources of studios.
-    DiscoveryConfig in "discovery" {
-        /// Studio files (YAML, JSON or CSV): name, website, place, optional lat, lon, place_id.
-        studio_files: Vec<PathBuf> = Vec::new();
-        /// Refuse a studio file with any bad entry instead of going on with the good ones.
-        strict: bool = false;
-    }
-}
 
 /// Whether a user agent carries the name that robots.txt is read for, and can be sent as a header.
 fn is_our_agent(agent: &str) -> bool {

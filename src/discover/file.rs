@@ -2,9 +2,9 @@
 //!
 //! Each entry stands by itself: a bad one is named by its line, the others are used.
 
-use crate::discover::{Discovered, EntryProblem, SourceError, StudioSource};
+use crate::discover::{Asking, Discovered, EntryProblem, SourceError, StudioSource};
 use crate::domain::place::{Coordinates, Place, country_code};
-use crate::domain::studio::FoundStudio;
+use crate::domain::studio::{FoundStudio, Terms};
 use crate::domain::text::clean_line;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -28,15 +28,12 @@ impl StudioFile {
         let name = format!("file:{}", path.file_name().unwrap_or_default().to_string_lossy());
         Self { path, name }
     }
-}
 
-#[async_trait]
-impl StudioSource for StudioFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    async fn studios(&self) -> Result<Discovered, SourceError> {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`SourceError::Refused`] with what is wrong with the file as a whole.
+    pub async fn read(&self) -> Result<Discovered, SourceError> {
         let refuse = |why: String| SourceError::Refused { source_name: self.name.clone(), why };
         let shown = self.path.display();
         let metadata = tokio::fs::metadata(&self.path)
@@ -47,6 +44,17 @@ impl StudioSource for StudioFile {
         }
         let text = tokio::fs::read_to_string(&self.path).await.map_err(|error| refuse(format!("{shown} cannot be read: {error}")))?;
         parse(&self.path, &self.name, &text).map_err(refuse)
+    }
+}
+
+#[async_trait]
+impl StudioSource for StudioFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn studios(&self, _: &Asking) -> Result<Discovered, SourceError> {
+        self.read().await
     }
 }
 
@@ -106,7 +114,7 @@ fn studio(entry: Entry, source: &str) -> Result<FoundStudio, String> {
     let mut place = place_text.as_deref().map(read_place).unwrap_or_default();
     place.coordinates = coordinates;
     let place_id = entry.place_id.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-    Ok(FoundStudio { name, website, place, place_text, place_id, source: source.to_owned() })
+    Ok(FoundStudio { name, website, place, place_text, place_id, phone: None, source: source.to_owned(), terms: Terms::Own })
 }
 
 fn website(name: &str, text: &str) -> Result<Url, String> {

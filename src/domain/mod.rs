@@ -2,6 +2,7 @@
 
 pub mod artist;
 pub mod backoff;
+pub mod breaker;
 pub mod chance;
 pub mod change;
 pub mod clock;
@@ -9,6 +10,7 @@ pub mod country;
 pub mod cron;
 pub mod facts;
 pub mod fields;
+pub mod grid;
 pub mod identity;
 pub mod ids;
 pub mod job;
@@ -16,10 +18,12 @@ pub mod keys;
 pub mod ledger;
 pub mod lifecycle;
 pub mod line;
+pub mod merge;
 pub mod message;
 pub mod outcome;
 pub mod place;
 pub mod progress;
+pub mod same_studio;
 pub mod secret;
 pub mod session;
 pub mod studio;

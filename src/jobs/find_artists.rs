@@ -43,9 +43,9 @@ async fn studio_with_site(ports: &Ports, id: &StudioId) -> Result<(Studio, Url),
     let unusable = |message: String| Outcome::Dead { reason: Failure::new(Category::Data, "no_studio", "find", message) };
     let studio = ports.store.studio(id).await.map_err(|error: StoreError| store_outcome(ports, &error, "find"))?;
     let studio = studio.ok_or_else(|| unusable(format!("studio {id} has no row")))?;
-    match studio.found.website.clone() {
+    match studio.website(ports.clock.now()) {
         Some(website) => Ok((studio, website)),
-        None => Err(unusable(format!("studio {id} has no website"))),
+        None => Err(unusable(format!("studio {id} has no website, or none that may be kept; the next discovery names it again"))),
     }
 }
 
@@ -60,7 +60,8 @@ async fn settle_facts(ports: &Ports, running: &Running, studio: &Studio, website
         SiteKind::Artist => StudioKind::OneArtist,
         SiteKind::Studio => StudioKind::Studio,
     };
-    let row = Studio { kind, last_session: running.job.new.session_id.clone(), updated_at: ports.clock.now(), ..studio.clone() };
+    let read = studio.clone().read_as(website, facts.name.as_deref());
+    let row = Studio { kind, last_session: running.job.new.session_id.clone(), updated_at: ports.clock.now(), ..read };
     ports.store.put_studio(&row).await?;
     if kind == StudioKind::NotTattoo {
         let why = facts.why_negative.as_deref().unwrap_or("nothing on it speaks of tattooing");
@@ -71,7 +72,7 @@ async fn settle_facts(ports: &Ports, running: &Running, studio: &Studio, website
         let message = format!("{website} lists {} artists; more than {MEMBERS_MAX} are made by a script", facts.artists.len());
         return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "too_many_artists", "find", message) });
     }
-    let tasks = if kind == StudioKind::OneArtist { vec![one_artist(studio, website, facts)] } else { members(studio, website, facts) };
+    let tasks = if kind == StudioKind::OneArtist { vec![one_artist(&row, website, facts)] } else { members(studio, website, facts) };
     if kind == StudioKind::Studio {
         share_studio_handles(ports, facts).await?;
     }

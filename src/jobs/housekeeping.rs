@@ -1,5 +1,6 @@
-//! What nobody needs any more: page copies after a day, feed entries after three days, tombstones after a week, the jobs of a
-//! session and its dead letters after as many days as the configuration says.
+//! What nobody needs any more: page copies and what discovery was lent after a day, feed entries after three days, tombstones
+//! after a week, coordinates of Google's before a month is over, the jobs of a session and its dead letters after as many days
+//! as the configuration says.
 
 use crate::domain::clock::Timestamp;
 use crate::jobs::{PortError, Ports};
@@ -11,6 +12,8 @@ use tracing::info;
 const PAGES_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// How long feed entries are kept; an index further behind is rebuilt.
 const FEED_KEPT: Duration = Duration::from_secs(3 * 24 * 3_600);
+/// Studios read at once.
+const STUDIOS: usize = 500;
 /// Sessions looked at for their pages.
 const SESSIONS: usize = 200;
 /// Sessions looked at for their jobs: more nights than anybody keeps.
@@ -41,6 +44,8 @@ pub struct Dropped {
     pub tombstones: u64,
     /// Sessions whose jobs went.
     pub sessions: u64,
+    /// Studios' rows that held what a source's terms do not let us keep.
+    pub lent: u64,
 }
 
 /// Drops what is past its time. Repeating it is harmless.
@@ -55,8 +60,10 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
         // No mark that it was done: a letter requeued later brings new copies.
         if over {
             dropped.pages += ports.objects.delete_below(&crate::scrape::page_cache::folder(&session.id)).await?;
+            ports.objects.delete_below(&crate::discover::grid::run_folder(&session.id)).await?;
         }
     }
+    dropped.lent = give_back(ports).await?;
     dropped.feed = ports.feed.prune(now.minus(FEED_KEPT)).await?;
     dropped.tombstones = ports.index.purge_tombstones(now.minus(kept.tombstones)).await?;
     dropped.sessions = drop_old_jobs(ports, kept).await?;
@@ -66,11 +73,12 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
             feed = dropped.feed,
             tombstones = dropped.tombstones,
             sessions = dropped.sessions,
-            "past its time and dropped: {} page copies, {} feed entries, {} tombstones, the jobs of {} sessions",
+            "past its time and dropped: {} page copies, {} feed entries, {} tombstones, the jobs of {} sessions, what was lent of {} studios",
             dropped.pages,
             dropped.feed,
             dropped.tombstones,
-            dropped.sessions
+            dropped.sessions,
+            dropped.lent
         );
     }
     Ok(dropped)
@@ -94,4 +102,22 @@ async fn drop_old_jobs(ports: &Ports, kept: &Kept) -> Result<u64, PortError> {
         dropped += u64::from(ports.store.drop_jobs(&session.id, letters).await?);
     }
     Ok(dropped)
+}
+
+/// Drops what studios' rows may no longer hold of what a source said. Answers how many rows that changed.
+async fn give_back(ports: &Ports) -> Result<u64, PortError> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let studios = ports.store.scan_studios(after.as_ref(), STUDIOS).await?;
+        for studio in &studios {
+            if let Some(row) = studio.without_expired(ports.clock.now()) {
+                ports.store.put_studio(&row).await?;
+                count += 1;
+            }
+        }
+        match studios.last() {
+            Some(studio) => after = Some(studio.id.clone()),
+            None => return Ok(count),
+        }
+    }
 }

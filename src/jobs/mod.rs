@@ -6,6 +6,7 @@ pub mod courier;
 pub mod deny;
 pub mod directory;
 pub mod discover_studios;
+pub mod discovery_report;
 pub mod find_artists;
 pub mod housekeeping;
 pub mod letters;

@@ -7,6 +7,7 @@ use crate::domain::lifecycle::Coverage;
 use crate::domain::outcome::{Done, Outcome};
 use crate::domain::session::Session;
 use crate::jobs::absences::{self, known_fields};
+use crate::jobs::discovery_report::{DiscoveryReport, discovery_of};
 use crate::jobs::{PortError, Ports, Running, store_outcome, wait_for_dependency};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,6 +55,9 @@ pub struct Report {
     pub cancelled: BTreeMap<String, u64>,
     /// Live artists that have each field.
     pub coverage: Coverage,
+    /// What the sources of studios named, and how far they answered.
+    #[serde(default)]
+    pub discovery: Option<DiscoveryReport>,
     /// Requests sent.
     pub requests: u64,
     /// Bytes received.
@@ -85,6 +89,7 @@ async fn write_report(ports: &Ports, running: &Running) -> Result<(), PortError>
         began_at: session.created_at.rfc3339(),
         ..Report::default()
     };
+    report.discovery = discovery_of(ports, id).await?;
     count_jobs(ports, running, &session, &mut report).await?;
     let (live, coverage) = count_coverage(ports, running).await?;
     report.coverage = coverage;

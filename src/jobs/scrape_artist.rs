@@ -155,8 +155,7 @@ async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Rea
     let mut usage = Usage::default();
     let (Some(studio_id), Some(listed_on)) = (&task.studio_id, &task.listed_on) else { return Ok((None, usage)) };
     let studio = ports.store.studio(studio_id).await.map_err(|error| (store_outcome(ports, &error, "scrape"), usage))?;
-    let found = studio.map(|studio| studio.found);
-    let website = found.as_ref().and_then(|found| found.website.clone());
+    let website = studio.as_ref().and_then(|studio| studio.website(ports.clock.now()));
     let entry = website.unwrap_or_else(|| listed_on.clone());
     let site = site_visit::read_site(ports, running, &entry).await?;
     usage = added(usage, site.usage);
@@ -175,8 +174,8 @@ async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Rea
     let hint = MemberHint { name: Some(task.name.clone()), instagram: task.instagram.clone(), page: Some(listed_on.clone()) };
     let mut reading = as_member(ports, task, studio_id, listed_on, member_facts(&pages, &hint, &ports.styles));
     reading.answered = answered;
-    if let Some(found) = &found {
-        complete_place(&mut reading.facts, found, listed_on, ports.clock.now());
+    if let Some(studio) = &studio {
+        complete_place(&mut reading.facts, &studio.found, listed_on, ports.clock.now());
     }
     Ok((Some(reading), usage))
 }

@@ -1,7 +1,7 @@
 //! The index as the public asks it: with a time limit, and behind a breaker, so that an outage costs nobody three seconds a page.
 
+use crate::domain::breaker::{Admission, Breaker, BreakerSettings, Ticket};
 use crate::domain::clock::Clock;
-use crate::search::breaker::{Admission, Breaker, BreakerSettings, Ticket};
 use crate::search::plan::check_limit;
 use crate::search::{Facets, SearchError, SearchIndex, SearchPage, SearchQuery};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -10,7 +10,6 @@
 //! - What matches and how it ranks is said once, in [`plan`]: each engine computes the same whole number.
 
 pub mod batch;
-pub mod breaker;
 pub mod document;
 pub mod guarded;
 #[cfg(feature = "opensearch")]

@@ -18,6 +18,9 @@ pub trait StudioStore {
     /// Puts a studio's row; the newest `updated_at` wins.
     async fn put_studio(&self, studio: &Studio) -> StoreResult<()>;
 
+    /// Studios after an id, in an order of the store's own, for walking through all of them.
+    async fn scan_studios(&self, after: Option<&StudioId>, limit: usize) -> StoreResult<Vec<Studio>>;
+
     /// How many studios are known.
     async fn studio_count(&self) -> StoreResult<u64>;
 }

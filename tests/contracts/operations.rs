@@ -8,7 +8,7 @@ use inkdex::domain::job::{AlertDebt, JobKind};
 use inkdex::domain::lifecycle::{Absence, Sighting};
 use inkdex::domain::place::Place;
 use inkdex::domain::session::{Session, SessionState, StepDefinition, Trigger};
-use inkdex::domain::studio::{FoundStudio, Studio, StudioKind};
+use inkdex::domain::studio::{FoundStudio, Studio, StudioKind, Terms};
 use inkdex::store::{AuditRow, HostAnswer, HostTicket};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ on_every_backend!(
     a_session_is_changed_by_compare_and_set,
     sessions_are_listed,
     the_newest_reading_of_a_studio_stands,
+    studios_are_scanned_in_pages,
     an_absence_counts_once_a_night,
     being_seen_ends_the_misses,
     what_was_forgotten_of_an_artist_stays_forgotten,
@@ -92,10 +93,21 @@ async fn sessions_are_listed(h: &impl Harness) {
 
 async fn the_newest_reading_of_a_studio_stands(h: &impl Harness) {
     let place = Place { city: Some("Porto".into()), ..Place::default() };
-    let found = FoundStudio { name: "Ink".into(), website: None, place, place_text: None, place_id: None, source: "file".into() };
+    let found = FoundStudio {
+        name: "Ink".into(),
+        website: None,
+        place,
+        place_text: None,
+        place_id: None,
+        phone: None,
+        source: "file".into(),
+        terms: Terms::Own,
+    };
     let studio = |at: i64, kind: StudioKind| Studio {
         id: StudioId::new("s"),
         found: found.clone(),
+        named_by: Vec::new(),
+        lent: None,
         kind,
         last_session: SessionId::new("n"),
         updated_at: Timestamp(at),
@@ -107,6 +119,41 @@ async fn the_newest_reading_of_a_studio_stands(h: &impl Harness) {
     store.put_studio(&studio(4, StudioKind::NotTattoo)).await.unwrap();
     assert_eq!(store.studio(&StudioId::new("s")).await.unwrap(), Some(studio(6, StudioKind::Studio)));
     assert_eq!(store.studio_count().await.unwrap(), 1);
+}
+
+async fn studios_are_scanned_in_pages(h: &impl Harness) {
+    let found = FoundStudio {
+        name: "Ink".into(),
+        website: None,
+        place: Place::default(),
+        place_text: None,
+        place_id: None,
+        phone: None,
+        source: "file".into(),
+        terms: Terms::Own,
+    };
+    for n in 0..7 {
+        let studio = Studio {
+            id: StudioId::new(format!("s{n}")),
+            found: found.clone(),
+            named_by: Vec::new(),
+            lent: None,
+            kind: StudioKind::Unread,
+            last_session: SessionId::new("n"),
+            updated_at: Timestamp(5),
+        };
+        h.store().put_studio(&studio).await.unwrap();
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = h.store().scan_studios(after.as_ref(), 3).await.unwrap();
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        seen.extend(page.into_iter().map(|studio| studio.id.to_string()));
+    }
+    seen.sort();
+    assert_eq!(seen, ["s0", "s1", "s2", "s3", "s4", "s5", "s6"]);
 }
 
 fn source() -> Source {

@@ -7,13 +7,13 @@ use crate::support::world::{World, over, run};
 use async_trait::async_trait;
 use inkdex::alert::{AlertKind, Severity};
 use inkdex::demo::DemoWeb;
-use inkdex::discover::{Discovered, SourceError, StudioSource};
+use inkdex::discover::{Asking, Discovered, SourceError, StudioSource};
 use inkdex::domain::ids::SessionId;
 use inkdex::domain::job::{AlertDebt, JobKind, JobState, NewJob, Task};
 use inkdex::domain::outcome::{Done, Outcome};
 use inkdex::domain::place::Place;
 use inkdex::domain::session::{SessionState, StepState};
-use inkdex::domain::studio::FoundStudio;
+use inkdex::domain::studio::{FoundStudio, Terms};
 use inkdex::jobs::courier::{self, Begun};
 use inkdex::jobs::{Ports, Progress, Running, discover_studios};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl StudioSource for Silent {
         "silent"
     }
 
-    async fn studios(&self) -> Result<Discovered, SourceError> {
+    async fn studios(&self, _: &Asking) -> Result<Discovered, SourceError> {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst);
         if asked < self.silent {
             let source_name = self.name().to_owned();
@@ -119,16 +119,18 @@ impl StudioSource for Many {
         "many"
     }
 
-    async fn studios(&self) -> Result<Discovered, SourceError> {
+    async fn studios(&self, _: &Asking) -> Result<Discovered, SourceError> {
         let studio = |n: usize| FoundStudio {
             name: format!("Studio {n}"),
             website: Some(Url::parse(&format!("https://studio-{n}.example/")).unwrap()),
             place: Place::default(),
             place_text: None,
             place_id: None,
+            phone: None,
             source: "many".to_owned(),
+            terms: Terms::Own,
         };
-        Ok(Discovered { studios: (0..self.0).map(studio).collect(), problems: Vec::new() })
+        Ok(Discovered { studios: (0..self.0).map(studio).collect(), ..Discovered::default() })
     }
 }
 

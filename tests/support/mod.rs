@@ -18,6 +18,7 @@ pub mod people;
 pub mod ports;
 pub mod proxy;
 pub mod servers;
+pub mod studio_apis;
 pub mod wait;
 pub mod world;
 

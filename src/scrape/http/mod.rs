@@ -4,6 +4,7 @@
 //! certificates); `Host` and the page's URL keep the made-up name.
 
 mod answers;
+pub mod api;
 mod body;
 pub(crate) mod charset;
 
@@ -18,7 +19,7 @@ use body::{BodyError, BodySink};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, LOCATION, REFRESH,
 };
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,22 +101,30 @@ impl HttpFetch {
         FetchError::OverLimit { url: shown(url), limit }
     }
 
-    /// Asks, and checks who answered and how long the head is.
-    async fn ask(&self, url: &Url, want: Want) -> Result<Response, FetchError> {
+    /// Where a request for `url` goes, and the `Host` it names if that is another.
+    fn target(&self, url: &Url) -> Result<(Url, Option<String>), FetchError> {
         self.guard.check_url(url)?;
         let mut target = url.clone();
         target.set_fragment(None);
-        let mut host = None;
-        if let Some(to) = self.guard.mapped(url) {
-            host = Some(url[Position::BeforeHost..Position::AfterPort].to_owned());
-            let mapped = Url::parse(&format!("http://{}{}", to.socket(), &target[Position::BeforePath..]));
-            target = mapped.map_err(|error| FetchError::BadResponse { url: shown(url), why: error.to_string() })?;
-        }
+        let Some(to) = self.guard.mapped(url) else { return Ok((target, None)) };
+        let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
+        let mapped = Url::parse(&format!("http://{}{}", to.socket(), &target[Position::BeforePath..]));
+        Ok((mapped.map_err(|error| FetchError::BadResponse { url: shown(url), why: error.to_string() })?, Some(host)))
+    }
+
+    /// Asks for a page or a text.
+    async fn ask(&self, url: &Url, want: Want) -> Result<Response, FetchError> {
+        let (target, host) = self.target(url)?;
         let accept = match want {
             Want::Page => "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.5",
             Want::Text => "text/plain,*/*;q=0.1",
         };
-        let mut request = self.client.get(target).header(ACCEPT, accept).header(ACCEPT_ENCODING, CODINGS);
+        self.send(url, self.client.get(target).header(ACCEPT, accept), host).await
+    }
+
+    /// Sends a request, and checks who answered and how long the head is.
+    async fn send(&self, url: &Url, request: RequestBuilder, host: Option<String>) -> Result<Response, FetchError> {
+        let mut request = request.header(ACCEPT_ENCODING, CODINGS);
         if let Some(host) = host {
             request = request.header(HOST, host);
         }

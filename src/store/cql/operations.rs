@@ -16,6 +16,8 @@ use uuid::Uuid;
 const STUDIO: Cql = Cql::read("SELECT sealed FROM studios WHERE id = ?");
 const PUT_STUDIO: Cql = Cql::write("INSERT INTO studios (id, sealed) VALUES (?, ?) USING TIMESTAMP ?");
 const STUDIOS: Cql = Cql::read("SELECT id FROM studios");
+const SCAN_STUDIOS: Cql = Cql::read("SELECT id, sealed FROM studios LIMIT ?");
+const SCAN_STUDIOS_AFTER: Cql = Cql::read("SELECT id, sealed FROM studios WHERE token(id) > token(?) LIMIT ?");
 
 const LEASE: Cql = Cql::serial("SELECT owner, until FROM leases WHERE name = ?");
 const MAKE_LEASE: Cql = Cql::lwt("INSERT INTO leases (name, owner, until) VALUES (?, ?, ?) IF NOT EXISTS");
@@ -41,8 +43,26 @@ const BACK_OFFS: Cql = Cql::read("SELECT host, until FROM host_back_offs WHERE p
 
 /// The statements of this file.
 pub(super) const STATEMENTS: &[Cql] = &[
-    STUDIO, PUT_STUDIO, STUDIOS, LEASE, MAKE_LEASE, TAKE_LEASE, DROP_LEASE, DENIED, DENY, META, MAKE_META, SWAP_META, DROP_META, METAS,
-    AUDIT, AUDIT_ROWS, BACK_OFF, BACK_OFFS,
+    STUDIO,
+    PUT_STUDIO,
+    STUDIOS,
+    SCAN_STUDIOS,
+    SCAN_STUDIOS_AFTER,
+    LEASE,
+    MAKE_LEASE,
+    TAKE_LEASE,
+    DROP_LEASE,
+    DENIED,
+    DENY,
+    META,
+    MAKE_META,
+    SWAP_META,
+    DROP_META,
+    METAS,
+    AUDIT,
+    AUDIT_ROWS,
+    BACK_OFF,
+    BACK_OFFS,
 ];
 
 /// The list of days with audit rows.
@@ -76,6 +96,14 @@ impl StudioStore for CqlStore {
         let id = studio.id.as_str();
         self.db.write(&PUT_STUDIO, (id, seal_cell("studios", id, studio)?, studio.updated_at.0)).await?;
         self.db.step("answer").await
+    }
+
+    async fn scan_studios(&self, after: Option<&StudioId>, limit: usize) -> StoreResult<Vec<Studio>> {
+        let rows: Vec<(String, String)> = match after {
+            None => self.db.rows(&SCAN_STUDIOS, (int(limit),)).await?,
+            Some(after) => self.db.rows(&SCAN_STUDIOS_AFTER, (after.as_str(), int(limit))).await?,
+        };
+        rows.into_iter().map(|(id, cell)| open_cell("studios", &id, &cell)).collect()
     }
 
     async fn studio_count(&self) -> StoreResult<u64> {

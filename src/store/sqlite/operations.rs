@@ -1,7 +1,7 @@
 //! Studios, leases, the denylist, small durable values, the audit trail and back-offs of hosts.
 
 use super::SqliteStore;
-use super::seal::{execute, limit, one, read_one, seal, unseal};
+use super::seal::{execute, limit, one, read_all, read_one, seal, unseal};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::StudioId;
 use crate::domain::studio::Studio;
@@ -28,6 +28,15 @@ impl StudioStore for SqliteStore {
             Ok(())
         };
         self.db.write(write).await
+    }
+
+    async fn scan_studios(&self, after: Option<&StudioId>, rows: usize) -> StoreResult<Vec<Studio>> {
+        let after = after.map(|id| id.as_str().to_owned()).unwrap_or_default();
+        let read = move |connection: &Connection| {
+            let sql = "SELECT id, body, sum FROM studios WHERE id > ?1 ORDER BY id LIMIT ?2";
+            read_all(connection, "studios", sql, params![after, limit(rows)])
+        };
+        self.db.read(read).await
     }
 
     async fn studio_count(&self) -> StoreResult<u64> {

@@ -4,8 +4,11 @@ use crate::domain::artist::Artist;
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::{Evidence, Fact};
 use crate::domain::place::Basis;
+use crate::domain::studio::Terms;
 use crate::extract::Styles;
+use crate::store::{Store, StoreError};
 use crate::web::api::artists::live_artist;
+use crate::web::errors::WebError;
 use crate::web::pages::filters::Looked;
 use crate::web::pages::search::StyleTag;
 use crate::web::pages::{Frame, PageError, page, words};
@@ -14,6 +17,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, get};
 use askama::Template;
+use std::collections::BTreeSet;
 use url::Url;
 
 /// Pictures linked on the page; a portfolio may have hundreds.
@@ -101,6 +105,43 @@ struct ArtistView {
     checked: String,
     checked_at: String,
     facts: Vec<FactRow>,
+    found_through: Vec<Attribution>,
+}
+
+/// A source that named a studio of the artist and wants to be named for it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Attribution {
+    before: &'static str,
+    link: &'static str,
+    href: &'static str,
+    after: &'static str,
+}
+
+impl Attribution {
+    fn of(terms: Terms) -> Option<Self> {
+        match terms {
+            Terms::Own => None,
+            Terms::Odbl => Some(Self {
+                before: "A studio was found through ",
+                link: "OpenStreetMap",
+                href: "https://www.openstreetmap.org/copyright",
+                after: ": © OpenStreetMap contributors, under the Open Database License.",
+            }),
+            Terms::Google => {
+                Some(Self { before: "A studio was found through ", link: "Google Maps", href: "https://www.google.com/maps", after: "." })
+            }
+        }
+    }
+}
+
+/// Who named the studios of an artist and wants to be named for it.
+async fn attributions(store: &dyn Store, artist: &Artist) -> Result<Vec<Attribution>, StoreError> {
+    let mut named = BTreeSet::new();
+    for id in &artist.studio_ids {
+        let studio = store.studio(id).await?;
+        named.extend(studio.into_iter().flat_map(|studio| studio.named_by).filter_map(|by| Attribution::of(by.terms)));
+    }
+    Ok(named.into_iter().collect())
 }
 
 /// Show one artist.
@@ -143,6 +184,7 @@ pub async fn artist_page(web: Data<Web>, id: Path<String>) -> Result<HttpRespons
         checked: words::age(now.since(row.checked_at)),
         checked_at: row.checked_at.rfc3339(),
         facts: facts(&artist, styles, now),
+        found_through: attributions(ports.store.as_ref(), &artist).await.map_err(WebError::from)?,
     };
     Ok(page(StatusCode::OK, &view))
 }

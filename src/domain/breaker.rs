@@ -1,4 +1,5 @@
-//! When to stop asking a part that fails, and when to try again: a circuit breaker as a pure state machine (002-X9).
+//! When to stop asking a part that fails, and when to try again: a circuit breaker as a pure state machine. The search index
+//! (002-X9) and the sources of studios (002-R8) stand behind one each.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,6 +13,8 @@ pub struct BreakerSettings {
     pub calls_min: usize,
     /// It opens once so many of a hundred calls failed.
     pub failed_percent: usize,
+    /// It opens as well once so many calls in a row failed, however few there were.
+    pub in_a_row: Option<usize>,
     /// How long nothing is asked then.
     pub open_for: Duration,
     /// A trial that did not end within this time is forgotten, and another one may be made.
@@ -24,6 +27,7 @@ impl Default for BreakerSettings {
             window: Duration::from_secs(10),
             calls_min: 4,
             failed_percent: 50,
+            in_a_row: None,
             open_for: Duration::from_secs(30),
             trial_for: Duration::from_secs(5),
         }
@@ -95,7 +99,9 @@ impl Breaker {
                     calls.pop_front();
                 }
                 let failed = calls.iter().filter(|(_, well)| !well).count();
-                if calls.len() >= self.settings.calls_min && failed * 100 >= self.settings.failed_percent * calls.len() {
+                let often = calls.len() >= self.settings.calls_min && failed * 100 >= self.settings.failed_percent * calls.len();
+                let last_failed = calls.iter().rev().take_while(|(_, well)| !well).count();
+                if often || self.settings.in_a_row.is_some_and(|most| last_failed >= most) {
                     self.enter(State::Open(now + self.settings.open_for));
                 }
             }
@@ -154,6 +160,33 @@ mod tests {
         assert!(ask(&mut breaker, ms(60_020), true));
         assert!(!breaker.is_open());
         assert!(ask(&mut breaker, ms(60_021), false), "what failed before counts no more");
+        assert!(!breaker.is_open());
+    }
+
+    /// 002-R8: a source of studios is left alone after three failures in a row, but not for three among many.
+    #[test]
+    fn it_opens_after_so_many_in_a_row() {
+        let settings = BreakerSettings {
+            window: Duration::from_secs(3_600),
+            calls_min: usize::MAX,
+            in_a_row: Some(3),
+            open_for: Duration::from_secs(300),
+            ..BreakerSettings::default()
+        };
+        let mut breaker = Breaker::new(settings);
+        for n in 0..30 {
+            assert!(ask(&mut breaker, Duration::from_secs(n), n % 3 == 0), "two of three fail, never three in a row");
+        }
+        assert!(!breaker.is_open());
+        for n in 30..33 {
+            assert!(ask(&mut breaker, Duration::from_secs(n), n == 30));
+        }
+        assert!(ask(&mut breaker, Duration::from_secs(33), false), "the third");
+        assert!(breaker.is_open());
+        assert_eq!(breaker.admit(Duration::from_secs(33)), Admission::Wait(Duration::from_secs(300)));
+        assert!(ask(&mut breaker, Duration::from_secs(333), false), "one trial");
+        assert!(!ask(&mut breaker, Duration::from_secs(334), true), "which failed");
+        assert!(ask(&mut breaker, Duration::from_secs(633), true));
         assert!(!breaker.is_open());
     }
 
