@@ -3,7 +3,6 @@
 use super::{Bench, asking, begun, crowded, london, settings};
 use crate::support::studio_apis::{Canned, Fate, KEY};
 use inkdex::discover::cells::{CallError, CellSearch};
-use inkdex::discover::grid::GridSettings;
 use inkdex::discover::{SourceError, StudioSource};
 use serde_json::json;
 use std::collections::BTreeSet;

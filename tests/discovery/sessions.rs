@@ -274,9 +274,11 @@ async fn of_google_only_the_place_id_is_kept_for_good() {
     assert_eq!(cells, 0, "what the cells named is dropped once it stands in rows");
 
     let ended = app.ports.clock.now();
+    let month = Duration::from_secs(30 * 24 * 3_600);
+    let kept = Kept { tombstones: month, jobs: 12 * month, letters: 12 * month };
     for (passed, names, lent) in [(Duration::ZERO, 1, 4), (LENT_CONTENT_KEPT, 0, 4), (LENT_COORDINATES_KEPT, 0, 0)] {
         world.clock.jump_to(ended.plus(passed));
-        housekeeping::tidy(&app.ports, Duration::from_secs(30 * 24 * 3_600)).await.unwrap();
+        housekeeping::tidy(&app.ports, &kept).await.unwrap();
         let rows = rows(&app).await;
         assert_eq!(text(&rows).matches("ZQX").count(), names, "after {passed:?}");
         assert_eq!(rows.iter().filter(|studio| studio.lent.is_some()).count(), lent, "after {passed:?}");

@@ -10,7 +10,7 @@ use crate::domain::keys::{ArtistKeys, TableKey};
 use crate::domain::write::PutRow;
 use crate::store::seal::{seal, unseal};
 use crate::store::unreadable::artist_as_read;
-use crate::store::{ArtistStore, KeyPage, PutAnswer, StoreError, StoreResult, StyleEntry, StylePage, StyleQuery};
+use crate::store::{ArtistStore, KeyPage, PutAnswer, StoreResult, StyleEntry, StylePage, StyleQuery};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 
