@@ -86,6 +86,14 @@ fn shop_handle(site: &DemoSite) -> String {
     format!("{}.inkdemo", site.host.trim_end_matches(".example").replace('-', ""))
 }
 
+/// Those whom a studio lists, each once, and nobody else.
+fn check_members(web: &DemoWeb, site: &DemoSite, facts: &SiteFacts, faults: &mut Faults) {
+    let truth: Vec<&str> = web.artists().iter().filter(|artist| artist.studio == site.name).map(|artist| artist.name.as_str()).collect();
+    let names = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<BTreeSet<String>>();
+    faults.check("members", names(facts.artists.iter().map(|member| member.name.as_str()).collect()), names(truth.clone()));
+    faults.check("number of members", facts.artists.len(), truth.len());
+}
+
 /// A studio: its people by name, what the pages say of each, where it is, and nobody else.
 fn check_studio(web: &DemoWeb, site: &DemoSite, styles: &Styles, faults: &mut Faults) {
     let reader = visited(web, site, styles);
@@ -97,13 +105,7 @@ fn check_studio(web: &DemoWeb, site: &DemoSite, styles: &Styles, faults: &mut Fa
     faults.check("drawn by script", facts.drawn_by_script, false);
     faults.check("name", facts.name.as_deref(), Some(site.name.as_str()));
     faults.check("place", place(&facts), (Some(city), Some(country)));
-    let names = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<BTreeSet<String>>();
-    faults.check(
-        "members",
-        names(facts.artists.iter().map(|member| member.name.as_str()).collect()),
-        names(truth.iter().map(|artist| artist.name.as_str()).collect()),
-    );
-    faults.check("number of members", facts.artists.len(), truth.len());
+    check_members(web, site, &facts, faults);
     // The old site with tables prints no account of the shop.
     let shop: Vec<String> = if site.layout == Layout::Table { Vec::new() } else { vec![shop_handle(site)] };
     faults.check("handle of the shop", &facts.instagram, &shop);
@@ -192,4 +194,17 @@ fn the_demo_is_read_without_a_fault_whatever_its_people() {
 fn generated_studios_are_read_without_a_fault() {
     let faults: Vec<String> = SEEDS.iter().flat_map(|seed| check_web(&DemoWeb::generate_sized(*seed, 12, 5))).collect();
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Each layout in each city, so in each language that it may be written in, names its people and nobody else.
+#[test]
+fn every_layout_names_its_people_in_every_city() {
+    let (web, styles) = (DemoWeb::generate_sized(SEEDS[0], 7 * 16, 4), Styles::standard());
+    let mut told = Vec::new();
+    for site in web.sites().iter().filter(|site| site.kind == DemoKind::Studio) {
+        let mut faults = Faults { place: format!("seed {}, {}", web.seed(), site.host), told: Vec::new() };
+        check_members(&web, site, &visited(&web, site, &styles).finish(&styles), &mut faults);
+        told.extend(faults.told);
+    }
+    assert!(told.is_empty(), "{} faults\n{}", told.len(), told.join("\n"));
 }
