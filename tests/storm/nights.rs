@@ -23,14 +23,12 @@ pub struct Nights<'w> {
     next: Timestamp,
     /// Of those begun, the newest.
     pub session: SessionId,
-    /// How many were begun.
-    pub begun: usize,
 }
 
 impl<'w> Nights<'w> {
     /// Before the first night.
     pub fn new(world: &'w World, ports: &'w Ports) -> Self {
-        Self { world, ports, next: ports.clock.now().minus(A_DAY * 30), session: SessionId::new(""), begun: 0 }
+        Self { world, ports, next: ports.clock.now().minus(A_DAY * 30), session: SessionId::new("") }
     }
 
     /// Has a session begin over the first `studios` of `web`, or over all of it.
@@ -46,7 +44,6 @@ impl<'w> Nights<'w> {
         assert!(new, "a night of its own");
         self.next = self.next.plus(A_DAY);
         self.session = session;
-        self.begun += 1;
     }
 
     /// Whether the newest session is over; `None` if the store does not tell.
