@@ -185,13 +185,12 @@ fn sources_that_ask_for_it_are_named_on_the_page() {
     for (number, terms, named) in [(0, Terms::Own, None), (1, Terms::Odbl, Some("OpenStreetMap")), (2, Terms::Google, Some("Google Maps"))]
     {
         let studio = studio(number, terms);
-        let name = format!("artist-{number}");
-        web.run(async {
+        let id = web.run(async {
             ports.store.put_studio(&studio).await.unwrap();
             let record = Artist { studio_ids: vec![studio.id.clone()], ..people::record_of(ports, 0) };
-            people::write(ports, &name, record).await;
+            people::write(ports, &format!("artist {number}"), record).await
         });
-        let page = web.page(&format!("/artists/{name}"));
+        let page = web.page(&format!("/artists/{id}"));
         assert_eq!(page.status, 200);
         for source in ["OpenStreetMap", "Google Maps"] {
             assert_eq!(page.body.contains(source), named == Some(source), "{terms:?}: {source}");

@@ -60,7 +60,7 @@ fn refused(query: &str) -> Canned {
 fn element(known: &Known) -> Option<Value> {
     let kind = known.osm?;
     let mut tags = json!({ "name": known.name, "addr:city": known.city });
-    tags[if known.number % 5 == 0 { "craft" } else { "shop" }] = json!("tattoo");
+    tags[if known.number.is_multiple_of(5) { "craft" } else { "shop" }] = json!("tattoo");
     if let Some(website) = &known.website {
         tags["contact:website"] = json!(website);
     }

@@ -81,7 +81,7 @@ fn checked(request: &Request, body: &Value, cell: (f64, f64, f64, f64), rules: &
     if body["textQuery"].as_str().is_none_or(str::is_empty) {
         return Err(invalid("Empty text_query."));
     }
-    if !body["pageSize"].is_null() && !body["pageSize"].as_u64().is_some_and(|size| size <= PAGE as u64) {
+    if !body["pageSize"].is_null() && body["pageSize"].as_u64().is_none_or(|size| size > PAGE as u64) {
         return Err(invalid("Page size must be between 0 and 20 (inclusive)."));
     }
     let (south, west, north, east) = cell;
