@@ -102,7 +102,7 @@ pub trait Denylist {
     /// Adds hashes; they are never taken out.
     async fn deny(&self, hashes: &[String], now: Timestamp) -> StoreResult<()>;
 
-    /// Whether any of the hashes is listed, read serially.
+    /// Whether any of the hashes is listed: whatever `deny` has answered for is seen.
     async fn is_denied(&self, hashes: &[String]) -> StoreResult<bool>;
 }
 

@@ -33,6 +33,8 @@ async fn the_doctor_names_the_server_that_is_out() {
     let objects = CuttingProxy::to_url(&config.s3.endpoint).await;
     config.cql.nodes = vec![store.address().to_string()];
     config.cql.connect_ms = 5_000;
+    config.server.bind = "127.0.0.1:0".parse().unwrap();
+    config.fetch.user_agent = "Inkdex/0.1 (+https://directory.example/bot)".to_owned();
     config.sqs.endpoint = format!("http://{}", queue.address());
     config.opensearch.url = format!("http://{}", index.address());
     config.s3.endpoint = format!("http://{}", objects.address());
@@ -42,8 +44,19 @@ async fn the_doctor_names_the_server_that_is_out() {
 
     let (good, parts, code) = findings(&file).await;
     assert_eq!((good, code), (true, Some(0)), "{parts:?}");
-    let green =
-        ["configuration", "pipeline", "studio files", "store", "queue", "index", "objects", "ledger", "denylist key", "search index"];
+    let green = [
+        "configuration",
+        "address",
+        "pipeline",
+        "studio files",
+        "store",
+        "queue",
+        "index",
+        "objects",
+        "ledger",
+        "denylist key",
+        "search index",
+    ];
     for part in green {
         assert_eq!(parts.get(part).map(|(mark, _)| mark.as_str()), Some("good"), "{part} in {parts:?}");
     }

@@ -121,7 +121,8 @@ fn bad_entries_of_a_studio_file_are_named_and_the_run_goes_on() {
     }
     assert!(err.contains("97 studios can be used, 3 entries cannot"), "{err}");
     let session: serde_json::Value = serde_json::from_str(&out).expect("one object");
-    assert_eq!((code, session["state"].as_str(), session["report"]["studios"].as_u64()), (Some(0), Some("COMPLETED"), Some(97)), "{out}");
+    assert_eq!((code, session["state"].as_str(), session["report"]["studios"].as_u64()), (Some(0), Some("COMPLETED"), Some(0)), "{out}");
+    assert_eq!(session["report"]["discovery"]["studios"].as_u64(), Some(97), "{out}");
     assert_eq!(session["report"]["dead_by_reason"]["guarded"].as_u64(), Some(97), "{out}");
 
     for strict in [vec!["--strict"], vec!["--set", "discovery.strict=true"]] {

@@ -55,7 +55,15 @@ async fn asking(services: &[&str], with_file: bool) -> (World, StudioApis) {
         let (address, port) = (apis.address.ip(), apis.address.port());
         config.fetch.hosts.push(MappedHost { host: host.to_owned(), address, port, spacing_ms: 1 });
     }
-    if !with_file {
+    if with_file {
+        // The file puts studios where the made-up web has them, and the services into one area: two studios a thousand kilometres
+        // apart are two.
+        let file = &config.discovery.studio_files[0];
+        let all = std::fs::read_to_string(file).unwrap();
+        let points = |line: &&str| ["lat:", "lon:", "place_id:"].iter().any(|key| line.trim_start().starts_with(key));
+        let left: String = all.lines().filter(|line| !points(line)).map(|line| format!("{line}\n")).collect();
+        std::fs::write(file, left).unwrap();
+    } else {
         config.discovery.studio_files.clear();
     }
     config.discovery.services = services.iter().map(|name| (*name).to_owned()).collect();

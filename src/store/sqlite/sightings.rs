@@ -49,9 +49,9 @@ fn proposals(connection: &Connection, session: &SessionId) -> StoreResult<Vec<(A
 }
 
 fn count_absence(connection: &Connection, night: Timestamp, artist_id: &ArtistId, source: &Source, absence: Absence) -> StoreResult<()> {
-    let column = match absence {
-        Absence::NotListed => "misses",
-        Absence::PageGone => "gone",
+    let counting = match absence {
+        Absence::NotListed => "UPDATE sightings SET misses = misses + 1 WHERE artist_id = ?1 AND source_key = ?2",
+        Absence::PageGone => "UPDATE sightings SET gone = gone + 1 WHERE artist_id = ?1 AND source_key = ?2",
         Absence::FieldMissed(_) => return Ok(()),
     };
     let source_key = source.key();
@@ -64,8 +64,7 @@ fn count_absence(connection: &Connection, night: Timestamp, artist_id: &ArtistId
     if execute(connection, sql, params![artist_id.as_str(), source_key, written(&absence)?, night.0])? == 0 {
         return Ok(());
     }
-    let sql = format!("UPDATE sightings SET {column} = {column} + 1 WHERE artist_id = ?1 AND source_key = ?2");
-    execute(connection, &sql, params![artist_id.as_str(), source_key])?;
+    execute(connection, counting, params![artist_id.as_str(), source_key])?;
     Ok(())
 }
 
