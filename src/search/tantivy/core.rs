@@ -271,8 +271,10 @@ impl Core {
         let mut prepared = writer.prepare_commit().map_err(unavailable("commit to the search index"))?;
         prepared.set_payload(&payload);
         prepared.commit().map_err(unavailable("commit to the search index"))?;
+        // Whoever sees the position must find what it stands for: the reader comes first.
+        self.reader.reload().map_err(unavailable("reload the search index"))?;
         *self.positions.write().unwrap_or_else(PoisonError::into_inner) = positions;
-        self.reader.reload().map_err(unavailable("reload the search index"))
+        Ok(())
     }
 
     /// Runs `work` with the one writer. After an error the next call gets a new one that knows only what was committed.
