@@ -109,19 +109,11 @@ pub enum SiteAt {
 /// # Errors
 /// A sentence that says what to change.
 pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock: Arc<dyn Clock>) -> anyhow::Result<(SingleVisit, Url)> {
-    let own: Arc<dyn Store> = Arc::new(SqliteStore::new(SqliteDb::open(&scratch.join("visit.db"), OpenMode::Owner, clock.clone())?));
-    let objects = Objects::in_folder(&scratch.join("objects"))?;
-    let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
-    let mut parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
-    let limits = fetch_limits(&config.fetch);
-    let mut site_limits = SiteLimits { pages: config.fetch.pages_per_site, ..SiteLimits::default() };
-    let (reach, entry, on_web) = match site {
+    let own = own_store(scratch, &clock)?;
+    match site {
         SiteAt::Web(entry) => {
-            let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
-            let fetch = Arc::new(HttpFetch::new(guard.clone(), limits, &config.fetch.user_agent, clock.clone())?);
-            let directory = directory(config, clock.clone()).await?;
-            let denial = denial(config, directory.as_ref(), &own).await?;
-            (Reach { fetch, guard, denial, shared_holds: None, remembers: directory.unwrap_or_else(|| own.clone()) }, entry.clone(), true)
+            let beside = Beside::of(config, &own, &clock).await?;
+            Ok((beside.visit(config, scratch, own, clock).await?, entry.clone()))
         }
         SiteAt::Folder { root, entry } => {
             let host = host_of(root);
@@ -130,26 +122,16 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
             let mut map = HostMap::none();
             // Never connected to: the files are read, and the map only lets the made-up name pass the guard.
             map.add(&host, MappedHost { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 80, spacing_ms: 0 })?;
-            parse.time_ms = FOLDER_PARSE_MS;
-            site_limits.obey_nofollow = false;
-            let fetch = Arc::new(FolderFetch::new(root.clone(), host, limits));
-            let denial = Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16]))));
-            let guard = Arc::new(Guard::new(map).only_mapped(true));
-            (Reach { fetch, guard, denial, shared_holds: None, remembers: own.clone() }, entry, false)
+            let reach = Reach {
+                fetch: Arc::new(FolderFetch::new(root.clone(), host, fetch_limits(&config.fetch))),
+                guard: Arc::new(Guard::new(map).only_mapped(true)),
+                denial: Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16])))),
+                shared_holds: None,
+                remembers: own.clone(),
+            };
+            Ok((visit_within(config, scratch, own, clock, reach, false).await?, entry))
         }
-    };
-    let styles = Arc::new(Styles::standard());
-    let child = ChildSettings { program: PathBuf::new(), time: Duration::ZERO, memory_mb: 0 };
-    let visit = SingleVisit {
-        visitor: visitor(config, &own, &objects, &clock, &chance, reach).await?,
-        reader: PageReader::new(styles.clone(), parse, 1, child),
-        styles,
-        clock,
-        site: site_limits,
-        obeys_noindex: on_web,
-        patience: PATIENCE,
-    };
-    Ok((visit, entry))
+    }
 }
 
 /// Prepares to answer what would happen to URLs; holds and copies of the visit it may need lie in `scratch`.
@@ -157,14 +139,9 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
 /// # Errors
 /// A sentence that says what to change.
 pub async fn inquiry(config: &Config, scratch: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Inquiry> {
-    // The entry is of no matter: the visit reads nothing but the robots.txt of whatever is asked.
-    let anywhere = SiteAt::Web(Url::parse("https://studio.example/")?);
-    let (visit, _) = single_visit(config, scratch, &anywhere, clock.clone()).await?;
-    let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
-    let own: Arc<dyn Store> = Arc::new(SqliteStore::new(SqliteDb::open(&scratch.join("why.db"), OpenMode::Owner, clock.clone())?));
-    let directory = directory(config, clock.clone()).await?;
-    let denial = denial(config, directory.as_ref(), &own).await?;
-    let (known, back_offs) = match &directory {
+    let own = own_store(scratch, &clock)?;
+    let beside = Beside::of(config, &own, &clock).await?;
+    let (known, back_offs) = match &beside.directory {
         Some(store) => {
             let (objects, _) = super::open_objects(config).await?;
             let known = RobotsFiles::new(objects, clock.clone(), PRODUCT_TOKEN);
@@ -172,7 +149,65 @@ pub async fn inquiry(config: &Config, scratch: &Path, clock: Arc<dyn Clock>) -> 
         }
         None => (None, Vec::new()),
     };
-    Ok(Inquiry { visit, guard, denial, known, back_offs, clock, agent: PRODUCT_TOKEN.to_owned() })
+    let (guard, denial) = (beside.guard.clone(), beside.denial.clone());
+    let visit = beside.visit(config, scratch, own, clock.clone()).await?;
+    Ok(Inquiry { visit, guard, denial, known, back_offs, clock })
+}
+
+/// The store of a single visit, for its holds.
+fn own_store(scratch: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(Arc::new(SqliteStore::new(SqliteDb::open(&scratch.join("visit.db"), OpenMode::Owner, clock.clone())?)))
+}
+
+/// What decides about sites on the web, beside the daemon.
+struct Beside {
+    guard: Arc<Guard>,
+    /// The directory on this machine, if there is one.
+    directory: Option<Arc<dyn Store>>,
+    denial: Arc<dyn UrlDenial>,
+}
+
+impl Beside {
+    async fn of(config: &Config, own: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
+        let directory = directory(config, clock.clone()).await?;
+        let denial = denial(config, directory.as_ref(), own).await?;
+        Ok(Self { guard, directory, denial })
+    }
+
+    async fn visit(self, config: &Config, scratch: &Path, own: Arc<dyn Store>, clock: Arc<dyn Clock>) -> anyhow::Result<SingleVisit> {
+        let Self { guard, directory, denial } = self;
+        let fetch = HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?;
+        let remembers = directory.unwrap_or_else(|| own.clone());
+        let reach = Reach { fetch: Arc::new(fetch), guard, denial, shared_holds: None, remembers };
+        visit_within(config, scratch, own, clock, reach, true).await
+    }
+}
+
+/// A visit within `reach`: on the web, or in a folder of this machine, whose pages have more time and no wishes.
+async fn visit_within(
+    config: &Config,
+    scratch: &Path,
+    own: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    reach: Reach,
+    on_web: bool,
+) -> anyhow::Result<SingleVisit> {
+    let objects = Objects::in_folder(&scratch.join("objects"))?;
+    let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
+    let time_ms = if on_web { config.fetch.parse_ms } else { FOLDER_PARSE_MS };
+    let parse = ParseLimits { time_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
+    let styles = Arc::new(Styles::standard());
+    let child = ChildSettings { program: PathBuf::new(), time: Duration::ZERO, memory_mb: 0 };
+    Ok(SingleVisit {
+        visitor: visitor(config, &own, &objects, &clock, &chance, reach).await?,
+        reader: PageReader::new(styles.clone(), parse, 1, child),
+        styles,
+        clock,
+        site: SiteLimits { pages: config.fetch.pages_per_site, obey_nofollow: on_web, ..SiteLimits::default() },
+        obeys_noindex: on_web,
+        patience: PATIENCE,
+    })
 }
 
 /// The directory on this machine, for reading, if there is one: whom it leaves alone is not read by hand either.

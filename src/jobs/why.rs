@@ -5,7 +5,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::jobs::single_visit::{NotRead, SingleVisit};
 use crate::scrape::FetchError;
 use crate::scrape::guard::{Guard, MappedHost, host_key, read_url};
-use crate::scrape::robots::{FRESH_FOR, RobotsFile, RobotsFiles, origin};
+use crate::scrape::robots::{FRESH_FOR, PRODUCT_TOKEN, RobotsFile, RobotsFiles, origin};
 use crate::scrape::robots_line::{self, RobotsAnswer};
 use crate::scrape::visit::UrlDenial;
 use serde::Serialize;
@@ -139,8 +139,6 @@ pub struct Inquiry {
     pub back_offs: Vec<(String, Timestamp)>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// The name that robots.txt addresses.
-    pub agent: String,
 }
 
 impl Inquiry {
@@ -209,7 +207,7 @@ impl Inquiry {
         let read = if age < 60 { "read now".to_owned() } else { format!("read {} min ago", age / 60) };
         let named = format!("{}/robots.txt, status {}, {read}", file.origin, file.status);
         let text = if (200..300).contains(&file.status) { file.text.as_str() } else { "" };
-        Ok(why.hear(&named, robots_line::answer(text, &self.agent, url)))
+        Ok(why.hear(&named, robots_line::answer(text, PRODUCT_TOKEN, url)))
     }
 
     fn spacing(&self, url: &Url) -> String {

@@ -1,5 +1,5 @@
-//! A part of ours is out in the middle of a session on the production backends: `/readyz` names it, nothing is received without
-//! the store, running jobs end without the queue, nothing is burnt, and the session ends as if nothing had been (rules 3 and 4).
+//! A part of ours is out in the middle of a session on the production backends: `/readyz` names it, running jobs end
+//! without the queue, nothing is burnt, and the session ends as if nothing had been (rules 3 and 4).
 
 use crate::support::http::exchange;
 use crate::support::ledger::{jobs_of, searchable};

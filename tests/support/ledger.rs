@@ -2,7 +2,7 @@
 
 use inkdex::domain::artist::ArtistRow;
 use inkdex::domain::ids::SessionId;
-use inkdex::domain::job::{Job, JobKind, Task};
+use inkdex::domain::job::{Attempt, Job, JobKind, JobState, Task};
 use inkdex::jobs::Ports;
 use inkdex::jobs::report::{Report, report_key};
 use inkdex::search::SearchQuery;
@@ -81,6 +81,17 @@ pub async fn searchable(ports: &Ports) -> Vec<String> {
     }
     names.sort();
     names
+}
+
+/// The attempts of a discovery that was given up: the only job of its session, dead, after pauses of about 100 ms and 200 ms, of
+/// which jitter may take half.
+pub async fn attempts_of_dead_discovery(store: &dyn Store, session: &SessionId) -> Vec<Attempt> {
+    let jobs = jobs_of(store, session).await;
+    assert_eq!(jobs.iter().map(|job| (job.kind(), job.state)).collect::<Vec<_>>(), [(JobKind::DiscoverStudios, JobState::Dead)]);
+    let attempts = store.attempts(jobs[0].id()).await.unwrap();
+    let pauses: Vec<u128> = attempts.windows(2).map(|pair| pair[1].fence.since(pair[0].ended_at.unwrap()).as_millis()).collect();
+    assert!(pauses[0] >= 50 && pauses[1] >= 100, "{pauses:?}");
+    attempts
 }
 
 /// A session's report.
