@@ -13,3 +13,12 @@ if ! command -v cc >/dev/null; then
     exit 1
   fi
 fi
+
+# All checkouts share one target folder, and Cargo tells their files apart by age alone: what another one built is dropped,
+# while everything it depends on stays.
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target"
+if [ "$(cat "$target/checkout" 2>/dev/null)" != "$PWD" ]; then
+  cargo clean --quiet --package inkdex --target-dir "$target"
+  echo "$PWD" >"$target/checkout"
+fi
