@@ -225,7 +225,7 @@ XML
     java.base/{jdk.internal.reflect,jdk.internal.math,jdk.internal.module,jdk.internal.util.jar} jdk.management/com.sun.management.internal; do
     flags+=(--add-opens "$item=ALL-UNNAMED")
   done
-  launch cassandra "$java" -Xms512m -Xmx1536m "${flags[@]}" -Djdk.attach.allowAttachSelf=true \
+  launch cassandra "$java" -XX:TieredStopAtLevel=1 -Xms512m -Xmx1536m "${flags[@]}" -Djdk.attach.allowAttachSelf=true \
     -javaagent:"$(echo "$home"/lib/jamm-*.jar)" -Dcassandra.config="file://$base/conf/cassandra.yaml" \
     -Dcassandra.storagedir="$base/data" -Dcassandra-foreground=yes -Dcassandra.test.flush_local_schema_changes=false -Dcassandra.ring_delay_ms=0 \
     -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.superuser_setup_delay_ms=0 \
@@ -250,7 +250,7 @@ rootLogger.level = warn
 rootLogger.appenderRef.out.ref = out
 LOG
   cd "$base" # it leaves files where it stands
-  launch opensearch "$java" -Xms256m -Xmx512m -cp "$home/lib/*" org.codelibs.opensearch.runner.OpenSearchRunner \
+  launch opensearch "$java" -XX:TieredStopAtLevel=1 -Xms256m -Xmx512m -cp "$home/lib/*" org.codelibs.opensearch.runner.OpenSearchRunner \
     -basePath "$base/data" -confPath "$base/conf" -numOfNode 1 -baseHttpPort "$port" -clusterName "inkdex-tests-$port" -printOnFailure
   cd /
 }
@@ -268,7 +268,7 @@ rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = $port, sqs-l
 rest-stats { enabled = false }
 aws { region = eu-west-1, accountId = 000000000000 }
 CONF
-  launch elasticmq "$java" -Xmx256m -Dconfig.file="$base/elasticmq.conf" -cp "$home/lib/*" org.elasticmq.server.Main
+  launch elasticmq "$java" -XX:TieredStopAtLevel=1 -Xmx256m -Dconfig.file="$base/elasticmq.conf" -cp "$home/lib/*" org.elasticmq.server.Main
 }
 
 start_moto() {
