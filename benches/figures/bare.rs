@@ -21,10 +21,11 @@ pub fn index(config: &Config) -> anyhow::Result<OpenSearch> {
     Ok(OpenSearch::new(TransportBuilder::new(pool).disable_proxy().build()?))
 }
 
-/// The artists of the newest versions that a search of `alias` finds.
-pub async fn newest(index: &OpenSearch, alias: &str, most: usize) -> anyhow::Result<Vec<(ArtistId, i64)>> {
+/// The artists of versions from `least` on that a search of `alias` finds.
+pub async fn newest(index: &OpenSearch, alias: &str, least: i64, most: usize) -> anyhow::Result<Vec<(ArtistId, i64)>> {
     let query = json!({
-        "size": most, "_source": false, "track_total_hits": false, "sort": [{ "version": "desc" }], "query": { "match_all": {} }
+        "size": most, "_source": false, "track_total_hits": false, "sort": [{ "version": "desc" }],
+        "query": { "range": { "version": { "gte": least } } }
     });
     let answer = index.search(SearchParts::Index(&[alias])).body(query).send().await?;
     let answer: Value = answer.error_for_status_code()?.json().await?;

@@ -12,9 +12,9 @@ use inkdex::domain::clock::{Clock, Timestamp};
 use inkdex::domain::ids::ArtistId;
 use inkdex::jobs::write_artist::Written;
 use inkdex::jobs::{Desk, Ports};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -28,8 +28,8 @@ const NEW_EVERY: usize = 10;
 const AT_ONCE: usize = 48;
 /// How often the index is searched.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Newest versions a search answers: ten seconds of changes at the usual rate.
-const LOOK_AT: usize = 500;
+/// Versions a search answers at most, the newest first: twenty seconds of changes at the usual rate.
+const LOOK_AT: usize = 1_000;
 /// After the last write, for whatever is not searchable yet.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Below this part of the asked rate the figure says nothing.
@@ -72,8 +72,21 @@ impl fmt::Display for Figure {
     }
 }
 
-/// When each version of an artist was first seen by a search.
-type Seen = Arc<Mutex<HashMap<ArtistId, BTreeMap<i64, Timestamp>>>>;
+/// What was committed and what searches saw of it.
+#[derive(Default)]
+struct Watched {
+    /// Versions that are not seen yet.
+    unseen: BTreeSet<(i64, ArtistId)>,
+    /// From the commit of each change to the first search that saw it or what came after it. A version is the moment just
+    /// before its compare-and-set, so that these are at most too long.
+    lags: Vec<Duration>,
+}
+
+type Watch = Arc<Mutex<Watched>>;
+
+fn lock(watch: &Watch) -> MutexGuard<'_, Watched> {
+    watch.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Writes `changes` at `per_second`. `apart`: IndexSync shares nothing with the process of the Writer but the servers.
 pub async fn measure(changes: usize, per_second: f64, apart: bool) -> anyhow::Result<Figure> {
@@ -131,9 +144,9 @@ async fn in_step(app: &App) -> anyhow::Result<()> {
 }
 
 async fn run(writing: &App, syncing: &App, fixture: &Fixture, changes: usize, per_second: f64) -> anyhow::Result<Figure> {
-    let seen = Seen::default();
+    let watch = Watch::default();
     let mut looking = JoinSet::new();
-    looking.spawn(look(fixture.config.clone(), writing.ports.clock.clone(), seen.clone()));
+    looking.spawn(look(fixture.config.clone(), writing.ports.clock.clone(), watch.clone()));
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut writes = JoinSet::new();
     let mut ticks = interval(Duration::from_secs_f64(1.0 / per_second));
@@ -145,56 +158,50 @@ async fn run(writing: &App, syncing: &App, fixture: &Fixture, changes: usize, pe
         let (number, edition) =
             if change % NEW_EVERY == 0 { (POPULATION + change, 0) } else { (change % POPULATION, 1 + change / POPULATION) };
         let permit = permits.clone().acquire_owned().await?;
-        let (desk, ports) = (writing.desk.clone(), writing.ports.clone());
+        let (desk, ports, watch) = (writing.desk.clone(), writing.ports.clone(), watch.clone());
         writes.spawn(async move {
             let _permit = permit;
-            write(desk.as_ref(), &ports, number, edition).await
+            let (id, version) = write(desk.as_ref(), &ports, number, edition).await?;
+            lock(&watch).unseen.insert((version, id));
+            anyhow::Ok(())
         });
     }
-    let mut committed = Vec::with_capacity(changes);
     while let Some(written) = writes.join_next().await {
-        committed.push(written??);
+        written??;
     }
     let took = writing.ports.clock.monotonic().saturating_sub(began);
     in_step(syncing).await?;
     // In step means written; the search that sees it may still be to come.
     let until = writing.ports.clock.monotonic() + PATIENCE;
-    let mut lags = lags(&committed, &seen);
-    while lags.len() < changes && writing.ports.clock.monotonic() < until {
+    while lock(&watch).lags.len() < changes && writing.ports.clock.monotonic() < until {
         if let Some(ended) = looking.try_join_next() {
             ended??;
         }
         tokio::time::sleep(LOOK_EVERY).await;
-        lags = self::lags(&committed, &seen);
     }
+    let mut lags = std::mem::take(&mut lock(&watch).lags);
     lags.sort_unstable();
     let own = [0.5, 0.99].map(|quantile| syncing.metrics.lag_quantile(quantile));
     Ok(Figure { changes, wanted_per_second: per_second, per_second: changes as f64 / took.as_secs_f64(), apart: false, lags, own })
 }
 
-/// From each commit to the first search that saw it or what came after it. A version is the moment just before its
-/// compare-and-set, so that these are at most too long.
-fn lags(committed: &[(ArtistId, i64)], seen: &Seen) -> Vec<Duration> {
-    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let first = |(id, version): &(ArtistId, i64)| {
-        let at = seen.get(id)?.range(version..).map(|(_, at)| *at).min()?;
-        Some(at.since(Timestamp(*version)))
-    };
-    committed.iter().filter_map(first).collect()
-}
-
-/// Searches again and again.
-async fn look(config: Config, clock: Arc<dyn Clock>, seen: Seen) -> anyhow::Result<()> {
+/// Searches again and again for what was not seen yet, from the oldest of it on: a watch that asks for more takes the time of
+/// what it measures.
+async fn look(config: Config, clock: Arc<dyn Clock>, watch: Watch) -> anyhow::Result<()> {
     let index = bare::index(&config)?;
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let newest = bare::newest(&index, &config.opensearch.prefix, LOOK_AT).await?;
+        let Some(oldest) = lock(&watch).unseen.first().map(|(version, _)| *version) else { continue };
+        let newest: HashMap<_, _> = bare::newest(&index, &config.opensearch.prefix, oldest, LOOK_AT).await?.into_iter().collect();
         let at = clock.now();
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        for (id, version) in newest {
-            seen.entry(id).or_default().entry(version).or_insert(at);
+        let mut watched = lock(&watch);
+        let is_seen = |(version, id): &(i64, ArtistId)| newest.get(id).is_some_and(|found| found >= version);
+        let seen: Vec<_> = watched.unseen.iter().filter(|one| is_seen(one)).cloned().collect();
+        for one in seen {
+            watched.lags.push(at.since(Timestamp(one.0)));
+            watched.unseen.remove(&one);
         }
     }
 }
