@@ -16,12 +16,13 @@ pub use settings::sync_settings;
 use crate::actors::control::ActorControl;
 use crate::actors::desk::ActorDesk;
 use crate::actors::guardian::Guardian;
+use crate::actors::lease::HeldLeases;
 use crate::actors::pool::Pool;
 use crate::actors::registry::Registry;
 use crate::actors::{Context, Role};
 use crate::alert::Sink;
 use crate::alert::sinks::{FileSink, LogSink};
-use crate::config::{Config, Problem};
+use crate::config::{Config, Problem, link_of_contact};
 use crate::discover::StudioSource;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, SystemClock};
@@ -36,6 +37,7 @@ use crate::jobs::{Desk, Ports};
 use crate::metrics::Metrics;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::http::HttpFetch;
+use crate::web::Contact;
 use anyhow::{Context as _, anyhow};
 use backends::Backends;
 use fetching::{Reach, visitor};
@@ -51,6 +53,8 @@ use tracing::{info, warn};
 const RELEASE_WITHIN: Duration = Duration::from_secs(3);
 /// How long the threads of actors may take to end; one that is stuck ends with the process.
 const END_WITHIN: Duration = Duration::from_secs(3);
+/// How long leases may take to be given back.
+const GIVE_BACK_WITHIN: Duration = Duration::from_secs(2);
 /// How long the index may take to catch up at the end.
 const FLUSH_WITHIN: Duration = Duration::from_secs(4);
 
@@ -174,6 +178,7 @@ pub struct App {
     /// Where the web listens, if it does.
     pub web: Option<SocketAddr>,
     pool: Arc<Pool>,
+    leases: Arc<HeldLeases>,
     stopping: watch::Sender<bool>,
     gave_up: watch::Receiver<Option<String>>,
     system: actix::System,
@@ -208,6 +213,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let pool = Arc::new(Pool::new(config.workers.min, config.workers.max));
         let registry = Registry::default();
+        let leases = Arc::<HeldLeases>::default();
         let roles: Arc<BTreeSet<Role>> = Arc::new(config.process.roles.iter().copied().collect());
         let with_web = with_web && roles.contains(&Role::Web);
         let context = Context {
@@ -220,6 +226,7 @@ impl App {
             pipeline: Arc::new(pipeline(config)?),
             settings: Arc::new(settings::actors(config)),
             roles: roles.clone(),
+            leases: leases.clone(),
             stopping: stop.clone(),
         };
         let control: Arc<dyn Control> = Arc::new(ActorControl::new(&context));
@@ -248,7 +255,20 @@ impl App {
         })?;
         let answer = starting.await.map_err(|_| anyhow!("the actor system did not start"))?;
         let (system, web) = answer.with_context(|| format!("nothing can listen at {bind}; is another daemon running? set server.bind"))?;
-        Ok(Self { ports, metrics, control, desk, web, pool, stopping, gave_up: failed, system, thread, drain: config.workers.drain() })
+        Ok(Self {
+            ports,
+            metrics,
+            control,
+            desk,
+            web,
+            pool,
+            leases,
+            stopping,
+            gave_up: failed,
+            system,
+            thread,
+            drain: config.workers.drain(),
+        })
     }
 
     /// Waits until the Guardian gives up, and says why.
@@ -273,6 +293,10 @@ impl App {
         let joined = tokio::time::timeout(END_WITHIN, tokio::task::spawn_blocking(move || self.thread.join())).await;
         if !matches!(joined, Ok(Ok(Ok(Ok(()))))) {
             warn!("the actor system did not end cleanly");
+        }
+        let giving = self.leases.give_back(self.ports.store.as_ref(), &self.ports.settings.owner);
+        if tokio::time::timeout(GIVE_BACK_WITHIN, giving).await.is_err() {
+            info!("leases were not given back in time and run out");
         }
     }
 
@@ -310,6 +334,7 @@ fn web_settings(
         admin: config.server.admin,
         // Every process that serves the same people has the same key of the denylist.
         token_key: ports.deny.derived("page tokens").into_bytes().into(),
+        contact: link_of_contact(&config.privacy.contact).map(|href| Contact { text: config.privacy.contact.clone(), href }),
         body_deadline: Duration::from_millis(config.server.body_deadline_ms),
         stopping,
     }

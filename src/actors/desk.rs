@@ -1,6 +1,6 @@
 //! The desk of jobs: writes go to the Writer, alerts to the Alerter, found through the registry at each use.
 
-use crate::actors::messages::{Nudge, Raise, Write};
+use crate::actors::messages::{Raise, Write};
 use crate::actors::registry::{Registry, Unreached};
 use crate::alert::Alert;
 use crate::jobs::Desk;
@@ -30,13 +30,7 @@ impl ActorDesk {
 impl Desk for ActorDesk {
     async fn write(&self, request: WriteArtist) -> Result<Written, WriteError> {
         match self.registry.writer.ask("writer", Write(request), WRITE_WITHIN).await {
-            Ok(answer) => {
-                if matches!(answer, Ok(Written::New(_) | Written::Changed(_))) {
-                    // Only latency is lost if the mailbox is full or nobody is there: the poll finds the change.
-                    let _poll_finds_it = self.registry.index_sync.tell("index_sync", Nudge);
-                }
-                answer
-            }
+            Ok(answer) => answer,
             // Nobody took the request, or its taker died with it: an outage of ours, which burns no attempt.
             Err(error @ (Unreached::Down(_) | Unreached::Full(_) | Unreached::NoAnswer(_))) => {
                 Err(WriteError::Store(StoreError::Unavailable(error.to_string())))

@@ -12,7 +12,7 @@ use futures_util::stream::FuturesOrdered;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::Mutex as AsyncMutex;
 use tracing::info;
 
 /// How long a poll waits for a change.
@@ -49,7 +49,6 @@ pub(super) struct Follower {
     pub shard: Shard,
     /// One of several processes follows a shard.
     pub lease: Arc<WorkLease>,
-    pub nudged: Arc<Notify>,
     /// Held while the index is filled.
     pub filling: Arc<AsyncMutex<()>>,
     pub state: Arc<Mutex<SyncState>>,
@@ -157,12 +156,10 @@ impl Follower {
     /// The next batch after a position; empty if nothing came in time.
     async fn take(&self, after: &Position) -> Result<FeedBatch, FeedError> {
         let (ports, settings) = (&self.context.ports, &self.context.settings);
-        let mut batch = tokio::select! {
-            polled = ports.feed.poll(self.shard, Some(after), settings.sync_batch, POLL) => polled?,
-            // A wake-up only saves latency: the poll is made again at once.
-            () = self.nudged.notified() => ports.feed.poll(self.shard, Some(after), settings.sync_batch, Duration::ZERO).await?,
-        };
-        if !batch.dirty.is_empty() && batch.dirty.len() < settings.sync_batch && !settings.sync_linger.is_zero() {
+        let mut batch = ports.feed.poll(self.shard, Some(after), settings.sync_batch, POLL).await?;
+        // A commit of an index of ours costs the same for one change and for many; a server's requests are put together there.
+        let lingers = ports.index.keeps_position() && !settings.sync_linger.is_zero();
+        if lingers && !batch.dirty.is_empty() && batch.dirty.len() < settings.sync_batch {
             tokio::time::sleep(settings.sync_linger).await;
             let room = settings.sync_batch - batch.dirty.len();
             let more = ports.feed.poll(self.shard, Some(&batch.next), room, Duration::ZERO).await?;

@@ -4,7 +4,7 @@ use crate::actors::Context;
 use crate::actors::desk::ActorDesk;
 use crate::actors::follow::{Follower, Left, POLL, SyncState};
 use crate::actors::lease::WorkLease;
-use crate::actors::messages::{Beat, Nudge, ObservableState};
+use crate::actors::messages::{Beat, ObservableState};
 use crate::actors::registry::{Incarnation, observe};
 use crate::alert::{AlertKind, Severity};
 use crate::feed::Shard;
@@ -15,7 +15,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::Mutex as AsyncMutex;
 use tracing::{error, warn};
 
 /// Pauses after an outage, doubling.
@@ -27,7 +27,6 @@ const LEASE: Duration = Duration::from_secs(3);
 /// Follows the feed.
 pub struct IndexSync {
     context: Context,
-    nudged: Arc<Notify>,
     /// Held while the index is filled.
     filling: Arc<AsyncMutex<()>>,
     /// One of several processes follows a shard.
@@ -56,15 +55,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.set_mailbox_capacity(mailbox);
         life.begin(&ctx.address());
         ctx.notify(Begin);
-        IndexSync {
-            context: inner,
-            nudged: Arc::new(Notify::new()),
-            filling: Arc::default(),
-            leases: HashMap::new(),
-            state: Arc::default(),
-            pause: OUTAGE.0,
-            _life: life,
-        }
+        IndexSync { context: inner, filling: Arc::default(), leases: HashMap::new(), state: Arc::default(), pause: OUTAGE.0, _life: life }
     });
     context.registry.index_sync.set(addr);
 }
@@ -78,14 +69,6 @@ impl Handler<Beat> for IndexSync {
 
     fn handle(&mut self, _: Beat, _ctx: &mut Self::Context) -> ObservableState {
         observe(&*self.state())
-    }
-}
-
-impl Handler<Nudge> for IndexSync {
-    type Result = ();
-
-    fn handle(&mut self, _: Nudge, _ctx: &mut Self::Context) {
-        self.nudged.notify_one();
     }
 }
 
@@ -109,14 +92,7 @@ impl Handler<Follow> for IndexSync {
 
     fn handle(&mut self, Follow { shard }: Follow, ctx: &mut Self::Context) {
         let lease = self.leases.entry(shard).or_insert_with(|| Arc::new(WorkLease::new(format!("sync/{}", shard.0), LEASE))).clone();
-        let follower = Follower {
-            context: self.context.clone(),
-            shard,
-            lease,
-            nudged: self.nudged.clone(),
-            filling: self.filling.clone(),
-            state: self.state.clone(),
-        };
+        let follower = Follower { context: self.context.clone(), shard, lease, filling: self.filling.clone(), state: self.state.clone() };
         ctx.spawn(async move { follower.follow().await }.into_actor(self).map(move |left, sync, ctx| match left {
             Ok(Left::Anew) => ctx.notify(Follow { shard }),
             Ok(Left::NotOurs) => drop(ctx.notify_later(Follow { shard }, POLL)),

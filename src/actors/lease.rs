@@ -4,8 +4,40 @@
 use crate::actors::Context;
 use crate::domain::clock::Timestamp;
 use crate::jobs::PortError;
-use std::sync::{Mutex, PoisonError};
+use crate::store::Store;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tracing::debug;
+
+/// Leases that this process holds by name, to be given back when it stops: whoever goes on has not to wait for their end.
+#[derive(Debug, Default)]
+pub struct HeldLeases(Mutex<BTreeSet<String>>);
+
+impl HeldLeases {
+    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, name: &str, ours: bool) {
+        let mut names = self.names();
+        if !ours {
+            names.remove(name);
+        } else if !names.contains(name) {
+            names.insert(name.to_owned());
+        }
+    }
+
+    /// Gives all of them back. Nothing is lost where that fails: they run out.
+    pub async fn give_back(&self, store: &dyn Store, owner: &str) {
+        let held = std::mem::take(&mut *self.names());
+        for name in held {
+            if let Err(error) = store.give_back_lease(&name, owner).await {
+                debug!(lease = name, %error, "a lease was not given back and runs out");
+            }
+        }
+    }
+}
 
 /// A named lease of this process.
 #[derive(Debug)]
@@ -49,6 +81,7 @@ impl WorkLease {
         }
         let until = now.plus(self.length);
         let ours = context.ports.store.take_lease(&self.name, &context.ports.settings.owner, until, now).await?;
+        context.leases.note(&self.name, ours);
         let known = if ours { Known::Ours(until) } else { Known::Anothers(now) };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(ours)

@@ -79,11 +79,6 @@ pub struct NotSettled(pub String);
 #[rtype(result = "Result<Written, WriteError>")]
 pub struct Write(pub WriteArtist);
 
-/// Something was written: look at the feed now rather than at the next poll.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub struct Nudge;
-
 /// Tells an alert that no row owes.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]

@@ -25,6 +25,7 @@ use crate::jobs::housekeeping::Kept;
 use crate::jobs::sessions::Pipeline;
 use crate::jobs::sync_index::SyncSettings;
 use crate::metrics::Metrics;
+use lease::HeldLeases;
 use pool::Pool;
 use registry::{Incarnation, Registry};
 use std::collections::BTreeSet;
@@ -82,6 +83,8 @@ pub struct Context {
     pub settings: Arc<ActorSettings>,
     /// What this process does.
     pub roles: Arc<BTreeSet<Role>>,
+    /// Leases this process holds.
+    pub leases: Arc<HeldLeases>,
     /// Turns from `false` to `true` when the process is to stop.
     pub stopping: watch::Receiver<bool>,
 }
@@ -170,8 +173,8 @@ pub const CHILDREN: &[ChildSpec] = &[
     ChildSpec {
         name: "index_sync",
         mailbox: 64,
-        why: "nudges only; a full mailbox is harmless, the poll finds the change",
-        from: &["writer"],
+        why: "heartbeats, and a note to itself for each shard; the feed wakes it",
+        from: &[],
         roles: &[Role::Sync],
         stop: StopPhase::Flush,
         spawn: index_sync::spawn,

@@ -13,6 +13,7 @@ use crate::domain::outcome::{Category, Failure};
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use crate::jobs::{Ports, courier, remove_artist};
 use crate::store::{PutAnswer, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
 use tracing::{debug, info};
 use url::Url;
 
@@ -99,7 +100,7 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
     if is_denied(ports, &keys).await? {
         return Ok(Written::Denied);
     }
-    let id = resolve_identity(ports, request, &name.value, &keys).await?;
+    let Resolved { id, held } = resolve_identity(ports, request, &name.value, &keys).await?;
     if ports.store.is_denied(&[ports.deny.of_artist(&id)]).await? {
         // The keys that were just pointed at the removed person say whose they are: they are denied and go.
         remove_artist::purge(ports, &id).await?;
@@ -109,7 +110,7 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
     ports.store.stage_writing(&request.attempt, &id).await?;
     put_evidence(ports, request, &id).await?;
     crate::faults::hit(crate::faults::Point::BeforePut, &name.value);
-    let written = put_record(ports, &request.attempt, &id).await?;
+    let written = put_record(ports, &request.attempt, &id, held).await?;
     if matches!(written, Written::New(_) | Written::Changed(_) | Written::Unchanged(_)) {
         for reading in &request.sources {
             ports.store.seen(&id, &reading.source, reading.own_page, true).await?;
@@ -166,7 +167,7 @@ fn identity_keys(request: &WriteArtist, name: &str) -> Vec<IdentityKey> {
             keys.extend(IdentityKey::member(studio, reading.facts.name.as_ref().map_or(name, |fact| &fact.value)));
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     keys.retain(|key| seen.insert(key.clone()));
     keys
 }
@@ -176,12 +177,19 @@ async fn is_denied(ports: &Ports, keys: &[IdentityKey]) -> Result<bool, StoreErr
     ports.store.is_denied(&hashes).await
 }
 
+/// Whom the keys of a request mean.
+struct Resolved {
+    id: ArtistId,
+    /// The keys that were theirs a moment ago.
+    held: BTreeSet<IdentityKey>,
+}
+
 /// Reads all keys serially, decides who they mean, and points them there by compare-and-set (rule 9).
-async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys: &[IdentityKey]) -> Result<ArtistId, WriteError> {
+async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys: &[IdentityKey]) -> Result<Resolved, WriteError> {
     for _ in 0..RACES {
-        let mut readings = Vec::new();
+        let (mut readings, mut holders) = (Vec::new(), Holders::new());
         for key in keys {
-            readings.push(read_key(ports, key).await?);
+            readings.push(read_key(ports, key, &mut holders).await?);
         }
         let Some(decision) = decide_identity(name, &readings) else {
             return Err(invalid(
@@ -190,22 +198,35 @@ async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys
             ));
         };
         if apply_identity(ports, request, &decision).await? {
-            return Ok(decision.id);
+            let is_held = |reading: &&KeyReading| reading.state.as_ref() == Some(&KeyState::Held(decision.id.clone()));
+            let mut held: BTreeSet<_> = readings.iter().filter(is_held).map(|reading| reading.key.clone()).collect();
+            held.extend(decision.claim.into_iter().map(|(key, _)| key));
+            held.retain(|key| decision.share.iter().all(|(shared, _)| shared != key));
+            return Ok(Resolved { id: decision.id, held });
         }
     }
     Err(WriteError::Store(StoreError::Unavailable("identity keys are contended".to_owned())))
 }
 
-async fn read_key(ports: &Ports, key: &IdentityKey) -> Result<KeyReading, StoreError> {
+/// Whom keys name, read once each: mostly all keys of an artist name one.
+type Holders = BTreeMap<ArtistId, Option<Holder>>;
+
+async fn read_key(ports: &Ports, key: &IdentityKey, holders: &mut Holders) -> Result<KeyReading, StoreError> {
     let state = ports.store.identity(key).await?;
     let holder = match &state {
-        Some(KeyState::Held(id)) => {
-            let row = ports.store.artist(id).await?;
-            row.as_ref().and_then(ArtistRow::live).map(|artist| artist.name.value.clone()).zip(row.as_ref().map(|row| row.created_version))
-        }
+        Some(KeyState::Held(id)) => match holders.get(id) {
+            Some(known) => known.clone(),
+            None => {
+                let row = ports.store.artist(id).await?;
+                let name = row.as_ref().and_then(ArtistRow::live).map(|artist| artist.name.value.clone());
+                let holder = name.zip(row).map(|(name, row)| Holder { name, created: row.created_version });
+                holders.insert(id.clone(), holder.clone());
+                holder
+            }
+        },
         _ => None,
     };
-    Ok(KeyReading { key: key.clone(), state, holder: holder.map(|(name, created)| Holder { name, created }) })
+    Ok(KeyReading { key: key.clone(), state, holder })
 }
 
 /// Answers whether every key could be pointed as decided; if not, somebody else was faster: read again.
@@ -263,11 +284,12 @@ async fn make_again(ports: &Ports, request: &WriteArtist, key: &IdentityKey, hol
     Ok(host)
 }
 
-/// Writes the record that the evidence of an artist adds up to: the compare-and-set loop of rule 5.
-async fn put_record(ports: &Ports, attempt: &Attempt, id: &ArtistId) -> Result<Written, WriteError> {
-    let mut fence = attempt.fence;
+/// Writes the record that the evidence of an artist adds up to: the compare-and-set loop of rule 5. `held` are keys that were
+/// theirs a moment ago: if one is shared in between, a job that reads them again is made by whoever shares it.
+async fn put_record(ports: &Ports, attempt: &Attempt, id: &ArtistId, held: BTreeSet<IdentityKey>) -> Result<Written, WriteError> {
+    let (mut fence, mut held) = (attempt.fence, held);
     for _ in 0..RACES {
-        let record = resolved(ports, id).await?;
+        let record = resolved(ports, id, &std::mem::take(&mut held)).await?;
         let current = ports.store.artist(id).await?;
         let writer = Writer { job_id: attempt.job_id.clone(), generation: attempt.generation, fence };
         match decide_write(id, current.as_ref(), &Intent::Record(Box::new(record)), &writer, ports.clock.now()) {
@@ -301,9 +323,9 @@ async fn put_record(ports: &Ports, attempt: &Attempt, id: &ArtistId) -> Result<W
 pub async fn follow_evidence(ports: &Ports, attempt: &Attempt, id: &ArtistId) -> Result<(), WriteError> {
     let row = ports.store.artist(id).await?;
     if let Some(record) = row.as_ref().and_then(ArtistRow::live)
-        && resolved(ports, id).await?.content_hash() != record.content_hash()
+        && resolved(ports, id, &BTreeSet::new()).await?.content_hash() != record.content_hash()
     {
-        put_record(ports, attempt, id).await?;
+        put_record(ports, attempt, id, BTreeSet::new()).await?;
     }
     // 002-X7: a removal that came in between finds nothing that was written after it looked.
     if ports.store.is_denied(&[ports.deny.of_artist(id)]).await? {
@@ -313,11 +335,12 @@ pub async fn follow_evidence(ports: &Ports, attempt: &Attempt, id: &ArtistId) ->
 }
 
 /// The record that the newest evidence adds up to, without handles that are shared.
-async fn resolved(ports: &Ports, id: &ArtistId) -> Result<Artist, WriteError> {
+async fn resolved(ports: &Ports, id: &ArtistId, held: &BTreeSet<IdentityKey>) -> Result<Artist, WriteError> {
     let mut rows = ports.store.evidence_of(id).await?;
     for row in &mut rows {
         let key = row.facts.instagram.as_ref().and_then(|handle| IdentityKey::instagram(&handle.value));
         if let Some(key) = key
+            && !held.contains(&key)
             && ports.store.identity(&key).await? != Some(KeyState::Held(id.clone()))
         {
             row.facts.instagram = None;

@@ -10,6 +10,7 @@ mod read;
 mod rebuild;
 mod settings;
 mod start;
+mod together;
 mod write;
 
 pub use pace::BulkLimits;
@@ -19,6 +20,7 @@ use self::bulk::Action;
 use self::client::{Answer, Client, Request, Verb};
 use self::errors::refused;
 use self::pace::Pace;
+use self::together::Together;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::ArtistId;
@@ -51,6 +53,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     chance: Arc<Chance>,
     pace: Mutex<Pace>,
+    together: Together,
     /// The generation behind the alias, and when it was read, in monotonic time.
     generation: Mutex<Option<(String, Duration)>>,
 }
@@ -84,6 +87,7 @@ impl OpenSearchIndex {
         let shared = Shared {
             client: Client::new(&settings)?,
             pace: Mutex::new(Pace::new(settings.bulk)),
+            together: Together::new(),
             generation: Mutex::new(None),
             clock,
             chance,
@@ -112,6 +116,26 @@ impl OpenSearchIndex {
     async fn expect_ok(&self, doing: &str, request: Request<'_>) -> Result<Answer, SearchError> {
         let answer = self.shared.client.send(request).await?;
         if answer.is_ok() { Ok(answer) } else { Err(refused(self.shared.client.url(), doing, &answer)) }
+    }
+
+    /// Applies operations in requests of their own.
+    async fn apply_now(&self, operations: Vec<IndexOperation>) -> Result<Vec<(ArtistId, ItemAnswer)>, SearchError> {
+        let batch = Batch::of(operations);
+        let (mut actions, mut answers) = (Vec::new(), HashMap::new());
+        for operation in batch.to_write() {
+            match (operation.problem(), Action::write(operation)) {
+                (None, Ok(action)) => actions.push(action),
+                (Some(problem), _) => {
+                    answers.insert(operation.artist_id.clone(), ItemAnswer::Failed(problem));
+                }
+                (None, Err(error)) => {
+                    let told = format!("its document has no JSON form: {error}");
+                    answers.insert(operation.artist_id.clone(), ItemAnswer::Failed(told));
+                }
+            }
+        }
+        answers.extend(self.write(actions).await?.answers);
+        Ok(batch.answers(&answers))
     }
 
     /// The unique id of the index behind a name.
@@ -146,22 +170,12 @@ impl SearchIndex for OpenSearchIndex {
         operations: Vec<IndexOperation>,
         _position: Option<(Shard, Position)>,
     ) -> Result<Vec<(ArtistId, ItemAnswer)>, SearchError> {
-        let batch = Batch::of(operations);
-        let (mut actions, mut answers) = (Vec::new(), HashMap::new());
-        for operation in batch.to_write() {
-            match (operation.problem(), Action::write(operation)) {
-                (None, Ok(action)) => actions.push(action),
-                (Some(problem), _) => {
-                    answers.insert(operation.artist_id.clone(), ItemAnswer::Failed(problem));
-                }
-                (None, Err(error)) => {
-                    let told = format!("its document has no JSON form: {error}");
-                    answers.insert(operation.artist_id.clone(), ItemAnswer::Failed(told));
-                }
-            }
+        // What nobody searches does not wait for refreshes.
+        if self.target.is_searched && !operations.is_empty() {
+            self.apply_together(operations).await
+        } else {
+            self.apply_now(operations).await
         }
-        answers.extend(self.write(actions).await?.answers);
-        Ok(batch.answers(&answers))
     }
 
     async fn position(&self, _shard: Shard) -> Result<Option<Position>, SearchError> {

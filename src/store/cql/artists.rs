@@ -1,7 +1,7 @@
 //! Artists' rows: one lightweight transaction between two entries of the feed, then the keys.
 
 use super::CqlStore;
-use super::feed;
+use super::feed::{self, Announced};
 use super::statement::{Cas, Cql};
 use crate::domain::artist::ArtistRow;
 use crate::domain::clock::Timestamp;
@@ -90,7 +90,7 @@ impl ArtistStore for CqlStore {
         db.step("put_artist begins").await?;
         if put.change.is_some() {
             // Before: whoever dies after the row was set has named it already.
-            feed::append(db, &row.id, row.version).await?;
+            feed::append(db, &row.id, row.version, Announced::ToCome).await?;
             db.step("put_artist: between the intent and the row").await?;
         }
         if let Cas::Other(stands) = self.set_row(put).await? {
@@ -99,7 +99,7 @@ impl ArtistStore for CqlStore {
         if put.change.is_some() {
             db.step("put_artist: after the row").await?;
             // Again: whoever paused so long before the row that readers passed the first entry names it now.
-            feed::append(db, &row.id, row.version).await?;
+            feed::append(db, &row.id, row.version, Announced::Standing).await?;
             db.step("put_artist: before the keys").await?;
             self.project(row.clone(), put.stale.rows()).await?;
         }
@@ -110,7 +110,7 @@ impl ArtistStore for CqlStore {
         // Serially: a conditional write of the attempt that ended is settled by this, one way or the other.
         let Some(row) = self.artist_row_serially(id).await? else { return Ok(()) };
         self.db.step("repeat_projections begins").await?;
-        feed::append(&self.db, id, row.version).await?;
+        feed::append(&self.db, id, row.version, Announced::Standing).await?;
         self.db.step("repeat_projections: before the keys").await?;
         self.project(row, BTreeSet::new()).await
     }

@@ -58,8 +58,17 @@ fn smallint(shard: u16) -> i16 {
     i16::try_from(shard).unwrap_or(i16::MAX)
 }
 
+/// Whether the row that an entry announces stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    /// It is still to come: who reads the entry now finds nothing, so nobody is woken for it.
+    ToCome,
+    /// It stands.
+    Standing,
+}
+
 /// Appends that an artist may have changed: the bucket's mark first, the row second.
-pub(super) async fn append(db: &CqlDb, id: &ArtistId, hint: i64) -> StoreResult<()> {
+pub(super) async fn append(db: &CqlDb, id: &ArtistId, hint: i64, row: Announced) -> StoreResult<()> {
     let stamp = db.stamps().next(db.now());
     let ticks = ticks_of(stamp);
     let bucket = bucket_of(ticks);
@@ -72,7 +81,9 @@ pub(super) async fn append(db: &CqlDb, id: &ArtistId, hint: i64) -> StoreResult<
     }
     let values = (smallint(shard), bucket, CqlTimeuuid::from(stamp), id.as_str(), hint, ticks / 10);
     db.write(&APPEND, values).await?;
-    db.feed_grew(shard);
+    if row == Announced::Standing {
+        db.feed_grew(shard);
+    }
     Ok(())
 }
 

@@ -54,8 +54,14 @@ struct KeyRow {
 impl CqlStore {
     /// How many buckets a style is divided into.
     async fn buckets(&self, gsi1pk: &str) -> StoreResult<u16> {
+        let now = self.db.now();
+        if let Some(buckets) = self.db.memory().style_buckets(gsi1pk, now) {
+            return Ok(buckets);
+        }
         let stored = self.db.one::<(Option<i32>,)>(&BUCKETS, (gsi1pk,)).await?;
-        Ok(stored.and_then(|(buckets,)| u16::try_from(buckets?).ok()).unwrap_or(1).max(1))
+        let buckets = stored.and_then(|(buckets,)| u16::try_from(buckets?).ok()).unwrap_or(1).max(1);
+        self.db.memory().set_style_buckets(gsi1pk, buckets, now);
+        Ok(buckets)
     }
 
     async fn key_rows(&self, id: &ArtistId, keys: &BTreeSet<TableKey>) -> StoreResult<BTreeSet<KeyRow>> {

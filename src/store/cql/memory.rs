@@ -13,6 +13,9 @@ const REMEMBERED: usize = 8_192;
 /// A day whose list said nothing is looked at again after this long.
 const QUIET: Duration = Duration::from_secs(60);
 
+/// How long a style's number of buckets is believed: whoever raises it waits longer before rows are moved.
+pub(super) const BUCKETS_BELIEVED: Duration = Duration::from_secs(10);
+
 /// Lists by day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum DayList {
@@ -29,6 +32,8 @@ struct Known {
     listed: HashSet<(&'static str, i32)>,
     quiet: HashMap<(DayList, i32), Timestamp>,
     line_floors: HashMap<String, i64>,
+    /// Into how many buckets a style is divided, and when that was read.
+    style_buckets: HashMap<String, (u16, Timestamp)>,
     /// Sessions made before are over and owe nothing, and when all of them were looked at.
     sessions_floor: Option<(i64, Timestamp)>,
 }
@@ -101,6 +106,20 @@ impl Memory {
             known.line_floors.clear();
         }
         known.line_floors.insert(host.to_owned(), line_at);
+    }
+
+    /// Into how many buckets a style is divided, if that was read a moment ago.
+    pub fn style_buckets(&self, gsi1pk: &str, now: Timestamp) -> Option<u16> {
+        let known = self.known().style_buckets.get(gsi1pk).copied();
+        known.filter(|(_, read_at)| *read_at <= now && now.since(*read_at) < BUCKETS_BELIEVED).map(|(buckets, _)| buckets)
+    }
+
+    pub fn set_style_buckets(&self, gsi1pk: &str, buckets: u16, now: Timestamp) {
+        let mut known = self.known();
+        if known.style_buckets.len() >= REMEMBERED {
+            known.style_buckets.clear();
+        }
+        known.style_buckets.insert(gsi1pk.to_owned(), (buckets, now));
     }
 
     /// The time from which sessions may be open or owe an alert; from time to time all of them are looked at.

@@ -3,7 +3,6 @@
 use super::CqlStore;
 use super::facts::day_of;
 use super::ledger_rows::TRIES;
-use super::many::each;
 use super::statement::{Cql, Lwt};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::StudioId;
@@ -26,7 +25,8 @@ const DROP_LEASE: Cql = Cql::lwt("DELETE FROM leases WHERE name = ? IF owner = ?
 
 // Asked several times for each write, so not serially: a quorum knows every denial that was answered, and what a removal
 // purges it reads after that answer.
-const DENIED: Cql = Cql::read("SELECT at FROM denylist WHERE hash = ?");
+// In one request: an artist has a handful of keys.
+const DENIED: Cql = Cql::read("SELECT hash FROM denylist WHERE hash IN ?");
 const DENY: Cql = Cql::lwt("INSERT INTO denylist (hash, at) VALUES (?, ?) IF NOT EXISTS");
 
 const META: Cql = Cql::serial("SELECT value FROM meta_values WHERE family = ? AND key = ?");
@@ -69,7 +69,7 @@ pub(super) const STATEMENTS: &[Cql] = &[
 const AUDIT_DAYS: &str = "audit";
 
 /// Hashes looked up at a time.
-const AT_ONCE: usize = 16;
+const DENIED_AT_ONCE: usize = 16;
 
 /// A back-off is listed this much longer than it lasts, since the database's clock is not ours. Seconds.
 const LISTED_LONGER_S: i64 = 86_400;
@@ -153,8 +153,12 @@ impl Denylist for CqlStore {
     }
 
     async fn is_denied(&self, hashes: &[String]) -> StoreResult<bool> {
-        let read = |n: usize| self.db.one::<(i64,)>(&DENIED, (&hashes[n],));
-        Ok(each(0..hashes.len(), AT_ONCE, read).await?.iter().any(Option::is_some))
+        for hashes in hashes.chunks(DENIED_AT_ONCE) {
+            if self.db.one::<(String,)>(&DENIED, (hashes,)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
