@@ -23,6 +23,7 @@ demo:
 	$(INKDEX) demo $(ARGS)
 
 corpus:
+	@test -d "$(CORPUS)" || { echo "there is no folder $(CORPUS); name one with labelled sites: make corpus CORPUS=DIR" >&2; exit 2; }
 	@scripts/toolchain.sh
 	cargo build --locked
 	$(INKDEX) rehearse $(CORPUS)

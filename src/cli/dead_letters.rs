@@ -29,6 +29,9 @@ Looking works beside a running daemon; requeue and discard go through its API.";
 /// How a person at this terminal is named in the audit trail.
 const ACTOR: &str = "cli";
 
+/// Newest letters among which the beginning of an id is looked for.
+const LOOKED_THROUGH: usize = 500;
+
 /// Every category.
 const CATEGORIES: [Category; 7] =
     [Category::Transient, Category::Blocked, Category::Config, Category::Data, Category::Poison, Category::Bug, Category::Unknown];
@@ -62,7 +65,7 @@ enum What {
     List(Filter),
     /// Show one letter with every attempt.
     Show {
-        /// The job's id.
+        /// The job's id, or its beginning.
         id: String,
     },
     /// Put a letter back into the queue.
@@ -73,7 +76,7 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Command {
-    /// The job's id.
+    /// The job's id, or its beginning.
     id: String,
     /// Why, for the audit trail.
     #[arg(long, value_name = "TEXT")]
@@ -89,7 +92,7 @@ pub async fn run(common: Common, args: DeadLettersArgs) -> anyhow::Result<ExitCo
     match args.what {
         None => list(&common, &config, &args.filter).await?,
         Some(What::List(filter)) => list(&common, &config, &filter).await?,
-        Some(What::Show { id }) => show(&common, &config, &JobId::new(id)).await?,
+        Some(What::Show { id }) => show(&common, &config, &id).await?,
         Some(What::Requeue(command)) => requeue(&common, &config, &command).await?,
         Some(What::Discard(command)) => discard(&common, &config, &command).await?,
     }
@@ -143,6 +146,23 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
     Ok(())
 }
 
+/// The job that an id names: whole, or by its beginning if that is the beginning of one letter only.
+async fn letter_named(store: &dyn Store, text: &str) -> anyhow::Result<JobId> {
+    let beginning = text.trim_end_matches('…');
+    let id = JobId::new(beginning);
+    if store.job(&id).await?.is_some() {
+        return Ok(id);
+    }
+    let newest = DeadLetterQuery { session: None, category: None, limit: LOOKED_THROUGH, after: None };
+    let letters = store.dead_letters(&newest).await?.jobs;
+    let mut named = letters.iter().map(Job::id).filter(|id| !beginning.is_empty() && id.as_str().starts_with(beginning));
+    match (named.next(), named.next()) {
+        (Some(one), None) => Ok(one.clone()),
+        (Some(one), Some(other)) => bail!("{beginning} is the beginning of several letters, among them {one} and {other}; give more of it"),
+        (None, _) => bail!("{}", letters::LetterError::Unknown(id)),
+    }
+}
+
 /// Whom or what a job is about, for people.
 async fn subject_of(store: &dyn Store, job: &Job, now: Timestamp) -> anyhow::Result<String> {
     Ok(match &job.new.task {
@@ -167,10 +187,11 @@ fn value_of(job: &Job, about: &str) -> Value {
     })
 }
 
-async fn show(common: &Common, config: &Config, id: &JobId) -> anyhow::Result<()> {
+async fn show(common: &Common, config: &Config, id: &str) -> anyhow::Result<()> {
     let (store, clock) = world::reading(config).await?;
-    let Some(job) = store.job(id).await? else { bail!("{}", letters::LetterError::Unknown(id.clone())) };
-    let attempts = store.attempts(id).await?;
+    let id = letter_named(store.as_ref(), id).await?;
+    let Some(job) = store.job(&id).await? else { bail!("{}", letters::LetterError::Unknown(id)) };
+    let attempts = store.attempts(&id).await?;
     let about = subject_of(store.as_ref(), &job, clock.now()).await?;
     if common.json {
         let attempts: Vec<Value> = attempts.iter().map(attempt_value).collect();
@@ -226,8 +247,13 @@ fn attempt_value(attempt: &Attempt) -> Value {
     })
 }
 
+async fn named(config: &Config, command: &Command) -> anyhow::Result<JobId> {
+    let (store, _clock) = world::reading(config).await?;
+    letter_named(store.as_ref(), &command.id).await
+}
+
 async fn requeue(common: &Common, config: &Config, command: &Command) -> anyhow::Result<()> {
-    let id = JobId::new(command.id.clone());
+    let id = named(config, command).await?;
     let (answer, note) = match world::open(config).await? {
         World::Own(ports) => {
             let generation = letters::requeue(&ports, &id, ACTOR, command.reason.as_deref()).await?;
@@ -239,7 +265,7 @@ async fn requeue(common: &Common, config: &Config, command: &Command) -> anyhow:
 }
 
 async fn discard(common: &Common, config: &Config, command: &Command) -> anyhow::Result<()> {
-    let id = JobId::new(command.id.clone());
+    let id = named(config, command).await?;
     let answer = match world::open(config).await? {
         World::Own(ports) => {
             letters::discard(&ports, &id, ACTOR, command.reason.as_deref()).await?;

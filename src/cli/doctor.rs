@@ -167,7 +167,11 @@ async fn studio_files(config: &Config, findings: &mut Findings) {
     for file in &config.discovery.studio_files {
         match StudioFile::new(file).read().await {
             Ok(read) if read.problems.is_empty() => {
-                findings.good("studio files", format!("{}: {} studios", file.display(), read.studios.len()));
+                let silent = match read.without_website() {
+                    0 => String::new(),
+                    count => format!(", {count} of them without a website, where nobody can be looked for"),
+                };
+                findings.good("studio files", format!("{}: {} studios{silent}", file.display(), read.studios.len()));
             }
             Ok(read) => {
                 let mut text =

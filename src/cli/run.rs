@@ -1,7 +1,7 @@
 //! `inkdex run`: one session now, in this process or in the daemon that holds the database.
 
 use crate::cli::daemon::Daemon;
-use crate::cli::signals::Signals;
+use crate::cli::signals::{INTERRUPTED, Signals};
 use crate::cli::world::{self, is_held};
 use crate::cli::{Common, logs, output, progress, rehearsal, sessions};
 use anyhow::{anyhow, bail};
@@ -27,7 +27,7 @@ A studio file is YAML, JSON or CSV with name, website, place, and optionally lat
   - {name: Quiet Needle, website: https://quiet-needle.example, place: 'London, UK'}
 
 If a daemon holds the database, the session runs there and is followed from here.
-Exit code 0: the session is COMPLETED (single artists may have failed; the report counts them). 1: it FAILED.";
+Exit code 0: the session is COMPLETED (single artists may have failed; the report counts them). 1: it FAILED. 130: Ctrl-C.";
 
 /// What is logged beside the progress: problems, but neither those of studio files, which are printed at once, nor each dead
 /// letter twice, as its alert says what to do about it.
@@ -85,6 +85,14 @@ async fn check_studio_files(config: &Config) -> anyhow::Result<()> {
     let mut bad = 0;
     for file in files {
         let read = StudioFile::new(file).read().await?;
+        let silent = read.without_website();
+        if silent > 0 {
+            eprintln!(
+                "{}: {silent} of {} studios have no website; they are kept, and nobody is looked for there",
+                file.display(),
+                read.studios.len()
+            );
+        }
         if read.problems.is_empty() {
             continue;
         }
@@ -112,7 +120,7 @@ async fn own(common: &Common, config: &Config, app: App, signals: &mut Signals) 
         signal = signals.next() => {
             eprintln!("{signal}: stopping; the session stays open and goes on with the next `inkdex run` or `inkdex serve`");
             app.stop().await;
-            return Ok(ExitCode::FAILURE);
+            return Ok(ExitCode::from(INTERRUPTED));
         }
     };
     let told = match &session {
@@ -173,7 +181,7 @@ async fn beside(common: &Common, config: &Config, args: &RunArgs, signals: &mut 
         ),
         signal = signals.next() => {
             eprintln!("{signal}: the session goes on in the daemon; `inkdex sessions show {id}` says how it ended");
-            return Ok(ExitCode::FAILURE);
+            return Ok(ExitCode::from(INTERRUPTED));
         }
     };
     tell(common, config, &session, None).await?;

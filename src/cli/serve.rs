@@ -1,6 +1,6 @@
 //! `inkdex serve`: the daemon.
 
-use crate::cli::signals::Signals;
+use crate::cli::signals::{INTERRUPTED, Signals};
 use crate::cli::{Common, logs, output};
 use clap::Args;
 use inkdex::actors::Role;
@@ -11,8 +11,6 @@ use tracing::{error, info, warn};
 
 /// How long a stop may take in all (rule 17).
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// The exit code of a second signal, as shells report an interrupt.
-const INTERRUPTED: i32 = 130;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
@@ -73,7 +71,7 @@ pub async fn run(mut common: Common, args: ServeArgs) -> anyhow::Result<ExitCode
     };
     tokio::spawn(async move {
         signals.next().await;
-        std::process::exit(INTERRUPTED);
+        std::process::exit(INTERRUPTED.into());
     });
     if tokio::time::timeout(STOP_WITHIN, app.stop()).await.is_err() {
         error!("the stop took longer than {} s and is cut short; what was in work goes on after the next start", STOP_WITHIN.as_secs());

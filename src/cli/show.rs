@@ -40,6 +40,7 @@ struct Shown {
     value: String,
     page: String,
     extractor: String,
+    #[serde(serialize_with = "inkdex::domain::facts::in_thousandths")]
     confidence: f32,
     basis: String,
     observed_at: String,

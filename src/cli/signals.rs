@@ -3,6 +3,9 @@
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// The exit code of what a signal ended before its time, as shells report an interrupt.
+pub const INTERRUPTED: u8 = 130;
+
 /// Listens from its making on, so that no signal is missed in between.
 #[derive(Debug)]
 pub struct Signals {

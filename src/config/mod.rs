@@ -11,7 +11,7 @@ pub use backends::{BackendsConfig, CqlConfig, OpenSearchConfig, S3Config, SqsCon
 pub use discovery::{AreaConfig, DiscoveryConfig, OverpassConfig, PlacesConfig};
 pub use read::{ConfigError, ConfigText, default_toml};
 pub use section::Problem;
-pub use service::{AlertsConfig, DataConfig, LogConfig, PrivacyConfig, ProcessConfig, ServerConfig};
+pub use service::{AlertsConfig, DataConfig, LogConfig, PrivacyConfig, ProcessConfig, ServerConfig, link_of_contact};
 pub use work::{FetchConfig, LedgerConfig, MappedHost, PipelineConfig, SyncConfig, WorkersConfig};
 
 use section::SectionDoc;

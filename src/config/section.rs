@@ -1,5 +1,6 @@
 //! One definition per key: its type, default, range and documentation; the reader and `config/default.toml` come from it.
 
+use crate::domain::text::in_plain_words;
 use serde::de::DeserializeOwned;
 use std::fmt;
 
@@ -45,7 +46,7 @@ pub struct SectionDoc {
 
 /// Reads one value, or says what is wrong with it.
 pub fn read_value<T: DeserializeOwned>(value: &toml::Value) -> Result<T, String> {
-    value.clone().try_into::<T>().map_err(|error| error.message().to_owned())
+    value.clone().try_into::<T>().map_err(|error| in_plain_words(error.message()))
 }
 
 /// A default as TOML, for the generated file.

@@ -69,6 +69,9 @@ section! {
         /// File with the key of the denylist's hashes. Empty: `denylist.key` in the data folder, made at the first start.
         /// Whoever loses it cannot recognise removed people again, so a lost or changed key refuses the start.
         hash_key_file: PathBuf = PathBuf::new();
+        /// Whom people write to who want to be removed or corrected: an e-mail address or the address of a page. It stands on
+        /// /privacy and /bot.
+        contact: String = String::new(), |contact| contact.is_empty() || link_of_contact(contact).is_some() => "an e-mail address or an http(s) address";
     }
 }
 
@@ -80,4 +83,16 @@ section! {
         /// `text` for people or `json` for programs.
         format: String = "text".to_owned(), |format| matches!(format.as_str(), "text" | "json") => "`text` or `json`";
     }
+}
+
+/// The link that leads to a contact; `None` if it is neither an e-mail address nor a page's.
+pub fn link_of_contact(contact: &str) -> Option<String> {
+    if let Ok(url) = url::Url::parse(contact)
+        && matches!(url.scheme(), "http" | "https")
+    {
+        return Some(url.into());
+    }
+    let (user, host) = contact.split_once('@')?;
+    let is_plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_+".contains(c));
+    (is_plain(user) && is_plain(host) && host.contains('.')).then(|| format!("mailto:{contact}"))
 }

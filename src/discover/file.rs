@@ -5,7 +5,7 @@
 use crate::discover::{Asking, Discovered, EntryProblem, SourceError, StudioSource};
 use crate::domain::place::{Coordinates, Place, country_code};
 use crate::domain::studio::{FoundStudio, Terms};
-use crate::domain::text::clean_line;
+use crate::domain::text::{clean_line, in_plain_words};
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,9 @@ pub fn parse(path: &Path, source: &str, text: &str) -> Result<Discovered, String
         "csv" => csv_entries(text)?,
         _ => return Err(format!("{file} ends in `.{ending}`; studio files are .yaml, .json or .csv")),
     };
+    if entries.is_empty() {
+        return Err(format!("{file} holds no studio; give each a `name` and a `website`"));
+    }
     let mut discovered = Discovered::default();
     for (line, entry) in entries {
         match entry.and_then(|entry| studio(entry, source)) {
@@ -145,7 +148,7 @@ fn yaml_entries(text: &str) -> Result<Numbered, String> {
     let is_item =
         |line: &&str| line.len() - line.trim_start().len() == dash && (line.trim_start() == "-" || line.trim_start().starts_with("- "));
     let lines: Vec<usize> = text.lines().enumerate().filter(|(_, line)| is_item(line)).map(|(index, _)| index + 1).collect();
-    let entry = |value: serde_norway::Value| serde_norway::from_value::<Entry>(value).map_err(|error| error.to_string());
+    let entry = |value: serde_norway::Value| serde_norway::from_value::<Entry>(value).map_err(|error| in_plain_words(&error.to_string()));
     Ok(values.into_iter().enumerate().map(|(index, value)| (lines.get(index).copied().unwrap_or(index + 1), entry(value))).collect())
 }
 
@@ -167,7 +170,7 @@ fn json_entries(text: &str) -> Result<Numbered, String> {
         let value =
             values.next().ok_or_else(|| broken("it ends without `]`"))?.map_err(|error| broken(&format!("line {line}: {error}")))?;
         at += values.byte_offset();
-        entries.push((line, serde_json::from_value::<Entry>(value).map_err(|error| error.to_string())));
+        entries.push((line, serde_json::from_value::<Entry>(value).map_err(|error| in_plain_words(&error.to_string()))));
     }
 }
 

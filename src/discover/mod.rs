@@ -64,6 +64,13 @@ pub struct Discovered {
     pub calls: u64,
 }
 
+impl Discovered {
+    /// How many studios have no website, so that nobody can be looked for there.
+    pub fn without_website(&self) -> usize {
+        self.studios.iter().filter(|studio| studio.website.is_none()).count()
+    }
+}
+
 /// Who asks.
 #[derive(Debug, Clone)]
 pub struct Asking {

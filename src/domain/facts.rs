@@ -4,7 +4,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::fields::MissedFields;
 use crate::domain::ids::{ArtistId, JobId, StudioId};
 use crate::domain::place::{Basis, Coordinates};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
 /// A value with where it came from.
@@ -24,11 +24,20 @@ pub struct Evidence {
     /// The extractor that read it.
     pub extractor: String,
     /// 0 to 1.
+    #[serde(serialize_with = "in_thousandths")]
     pub confidence: f32,
     /// When the page was read.
     pub observed_at: Timestamp,
     /// Whether it was printed or inferred.
     pub basis: Basis,
+}
+
+/// A confidence as it is written: `0.82`, also where numbers are doubles, which would print `0.8199999928474426`.
+///
+/// # Errors
+/// The serialiser's.
+pub fn in_thousandths<S: Serializer>(confidence: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((f64::from(*confidence) * 1_000.0).round() / 1_000.0)
 }
 
 /// Which page or site a set of facts was read from. The order is the order of trust: an artist's own site first.

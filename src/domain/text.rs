@@ -98,6 +98,39 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
 }
 
+/// What a deserialiser says of a value, without the names of types: `invalid type: string "x", expected u64` as `a text "x" was
+/// given, and a whole number is expected`.
+pub fn in_plain_words(message: &str) -> String {
+    const TYPES: [(&str, &str); 16] = [
+        ("string", "a text"),
+        ("map", "a table"),
+        ("sequence", "a list"),
+        ("integer", "a whole number"),
+        ("floating point", "a number"),
+        ("boolean", "true or false:"),
+        ("unit value", "nothing"),
+        ("null", "nothing"),
+        ("u16", "a whole number"),
+        ("u32", "a whole number"),
+        ("u64", "a whole number"),
+        ("usize", "a whole number"),
+        ("i64", "a whole number"),
+        ("f64", "a number"),
+        ("f32", "a number"),
+        ("a boolean", "true or false"),
+    ];
+    let plain = |said: &str| {
+        TYPES.iter().find_map(|(name, words)| {
+            said.strip_prefix(name).filter(|rest| !rest.starts_with(char::is_alphanumeric)).map(|rest| format!("{words}{rest}"))
+        })
+    };
+    let given = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let Some((given, expected)) = given.and_then(|rest| rest.rsplit_once(", expected ")) else { return message.to_owned() };
+    let given = plain(given).unwrap_or_else(|| given.to_owned());
+    let expected = plain(expected).or_else(|| plain(expected.strip_prefix("a ")?)).unwrap_or_else(|| expected.to_owned());
+    format!("{} was given, and {expected} is expected", given.replace('`', ""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +170,15 @@ mod tests {
             let once = tokens(&text);
             prop_assert_eq!(tokens(&once.join(" ")), once);
         }
+    }
+
+    #[test]
+    fn what_a_deserialiser_says_is_said_in_plain_words() {
+        let plain = in_plain_words;
+        assert_eq!(plain("invalid type: string \"long\", expected u64"), "a text \"long\" was given, and a whole number is expected");
+        assert_eq!(plain("invalid type: map, expected a string"), "a table was given, and a text is expected");
+        assert_eq!(plain("invalid type: integer `5`, expected a boolean"), "a whole number 5 was given, and true or false is expected");
+        assert_eq!(plain("invalid type: sequence, expected f64"), "a list was given, and a number is expected");
+        assert_eq!(plain("unknown field `x`, expected `name`"), "unknown field `x`, expected `name`");
     }
 }

@@ -143,6 +143,7 @@ pub struct Finding {
     /// Name of the extractor.
     pub extractor: Cow<'static, str>,
     /// 0 to 1.
+    #[serde(serialize_with = "crate::domain::facts::in_thousandths")]
     pub confidence: f32,
 }
 

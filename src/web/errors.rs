@@ -78,6 +78,8 @@ codes! {
     BodyTooSlow => REQUEST_TIMEOUT, "body_too_slow", "The body of the request did not arrive in time", true;
     /// The job is no dead letter, or none any more.
     NotADeadLetter => CONFLICT, "not_a_dead_letter", "The job is not a dead letter", false;
+    /// Two sessions at once would ask the same sites twice.
+    SessionRuns => CONFLICT, "session_runs", "A session is running already", false;
     /// Nothing of the session is held back, or a later night has replaced it.
     NothingHeld => CONFLICT, "nothing_held", "The session has no absences to accept", false;
     /// The body is larger than allowed.

@@ -14,4 +14,4 @@ mod state;
 
 pub use admission::{Asked, Refusal, admit};
 pub use errors::{Code, ProblemDetails};
-pub use state::{WebState, start};
+pub use state::{Contact, WebState, start};

@@ -4,7 +4,8 @@ use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 use actix_web::{HttpResponse, get, web};
 use utoipa::OpenApi;
-use utoipa::openapi::path::PathItem;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, PathItem};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,6 +33,7 @@ pub fn base() -> utoipa::openapi::OpenApi {
 pub struct Document {
     json: String,
     routes: Vec<(ResourceDef, Vec<Method>)>,
+    operations: Vec<Described>,
 }
 
 impl Document {
@@ -39,7 +41,13 @@ impl Document {
     pub fn of(openapi: &utoipa::openapi::OpenApi) -> Self {
         let json = openapi.to_json().expect("the document is plain data, which always has a JSON form");
         let routes = openapi.paths.paths.iter().map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item))).collect();
-        Self { json, routes }
+        let operations = openapi.paths.paths.iter().flat_map(|(path, item)| described(path, item)).collect();
+        Self { json, routes, operations }
+    }
+
+    /// What can be asked, for people: by address, then method.
+    pub fn operations(&self) -> &[Described] {
+        &self.operations
     }
 
     /// The methods that an address of the API takes; none if there is no such address.
@@ -48,9 +56,45 @@ impl Document {
     }
 }
 
-fn methods(item: &PathItem) -> Vec<Method> {
+/// An operation as a person reads it.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// `GET`.
+    pub method: Method,
+    /// `/v1/artists/{id}`.
+    pub path: String,
+    /// What it does.
+    pub summary: String,
+    /// Names of parameters, and what to write.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Described {
+    /// Whether it is for operators, on the machine itself.
+    pub fn is_admin(&self) -> bool {
+        self.path.starts_with("/admin/")
+    }
+}
+
+fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
     let known = [(&item.get, Method::GET), (&item.post, Method::POST), (&item.put, Method::PUT), (&item.delete, Method::DELETE)];
-    known.into_iter().filter(|(operation, _)| operation.is_some()).map(|(_, method)| method).collect()
+    known.into_iter().filter_map(|(operation, method)| Some((method, operation.as_ref()?)))
+}
+
+fn methods(item: &PathItem) -> Vec<Method> {
+    operations(item).map(|(method, _)| method).collect()
+}
+
+fn described(path: &str, item: &PathItem) -> Vec<Described> {
+    let of = |(method, operation): (Method, &Operation)| {
+        let parameters = operation.parameters.iter().flatten().filter_map(|one| match one {
+            RefOr::T(one) => Some((one.name.clone(), one.description.clone().unwrap_or_default())),
+            RefOr::Ref(_) => None,
+        });
+        let summary = operation.summary.clone().or_else(|| operation.description.clone()).unwrap_or_default();
+        Described { method, path: path.to_owned(), summary, parameters: parameters.collect() }
+    };
+    operations(item).map(of).collect()
 }
 
 /// This description.

@@ -26,6 +26,15 @@ const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long requests under way may take once the server is told to stop.
 const STOP_WITHIN_S: u64 = 2;
 
+/// Whom people write to who want to be removed or corrected.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// As it is read.
+    pub text: String,
+    /// Where it leads.
+    pub href: String,
+}
+
 /// What the web serves from.
 #[derive(Clone, Debug)]
 pub struct WebState {
@@ -39,6 +48,8 @@ pub struct WebState {
     pub admin: bool,
     /// Signs page tokens; instances that serve the same people must have the same one.
     pub token_key: Arc<[u8]>,
+    /// Whom people write to, with the link that leads there.
+    pub contact: Option<Contact>,
     /// How long the body of a request may take.
     pub body_deadline: Duration,
     /// Turns from `false` to `true` when the process is to stop.

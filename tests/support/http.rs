@@ -4,7 +4,7 @@ pub use super::exchange::{Answer, exchange};
 use super::ports::{TestControl, ports};
 use inkdex::jobs::Ports;
 use inkdex::metrics::Metrics;
-use inkdex::web::{WebState, start};
+use inkdex::web::{Contact, WebState, start};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -55,6 +55,7 @@ impl TestWeb {
             metrics: Arc::new(Metrics::new()),
             admin,
             token_key: Arc::from(*b"a key of tests"),
+            contact: Some(Contact { text: "help@inkdex.example".to_owned(), href: "mailto:help@inkdex.example".to_owned() }),
             body_deadline: BODY_DEADLINE,
             stopping: stop,
         };

@@ -95,6 +95,8 @@ fn a_session_is_started_and_shown() {
     let location = format!("/admin/v1/sessions/{id}");
     assert_eq!(started.header("location"), Some(location.as_str()));
     web.run(move_on(&web.ports, &SessionId::new(&id))).expect("the session moves on");
+    let second = web.post("/admin/v1/sessions", "");
+    assert_eq!((second.status, &second.json()["code"]), (409, &"session_runs".into()), "two sessions ask the same sites twice");
     let list = web.get("/admin/v1/sessions").json();
     assert_eq!(list["sessions"].as_array().map(Vec::len), Some(1));
     assert_eq!((&list["sessions"][0]["trigger"], &list["sessions"][0]["state"]), (&"manual".into(), &"RUNNING".into()));

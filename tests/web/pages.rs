@@ -113,6 +113,23 @@ fn the_bot_and_removal_are_explained() {
 }
 
 /// What a hostile page may have put into a field; `mark` tells where it came out.
+/// People read the API on a page of its own; whom to write to stands where removal is explained.
+#[test]
+fn the_api_and_whom_to_write_to_are_shown_to_people() {
+    let web = TestWeb::start();
+    let api = web.page("/api").body;
+    for told in ["GET /v1/artists", "radius_km", "GET /v1/artists/{id}", "POST /admin/v1/sessions", "/openapi.json"] {
+        assert!(api.contains(told), "/api does not tell {told}");
+    }
+    assert!(!TestWeb::start_with(false).page("/api").body.contains("/admin/"), "requests are explained that are not served");
+    for target in ["/privacy", "/bot"] {
+        let page = web.page(target).body;
+        assert!(page.contains("<a href=\"mailto:help@inkdex.example\">help@inkdex.example</a>"), "{target} names nobody to write to");
+    }
+    let unknown = web.page("/artists/artist-nobody").body;
+    assert!(unknown.contains("not in the directory") && !unknown.contains("/v1/artists"), "a visitor is told of the API");
+}
+
 fn payload(mark: &str) -> String {
     format!("{mark}\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{{{7*7}}}}")
 }
@@ -196,7 +213,7 @@ fn nothing_that_was_read_runs() {
 fn nothing_comes_from_elsewhere() {
     let web = TestWeb::seeded();
     let artist = elements(&web.page("/").body, "<li class=\"card\">", "href", "</li>")[0].0.clone();
-    for target in ["/", "/bot", "/privacy", "/errors", "/nowhere", artist.as_str()] {
+    for target in ["/", "/bot", "/privacy", "/errors", "/api", "/nowhere", artist.as_str()] {
         let body = web.page(target).body;
         for (src, _) in elements(&body, "<script", "src", ">") {
             assert!(src.starts_with("/static/"), "{target}: {src}");

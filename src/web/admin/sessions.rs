@@ -203,6 +203,10 @@ pub async fn start_session(
     JsonBody(NoFields {}): JsonBody<NoFields>,
 ) -> Result<HttpResponse, WebError> {
     Params::of(&request, &[]).finish()?;
+    if let Some(open) = web.ports().store.open_sessions().await?.first() {
+        let detail = format!("session {} is running and would be asked the same sites; wait for its end", open.id);
+        return Err(WebError::new(Code::SessionRuns, detail));
+    }
     let id = web.state.control.start_session().await?;
     let row = AuditRow {
         at: web.ports().clock.now(),

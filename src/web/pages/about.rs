@@ -3,8 +3,11 @@
 use crate::scrape::politeness::{CRAWL_DELAY_MAX, RETRY_AFTER_MAX};
 use crate::scrape::robots::PRODUCT_TOKEN;
 use crate::web::errors::Code;
+use crate::web::openapi::{Described, Document};
 use crate::web::pages::{Frame, page};
+use crate::web::state::{Contact, Web};
 use actix_web::http::StatusCode;
+use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use askama::Template;
 
@@ -17,12 +20,14 @@ struct BotPage {
     crawl_delay_max: u64,
     /// Hours.
     retry_after_max: u64,
+    contact: Option<Contact>,
 }
 
 #[derive(Debug, Template)]
 #[template(path = "privacy.html", config = "src/web/askama.toml")]
 struct PrivacyPage {
     frame: Frame,
+    contact: Option<Contact>,
 }
 
 #[derive(Debug, Template)]
@@ -32,17 +37,33 @@ struct ErrorsPage {
     codes: &'static [Code],
 }
 
+#[derive(Debug, Template)]
+#[template(path = "api.html", config = "src/web/askama.toml")]
+struct ApiPage {
+    frame: Frame,
+    public: Vec<Described>,
+    admin: Vec<Described>,
+}
+
+/// The API for people; programs read the OpenAPI document.
+#[get("/api")]
+pub async fn api_page(document: Data<Document>, web: Data<Web>) -> HttpResponse {
+    let (admin, public) = document.operations().iter().cloned().partition(Described::is_admin);
+    page(StatusCode::OK, &ApiPage { frame: Frame::new(), public, admin: if web.state.admin { admin } else { Vec::new() } })
+}
+
 /// What the bot does, and how to keep it away.
 #[get("/bot")]
-pub async fn bot_page() -> HttpResponse {
+pub async fn bot_page(web: Data<Web>) -> HttpResponse {
     let (crawl_delay_max, retry_after_max) = (CRAWL_DELAY_MAX.as_secs(), RETRY_AFTER_MAX.as_secs() / 3_600);
-    page(StatusCode::OK, &BotPage { frame: Frame::new(), token: PRODUCT_TOKEN, crawl_delay_max, retry_after_max })
+    let contact = web.state.contact.clone();
+    page(StatusCode::OK, &BotPage { frame: Frame::new(), token: PRODUCT_TOKEN, crawl_delay_max, retry_after_max, contact })
 }
 
 /// What is kept of people, and how to be removed.
 #[get("/privacy")]
-pub async fn privacy_page() -> HttpResponse {
-    page(StatusCode::OK, &PrivacyPage { frame: Frame::new() })
+pub async fn privacy_page(web: Data<Web>) -> HttpResponse {
+    page(StatusCode::OK, &PrivacyPage { frame: Frame::new(), contact: web.state.contact.clone() })
 }
 
 /// The codes of errors, to which every problem's `type` points.

@@ -22,6 +22,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(about::bot_page)
         .service(about::privacy_page)
         .service(about::errors_page)
+        .service(about::api_page)
         .service(assets::asset);
 }
 
@@ -78,6 +79,14 @@ impl fmt::Display for PageError {
     }
 }
 
+/// What a visitor is told where the API speaks to programs.
+fn for_visitors(code: Code) -> Option<&'static str> {
+    match code {
+        Code::UnknownArtist => Some("This artist is not in the directory, or not any more. Look for them by name:"),
+        _ => None,
+    }
+}
+
 impl From<WebError> for PageError {
     fn from(error: WebError) -> Self {
         Self(error)
@@ -91,7 +100,11 @@ impl ResponseError for PageError {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.0.code.status();
-        let template = ErrorPage { frame: Frame::new(), is_missing: status == StatusCode::NOT_FOUND, details: self.0.details() };
+        let mut details = self.0.details();
+        if let Some(words) = for_visitors(self.0.code) {
+            words.clone_into(&mut details.detail);
+        }
+        let template = ErrorPage { frame: Frame::new(), is_missing: status == StatusCode::NOT_FOUND, details };
         let mut response = page(status, &template);
         response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
         response
