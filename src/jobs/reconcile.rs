@@ -37,6 +37,9 @@ pub struct Drift {
     pub keys_missing: Vec<ArtistId>,
     /// Artists of whom the key tables hold more than their row does.
     pub keys_surplus: Vec<ArtistId>,
+    /// How many entries each style has.
+    #[serde(skip)]
+    pub style_entries: BTreeMap<String, u64>,
 }
 
 impl fmt::Display for Drift {
@@ -71,6 +74,7 @@ impl Drift {
             unsound: both(self.unsound, now.unsound),
             keys_missing: both(self.keys_missing, now.keys_missing),
             keys_surplus: both(self.keys_surplus, now.keys_surplus),
+            style_entries: now.style_entries,
         }
     }
 }
@@ -82,7 +86,7 @@ impl Drift {
 pub async fn compare(ports: &Ports) -> Result<Drift, PortError> {
     let mut indexed = whole_index(ports).await?;
     let mut keyed = whole_keys(ports).await?;
-    let mut drift = Drift::default();
+    let mut drift = Drift { style_entries: entries_by_style(&keyed), ..Drift::default() };
     let mut after = None;
     loop {
         let rows = ports.store.scan_artists(after.as_ref(), PAGE).await?;
@@ -164,13 +168,28 @@ async fn whole_keys(ports: &Ports) -> Result<BTreeMap<ArtistId, BTreeSet<TableKe
     }
 }
 
-/// Compares steadily and repairs: keys are made what their rows say, rows that differ are indexed again, entries without a
+fn entries_by_style(keyed: &BTreeMap<ArtistId, BTreeSet<TableKey>>) -> BTreeMap<String, u64> {
+    let mut entries = BTreeMap::new();
+    for key in keyed.values().flatten() {
+        if let TableKey::Style(style) = key {
+            *entries.entry(style.gsi1pk.clone()).or_default() += 1;
+        }
+    }
+    entries
+}
+
+/// Compares steadily and repairs: styles that have grown large are spread, keys are made what their rows say, rows that differ are indexed again, entries without a
 /// row get a tombstone.
 ///
 /// # Errors
 /// A part of ours failed; repeat.
 pub async fn repair(ports: &Ports, desk: &dyn Desk, settings: &SyncSettings) -> Result<Drift, PortError> {
     let drift = compare_steadily(ports).await?;
+    for (style, entries) in &drift.style_entries {
+        if let Some(buckets) = ports.store.spread_style(style, *entries).await? {
+            info!(entries, "{style} has {entries} entries and is spread over {buckets} partitions, artist by artist as they are written");
+        }
+    }
     if !drift.keys_missing.is_empty() || !drift.keys_surplus.is_empty() {
         let held = whole_keys(ports).await?;
         for id in drift.keys_missing.iter().chain(&drift.keys_surplus) {

@@ -127,6 +127,10 @@ impl ArtistStore for CqlStore {
         self.key_page(after, limit).await
     }
 
+    async fn spread_style(&self, gsi1pk: &str, entries: u64) -> StoreResult<Option<u16>> {
+        self.raise_buckets(gsi1pk, entries).await
+    }
+
     async fn by_style(&self, query: &StyleQuery) -> StoreResult<StylePage> {
         let mut page = StylePage { entries: Vec::new(), next: None };
         let mut after = query.after.clone();

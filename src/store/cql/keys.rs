@@ -18,6 +18,8 @@ const STYLE_FROM: Cql =
 const STYLE_AFTER: Cql =
     Cql::read("SELECT gsi1sk, artist_id FROM style_keys WHERE gsi1pk = ? AND bucket = ? AND gsi1sk > ? AND gsi1sk < ? LIMIT ?");
 const BUCKETS: Cql = Cql::read("SELECT buckets FROM style_buckets WHERE gsi1pk = ?");
+// The number is its own timestamp, so that of two the greater stands: entries in a bucket beyond it would be found by nobody.
+const RAISE_BUCKETS: Cql = Cql::write("INSERT INTO style_buckets (gsi1pk, buckets) VALUES (?, ?) USING TIMESTAMP ?");
 const PUT_INSTAGRAM: Cql = Cql::write("INSERT INTO instagram_keys (gsi2pk, artist_id, version) VALUES (?, ?, ?) USING TIMESTAMP ?");
 const DROP_INSTAGRAM: Cql = Cql::write("DELETE FROM instagram_keys USING TIMESTAMP ? WHERE gsi2pk = ? AND artist_id = ?");
 const INSTAGRAM: Cql = Cql::read("SELECT artist_id FROM instagram_keys WHERE gsi2pk = ?");
@@ -27,8 +29,26 @@ const PUT_MAPPING: Cql =
 const DROP_MAPPING: Cql =
     Cql::write("DELETE FROM artist_keys USING TIMESTAMP ? WHERE artist_id = ? AND kind = ? AND pk = ? AND bucket = ? AND sk = ?");
 
-pub(super) const STATEMENTS: &[Cql] =
-    &[PUT_STYLE, DROP_STYLE, STYLE_FROM, STYLE_AFTER, BUCKETS, PUT_INSTAGRAM, DROP_INSTAGRAM, INSTAGRAM, MAPPED, PUT_MAPPING, DROP_MAPPING];
+pub(super) const STATEMENTS: &[Cql] = &[
+    PUT_STYLE,
+    DROP_STYLE,
+    STYLE_FROM,
+    STYLE_AFTER,
+    BUCKETS,
+    RAISE_BUCKETS,
+    PUT_INSTAGRAM,
+    DROP_INSTAGRAM,
+    INSTAGRAM,
+    MAPPED,
+    PUT_MAPPING,
+    DROP_MAPPING,
+];
+
+/// Entries of a partition of the style table above which a style is spread over more of them.
+const ENTRIES_MOST: u64 = 10_000;
+
+/// Entries of a partition right after that: room to grow.
+const ENTRIES_AFTER: u64 = 5_000;
 
 /// Statements under way at a time within one operation.
 const TOGETHER: usize = 16;
@@ -62,6 +82,17 @@ impl CqlStore {
         let buckets = stored.and_then(|(buckets,)| u16::try_from(buckets?).ok()).unwrap_or(1).max(1);
         self.db.memory().set_style_buckets(gsi1pk, buckets, now);
         Ok(buckets)
+    }
+
+    /// Spreads a style with so many entries over more buckets, if its partitions have grown too large; answers over how many.
+    pub(super) async fn raise_buckets(&self, gsi1pk: &str, entries: u64) -> StoreResult<Option<u16>> {
+        if entries <= ENTRIES_MOST.saturating_mul(u64::from(self.buckets(gsi1pk).await?)) {
+            return Ok(None);
+        }
+        let buckets = u16::try_from(entries.div_ceil(ENTRIES_AFTER)).unwrap_or(u16::MAX);
+        self.db.write(&RAISE_BUCKETS, (gsi1pk, i32::from(buckets), i64::from(buckets))).await?;
+        self.db.memory().set_style_buckets(gsi1pk, buckets, self.db.now());
+        Ok(Some(buckets))
     }
 
     async fn key_rows(&self, id: &ArtistId, keys: &BTreeSet<TableKey>) -> StoreResult<BTreeSet<KeyRow>> {

@@ -13,8 +13,9 @@ const REMEMBERED: usize = 8_192;
 /// A day whose list said nothing is looked at again after this long.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// How long a style's number of buckets is believed: whoever raises it waits longer before rows are moved.
-pub(super) const BUCKETS_BELIEVED: Duration = Duration::from_secs(10);
+/// How long a style's number of buckets is believed. A process that reads by the old one misses what others have written by the
+/// new one until then; what it writes by the old one is found by all.
+const BUCKETS_BELIEVED: Duration = Duration::from_secs(10);
 
 /// Lists by day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

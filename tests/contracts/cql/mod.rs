@@ -8,6 +8,7 @@ mod ledger;
 mod open;
 mod operations;
 mod races;
+mod spread;
 mod unknown;
 
 use super::harness::{Damage, Harness, START};
