@@ -106,3 +106,28 @@ async fn the_pool_grows_and_shrinks() {
     assert_eq!(searchable(&app.ports).await.len(), 30);
     app.stop().await;
 }
+
+/// Rule 17: leases are given back, so that whoever goes on with the work has not to wait until they run out.
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_gives_leases_back() {
+    let world = World::on_servers(DemoWeb::generate(SEED)).await;
+    let app = world.start().await;
+    let store = app.ports.store.clone();
+    // Long before any lease of now ends: whoever asks then is refused as long as one stands, run out or not.
+    let before = SystemClock::new().now().minus(Duration::from_secs(3_600));
+    let stands = async |name: &str| {
+        let taken = store.take_lease(name, "another", before, before).await.expect("the store answers");
+        if taken {
+            store.give_back_lease(name, "another").await.expect("the store answers");
+        }
+        !taken
+    };
+    for name in ["schedule", "alerts", "sync/0"] {
+        until("the process has its leases", LONG, async || stands(name).await.then_some(())).await;
+    }
+    app.stop().await;
+    for name in ["schedule", "alerts", "sync/0"] {
+        assert!(!stands(name).await, "the lease {name} was kept");
+    }
+}

@@ -4,6 +4,7 @@ mod engines;
 mod faults;
 mod reindex;
 mod start;
+mod together;
 mod versions;
 
 use crate::support::opensearch::OwnIndexes;
