@@ -23,6 +23,7 @@ use inkdex::jobs::courier::{self, Begun};
 use inkdex::jobs::discovery_report::discovery_of;
 use inkdex::jobs::report::{Report, report_key};
 use inkdex::jobs::{Ports, Progress, Running, discover_studios, housekeeping};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -235,6 +236,28 @@ async fn three_sources_of_one_studio_make_one() {
     let text = String::from_utf8(shown.stdout).unwrap();
     for line in ["studios named", "named by both", "google_places + openstreetmap", "area london"] {
         assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
+
+/// Rule 9, for studios: once its sources are known to mean one studio it stays one row, whichever of them names it the next night.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_studio_stays_one_row_whichever_source_names_it_next() {
+    let (mut world, _apis) = asking(&["openstreetmap", "google_places"], true).await;
+    let files = world.config.discovery.studio_files.clone();
+    let ids = async |app: &App| rows(app).await.into_iter().map(|studio| studio.id.to_string()).collect::<BTreeSet<_>>();
+    let app = world.start().await;
+    assert_eq!(run(&app).await.state, SessionState::Completed);
+    let first = ids(&app).await;
+    app.stop().await;
+    for (services, has_file) in [(vec![], true), (vec!["openstreetmap"], false), (vec!["google_places"], false)] {
+        world.config.discovery.services = services.iter().map(|name| (*name).to_owned()).collect();
+        world.config.discovery.studio_files = if has_file { files.clone() } else { Vec::new() };
+        let app = world.start().await;
+        let session = run(&app).await;
+        assert_eq!(session.state, SessionState::Completed);
+        assert_eq!(report(&app, &session).await.discovery.unwrap().studios, first.len() as u64, "{services:?} named them all");
+        assert_eq!(ids(&app).await, first, "{services:?} alone made other rows");
+        app.stop().await;
     }
 }
 
