@@ -139,7 +139,7 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
             output::short(&reason.message, 90),
         ]);
     }
-    output::line(&output::columns(&rows))?;
+    output::line(&output::list(&rows))?;
     if page.next.is_some() {
         output::line("there are more; --limit, --session and --category choose")?;
     }

@@ -49,6 +49,21 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
+/// Rows in columns, one line each: on a terminal the last column is cut where the line would wrap.
+pub fn list(rows: &[Vec<String>]) -> String {
+    let out = std::io::stdout();
+    let width = if out.is_terminal() { rustix::termios::tcgetwinsize(&out).ok() } else { None };
+    fitted(rows, width.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0))
+}
+
+fn fitted(rows: &[Vec<String>], width: Option<usize>) -> String {
+    let text = columns(rows);
+    match width {
+        None => text,
+        Some(width) => text.lines().map(|line| short(line, width)).collect::<Vec<_>>().join("\n"),
+    }
+}
+
 /// The first characters of a text, with an ellipsis if there is more.
 pub fn short(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
@@ -121,6 +136,8 @@ mod tests {
         let rows = [vec!["Ána".to_owned(), "x".to_owned()], vec!["b".to_owned(), "long".to_owned()]];
         assert_eq!(columns(&rows), "Ána  x\nb    long");
         assert_eq!(columns(&[]), "");
+        assert_eq!(fitted(&rows, Some(7)), "Ána  x\nb    l…");
+        assert_eq!(fitted(&rows, None), columns(&rows));
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub async fn run(common: Common, args: SessionsArgs) -> anyhow::Result<ExitCode>
                 let now = clock.now();
                 let mut rows = vec![["session", "state", "trigger", "for", "took", ""].map(str::to_owned).to_vec()];
                 rows.extend(sessions.iter().map(|session| row_of(session, now)));
-                output::line(&output::columns(&rows))?;
+                output::line(&output::list(&rows))?;
             }
         }
     }
