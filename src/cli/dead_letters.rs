@@ -146,7 +146,8 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
     Ok(())
 }
 
-/// The job that an id names: whole, or by its beginning if that is the beginning of one letter only.
+/// The job that an id names: whole, or by its beginning if that is the beginning of one letter only. What is the beginning of
+/// none is taken as it is, and whoever looks for it says that it is not there.
 async fn letter_named(store: &dyn Store, text: &str) -> anyhow::Result<JobId> {
     let beginning = text.trim_end_matches('…');
     let id = JobId::new(beginning);
@@ -159,7 +160,7 @@ async fn letter_named(store: &dyn Store, text: &str) -> anyhow::Result<JobId> {
     match (named.next(), named.next()) {
         (Some(one), None) => Ok(one.clone()),
         (Some(one), Some(other)) => bail!("{beginning} is the beginning of several letters, among them {one} and {other}; give more of it"),
-        (None, _) => bail!("{}", letters::LetterError::Unknown(id)),
+        (None, _) => Ok(id),
     }
 }
 

@@ -109,6 +109,7 @@ fn verbs_work_beside_a_running_daemon_and_without_it() {
     let letter = letters["dead_letters"][0]["job_id"].as_str().expect("a letter").to_owned();
     assert_eq!(letters["dead_letters"][0]["death"]["code"].as_str(), Some("parse_over_budget"), "{letters}");
     assert_eq!(ask(&["dead-letters", "show", &letter])["attempts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(ask(&["dead-letters", "show", &letter[..10]])["job"]["job_id"].as_str(), Some(letter.as_str()), "by its beginning");
     assert_eq!(ask(&["dead-letters", "requeue", &letter, "--reason", "again"])["generation"].as_u64(), Some(2));
     let (_, err, code) = hear(&["dead-letters", "discard", "no-such-job"]);
     assert!(code == Some(1) && err.contains("the daemon refuses: there is no job no-such-job"), "{err}");

@@ -54,7 +54,11 @@ fn strangers_are_refused_everywhere() {
             assert_ne!(answer.status, 403, "{method} {target} {headers:?}: {}", answer.body);
         }
     }
-    assert_eq!(web.run(web.ports.store.sessions(10)).unwrap().len(), 1, "only the first admitted start began a session, the second met it running");
+    assert_eq!(
+        web.run(web.ports.store.sessions(10)).unwrap().len(),
+        1,
+        "only the first admitted start began a session, the second met it running"
+    );
     // An address that is not there tells strangers no more than the others.
     assert_eq!(web.send("GET", "/admin/v1/nothing", &[("Host", "evil.example")], None).status, 403);
     assert_eq!(web.get("/admin/v1/nothing").status, 404);
