@@ -85,13 +85,18 @@ fn methods(item: &PathItem) -> Vec<Method> {
     operations(item).map(|(method, _)| method).collect()
 }
 
+/// Text for a page, where backticks mean nothing.
+fn without_marks(text: Option<&str>) -> String {
+    text.unwrap_or_default().replace('`', "")
+}
+
 fn described(path: &str, item: &PathItem) -> Vec<Described> {
     let of = |(method, operation): (Method, &Operation)| {
         let parameters = operation.parameters.iter().flatten().filter_map(|one| match one {
-            RefOr::T(one) => Some((one.name.clone(), one.description.clone().unwrap_or_default())),
+            RefOr::T(one) => Some((one.name.clone(), without_marks(one.description.as_deref()))),
             RefOr::Ref(_) => None,
         });
-        let summary = operation.summary.clone().or_else(|| operation.description.clone()).unwrap_or_default();
+        let summary = without_marks(operation.summary.as_deref().or(operation.description.as_deref()));
         Described { method, path: path.to_owned(), summary, parameters: parameters.collect() }
     };
     operations(item).map(of).collect()

@@ -48,7 +48,9 @@ struct ApiPage {
 /// The API for people; programs read the OpenAPI document.
 #[get("/api")]
 pub async fn api_page(document: Data<Document>, web: Data<Web>) -> HttpResponse {
-    let (admin, public) = document.operations().iter().cloned().partition(Described::is_admin);
+    let (admin, mut public): (Vec<_>, Vec<_>) = document.operations().iter().cloned().partition(Described::is_admin);
+    // What people come for stands before what monitoring asks.
+    public.sort_by_key(|one| !one.path.starts_with("/v1/"));
     page(StatusCode::OK, &ApiPage { frame: Frame::new(), public, admin: if web.state.admin { admin } else { Vec::new() } })
 }
 
