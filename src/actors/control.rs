@@ -36,14 +36,14 @@ impl ActorControl {
 
 #[async_trait]
 impl Control for ActorControl {
-    async fn start_session(&self) -> Result<SessionId, ControlError> {
+    async fn start_session(&self, trigger: Trigger) -> Result<SessionId, ControlError> {
         if !self.schedules {
             // The row is enough: the process that schedules moves it on.
             let now = self.ports.clock.now();
-            let started = sessions::start(&self.ports, &self.pipeline, now, Trigger::Manual).await;
+            let started = sessions::start(&self.ports, &self.pipeline, now, trigger).await;
             return started.map(|(id, _)| id).map_err(|error| ControlError(error.to_string()));
         }
-        let asked = self.registry.scheduler.ask("scheduler", StartSession, Duration::from_secs(10)).await;
+        let asked = self.registry.scheduler.ask("scheduler", StartSession { trigger }, Duration::from_secs(10)).await;
         asked.map_err(|error| ControlError(error.to_string()))?.map_err(|error| ControlError(error.to_string()))
     }
 

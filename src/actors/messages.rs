@@ -3,6 +3,7 @@
 use crate::alert::Alert;
 use crate::domain::ids::SessionId;
 use crate::domain::job::{Attempt, Job};
+use crate::domain::session::Trigger;
 use crate::jobs::control::Survey;
 use crate::jobs::write_artist::{WriteArtist, WriteError, Written};
 use crate::jobs::{Ended, PortError};
@@ -84,10 +85,13 @@ pub struct Write(pub WriteArtist);
 #[rtype(result = "()")]
 pub struct Raise(pub Alert);
 
-/// Starts a session of the pipeline now, by hand.
+/// Starts a session of the pipeline now.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<SessionId, PortError>")]
-pub struct StartSession;
+pub struct StartSession {
+    /// How it comes to be.
+    pub trigger: Trigger,
+}
 
 /// Asks the Guardian for the state of every child.
 #[derive(Debug, Clone, Copy, Message)]

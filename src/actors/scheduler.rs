@@ -278,11 +278,11 @@ impl Handler<Tidy> for Scheduler {
 impl Handler<StartSession> for Scheduler {
     type Result = ResponseActFuture<Self, Result<SessionId, PortError>>;
 
-    fn handle(&mut self, _: StartSession, _ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, StartSession { trigger }: StartSession, _ctx: &mut Self::Context) -> Self::Result {
         let context = self.context.clone();
         let start = async move {
             let now = context.ports.clock.now();
-            let (id, _) = sessions::start(&context.ports, &context.pipeline, now, Trigger::Manual).await?;
+            let (id, _) = sessions::start(&context.ports, &context.pipeline, now, trigger).await?;
             sessions::move_on(&context.ports, &id).await?;
             Ok(id)
         };

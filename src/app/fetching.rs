@@ -108,6 +108,7 @@ pub(super) async fn visitor(
         site: crate::scrape::limits::SiteLimits::default(),
         product_token: crate::scrape::robots::PRODUCT_TOKEN.to_owned(),
         guard: reach.guard,
+        recrawl: fetch.recrawl,
     };
     Ok(Visitor::new(reach.fetch, holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
 }

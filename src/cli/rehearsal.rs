@@ -7,7 +7,7 @@ use inkdex::app::{self, App};
 use inkdex::config::{AlertsConfig, Config, MappedHost, PipelineConfig, PrivacyConfig};
 use inkdex::domain::job::{Job, JobKind, Task};
 use inkdex::domain::outcome::Done;
-use inkdex::domain::session::Session;
+use inkdex::domain::session::{Session, Trigger};
 use inkdex::jobs::Ports;
 use inkdex::search::{SearchIndex, SearchQuery};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,8 +95,8 @@ pub fn settings(common: &Common, web: MappedWeb, folder: &Path) -> anyhow::Resul
 ///
 /// # Errors
 /// A part of ours failed.
-pub async fn run_session(app: &App, quiet: bool) -> anyhow::Result<Session> {
-    let id = app.control.start_session().await?;
+pub async fn run_session(app: &App, trigger: Trigger, quiet: bool) -> anyhow::Result<Session> {
+    let id = app.control.start_session(trigger).await?;
     let session = progress::follow(app.ports.store.as_ref(), app.ports.clock.as_ref(), &id, quiet).await?;
     wait_in_step(&app.ports).await?;
     Ok(session)
@@ -108,7 +108,7 @@ pub async fn run_session(app: &App, quiet: bool) -> anyhow::Result<Session> {
 /// As [`run_session`], or the signal.
 pub async fn run_unless_stopped(app: App, quiet: bool, signals: &mut Signals) -> anyhow::Result<(App, Session)> {
     tokio::select! {
-        session = run_session(&app, quiet) => session.map(|session| (app, session)),
+        session = run_session(&app, Trigger::Manual, quiet) => session.map(|session| (app, session)),
         signal = signals.next() => {
             app.stop().await;
             bail!("{signal}: left before the end");

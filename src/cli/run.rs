@@ -10,7 +10,7 @@ use inkdex::app::{App, single};
 use inkdex::config::Config;
 use inkdex::discover::file::StudioFile;
 use inkdex::domain::ids::SessionId;
-use inkdex::domain::session::{Session, SessionState};
+use inkdex::domain::session::{Session, SessionState, Trigger};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,10 +21,14 @@ pub const HELP: &str = "Examples:
   inkdex run --studios studios.yaml              read these studios once, and everybody who works there
   inkdex run --config config/production.toml     the studio files of a configuration
   inkdex run --studios studios.csv --strict      refuse a file with any bad entry
+  inkdex run --fresh                             ask for every page anew
   inkdex run --json                              the session and its report when it is over
 
 A studio file is YAML, JSON or CSV with name, website, place, and optionally lat, lon and place_id:
   - {name: Quiet Needle, website: https://quiet-needle.example, place: 'London, UK'}
+
+Pages are spared: what stayed the same is asked for after 1, 2, 4 … 30 days only, and then by a request that costs nothing if
+it did not change; lists of artists every day. --fresh asks for everything once; `fetch.recrawl = false` does so always.
 
 If a daemon holds the database, the session runs there and is followed from here.
 Exit code 0: the session is COMPLETED (single artists may have failed; the report counts them). 1: it FAILED. 130: Ctrl-C.";
@@ -47,6 +51,15 @@ pub struct RunArgs {
     /// Refuse studio files with bad entries instead of going on with the good ones.
     #[arg(long)]
     strict: bool,
+    /// Ask for every page anew, instead of sparing those that earlier sessions kept.
+    #[arg(long)]
+    fresh: bool,
+}
+
+impl RunArgs {
+    fn trigger(&self) -> Trigger {
+        if self.fresh { Trigger::Fresh } else { Trigger::Manual }
+    }
 }
 
 /// Runs the verb.
@@ -68,7 +81,7 @@ pub async fn run(common: Common, args: RunArgs) -> anyhow::Result<ExitCode> {
     }
     check_studio_files(&config).await?;
     match App::start(&config, false).await {
-        Ok(app) => own(&common, &config, app, &mut signals).await,
+        Ok(app) => own(&common, &config, app, args.trigger(), &mut signals).await,
         Err(error) if is_held(&error) => beside(&common, &config, &args, &mut signals).await,
         Err(error) => Err(error),
     }
@@ -113,9 +126,9 @@ async fn check_studio_files(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn own(common: &Common, config: &Config, app: App, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+async fn own(common: &Common, config: &Config, app: App, trigger: Trigger, signals: &mut Signals) -> anyhow::Result<ExitCode> {
     let session = tokio::select! {
-        session = sessions_in(&app, common.json) => session,
+        session = sessions_in(&app, trigger, common.json) => session,
         why = app.gave_up() => Err(anyhow!("the actors gave up: {why}")),
         signal = signals.next() => {
             eprintln!("{signal}: stopping; the session stays open and goes on with the next `inkdex run` or `inkdex serve`");
@@ -134,13 +147,13 @@ async fn own(common: &Common, config: &Config, app: App, signals: &mut Signals) 
 }
 
 /// Finishes sessions that an earlier process left open, then runs a new one.
-async fn sessions_in(app: &App, quiet: bool) -> anyhow::Result<Session> {
+async fn sessions_in(app: &App, trigger: Trigger, quiet: bool) -> anyhow::Result<Session> {
     let (store, clock) = (app.ports.store.as_ref(), app.ports.clock.as_ref());
     for open in store.open_sessions().await? {
         eprintln!("session {} was left open and is finished first", open.id);
         progress::follow(store, clock, &open.id, quiet).await?;
     }
-    rehearsal::run_session(app, quiet).await
+    rehearsal::run_session(app, trigger, quiet).await
 }
 
 /// Has the daemon run a session, and follows it in the database, which can be read beside it.
@@ -164,7 +177,7 @@ async fn beside(common: &Common, config: &Config, args: &RunArgs, signals: &mut 
             open.id
         }
         None => {
-            let answer = daemon.post("/admin/v1/sessions", &json!({})).await?;
+            let answer = daemon.post("/admin/v1/sessions", &json!({ "fresh": args.fresh })).await?;
             let id = answer.get("session_id").and_then(Value::as_str).map(SessionId::new).ok_or_else(|| {
                 anyhow!("the daemon at {} started a session but did not say which; see `inkdex sessions`", daemon.address())
             })?;

@@ -59,6 +59,10 @@ section! {
         decoded_bytes: usize = 5_000_000, |bytes| (1_000..=100_000_000).contains(bytes) => "1000 to 100000000";
         /// Pages read of one site in one session.
         pages_per_site: usize = 12, |pages| (1..=200).contains(pages) => "1 to 200";
+        /// Spare pages that earlier sessions kept: one that stays the same is asked for after 1, 2, 4 … 30 days, by a request that
+        /// costs nothing if it did not change (ETag, Last-Modified); lists of artists every day. Off: every session asks for
+        /// every page anew, as `inkdex run --fresh` does once.
+        recrawl: bool = true;
         /// Milliseconds of processor time for parsing and reading a page.
         parse_ms: u64 = 500, |ms| (1..=60_000).contains(ms) => "1 to 60000";
         /// Nodes of a parsed page.

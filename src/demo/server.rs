@@ -15,6 +15,8 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 
 use super::respond;
 use super::{DemoResponse, DemoWeb};
+use crate::domain::artist::hex;
+use sha2::{Digest, Sha256};
 
 /// Milliseconds on the caller's clock; the demo reads no clock of its own.
 pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -26,6 +28,8 @@ pub struct DemoServerOptions {
     pub port: u16,
     /// Factor on the delays of slow sites; 0 answers at once.
     pub delay_scale: f64,
+    /// Whether pages carry an ETag, and are not sent again to whoever has them.
+    pub validators: bool,
     /// How many requests the log keeps; the oldest half goes when it is full.
     pub log_capacity: usize,
     /// Gives the time of a request.
@@ -33,9 +37,9 @@ pub struct DemoServerOptions {
 }
 
 impl DemoServerOptions {
-    /// A free port, delays as they are, a log of 100,000 requests.
+    /// A free port, delays as they are, pages with an ETag, a log of 100,000 requests.
     pub fn new(now_ms: NowMs) -> Self {
-        Self { port: 0, delay_scale: 1.0, log_capacity: 100_000, now_ms }
+        Self { port: 0, delay_scale: 1.0, validators: true, log_capacity: 100_000, now_ms }
     }
 }
 
@@ -45,6 +49,7 @@ impl fmt::Debug for DemoServerOptions {
             .debug_struct("DemoServerOptions")
             .field("port", &self.port)
             .field("delay_scale", &self.delay_scale)
+            .field("validators", &self.validators)
             .field("log_capacity", &self.log_capacity)
             .finish_non_exhaustive()
     }
@@ -59,6 +64,8 @@ pub struct RequestLog {
     pub path: String,
     /// Status answered.
     pub status: u16,
+    /// Bytes of the body answered, before any content coding.
+    pub bytes: u64,
     /// When it arrived, on the caller's clock.
     pub at_ms: i64,
 }
@@ -149,8 +156,12 @@ async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse
     let path = request.path().to_owned();
     let arrived_ms = (shared.options.now_ms)();
     let made_up = shared.web.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let response = choose(&shared, &made_up, &host, &path);
-    let entry = RequestLog { host, path, status: response.status, at_ms: arrived_ms };
+    let mut response = choose(&shared, &made_up, &host, &path);
+    if shared.options.validators && response.status == 200 {
+        let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        validate(&mut response, known);
+    }
+    let entry = RequestLog { host, path, status: response.status, bytes: response.body.len() as u64, at_ms: arrived_ms };
     record(&shared, entry);
     let delay = response.delay.mul_f64(shared.options.delay_scale.clamp(0.0, 100.0));
     if !delay.is_zero() {
@@ -163,6 +174,19 @@ async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse
         builder.insert_header((name, value));
     }
     builder.body(response.body)
+}
+
+/// Adds the ETag of the body, or leaves the body out if the asker has it.
+fn validate(response: &mut DemoResponse, known: Option<&str>) {
+    let digest = Sha256::digest(&response.body);
+    // Weak: the body may be compressed on its way.
+    let etag = format!("W/\"{}\"", hex(&digest[..8]));
+    if known == Some(etag.as_str()) {
+        response.status = 304;
+        response.body.clear();
+        response.headers.retain(|(name, _)| *name != "content-type");
+    }
+    response.headers.push(("etag", etag));
 }
 
 fn choose(shared: &Shared, made_up: &DemoWeb, host: &str, path: &str) -> DemoResponse {
@@ -245,8 +269,17 @@ mod tests {
         let (_, head, _) = get(at, "black-harbour.example", "/", "accept-encoding: gzip\r\n").await;
         assert!(head.contains("content-encoding: gzip"), "{head}");
 
+        let (_, head, body) = get(at, "black-harbour.example", "/", "").await;
+        let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().replace("w/", "W/");
+        assert!(!body.is_empty());
+        let (unmodified, head, body) = get(at, "black-harbour.example", "/", &format!("if-none-match: {etag}\r\n")).await;
+        assert_eq!((unmodified, body.len()), (304, 0), "{head}");
+        assert_eq!(status("black-harbour.example", "/").await, 200);
+
         let log = server.requests();
-        assert_eq!(log.len(), 3 + web.sites().len() + 2 + 1);
+        assert_eq!(log.len(), 3 + web.sites().len() + 2 + 1 + 3);
+        assert_eq!(log[log.len() - 2].bytes, 0);
+        assert_eq!(log[log.len() - 1].bytes, web.respond("black-harbour.example", "/").body.len() as u64);
         assert_eq!(log[1].status, 429);
         assert_eq!((log[1].host.as_str(), log[1].path.as_str()), ("tinta-alameda.example", "/"));
         assert!(log.windows(2).all(|pair| pair[0].at_ms < pair[1].at_ms));

@@ -35,6 +35,13 @@ impl Timestamp {
             Err(_) => format!("{}us", self.0),
         }
     }
+
+    /// The day in UTC, as `2026-08-21`.
+    pub fn day(self) -> String {
+        let mut text = self.rfc3339();
+        text.truncate(text.find('T').unwrap_or(text.len()));
+        text
+    }
 }
 
 impl fmt::Display for Timestamp {

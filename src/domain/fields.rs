@@ -101,6 +101,12 @@ impl SourceFacts {
         }
     }
 
+    /// Every page that these facts name: where a value stands, the artist's pages, and their own site.
+    pub fn every_page(&self) -> impl Iterator<Item = &Url> {
+        let values = FIELDS.into_iter().flat_map(|field| self.pages_of(field));
+        values.chain(self.name.iter().map(|name| &name.evidence.page)).chain(&self.pages).chain(&self.own_site)
+    }
+
     /// Takes over the field as `other` has it.
     fn take(&mut self, field: Field, other: &Self) {
         match field {

@@ -2,125 +2,11 @@
 
 use crate::domain::backoff::RetryDelay;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{ArtistId, JobId, SessionId, StudioId};
+use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::message::{MESSAGE_SCHEMA, Message};
 use crate::domain::outcome::{Cancelled, Done, Failure, Outcome};
+pub use crate::domain::task::{JobKind, ScrapeTask, Task};
 use serde::{Deserialize, Serialize};
-use url::Url;
-
-/// What a job does and to what. The subject lives in the ledger only: the queue carries no personal data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Task {
-    /// Asks the sources for studios.
-    DiscoverStudios,
-    /// Finds the artists who work at a studio.
-    FindArtists {
-        /// Whose site to read.
-        studio_id: StudioId,
-    },
-    /// Reads an artist's public pages and writes the record.
-    ScrapeArtist(Box<ScrapeTask>),
-    /// Applies the run gate and the absences, and writes the session's report.
-    Report,
-    /// Purges a removed artist.
-    RemoveArtist {
-        /// Whom.
-        artist_id: ArtistId,
-    },
-    /// Reads a message again that was not ours: its bytes are kept in the object store.
-    ReadStranger {
-        /// SHA-256 of its bytes, in hex: the same bytes again are the same letter.
-        hash: String,
-    },
-}
-
-/// An artist to be read, as the page that named them said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScrapeTask {
-    /// The studio whose site named the artist, if one did.
-    pub studio_id: Option<StudioId>,
-    /// The printed name.
-    pub name: String,
-    /// Instagram handle in normal form.
-    pub instagram: Option<String>,
-    /// Where to begin: the artist's own site, or the page of the studio's site that names them.
-    pub entry: Url,
-    /// Whether `entry` is the artist's own site.
-    pub own_site: bool,
-    /// The page of the studio's site that names the artist: read again, from the session's pages, for what it adds.
-    pub listed_on: Option<Url>,
-}
-
-/// The names of tasks, in the order of the daily pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobKind {
-    /// [`Task::DiscoverStudios`]
-    DiscoverStudios,
-    /// [`Task::FindArtists`]
-    FindArtists,
-    /// [`Task::ScrapeArtist`]
-    ScrapeArtist,
-    /// [`Task::Report`]
-    Report,
-    /// [`Task::RemoveArtist`]
-    RemoveArtist,
-    /// [`Task::ReadStranger`]
-    ReadStranger,
-}
-
-impl JobKind {
-    /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::DiscoverStudios, Self::FindArtists, Self::ScrapeArtist, Self::Report, Self::RemoveArtist, Self::ReadStranger];
-
-    /// The kind as stored, sent and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DiscoverStudios => "discover_studios",
-            Self::FindArtists => "find_artists",
-            Self::ScrapeArtist => "scrape_artist",
-            Self::Report => "report",
-            Self::RemoveArtist => "remove_artist",
-            Self::ReadStranger => "read_stranger",
-        }
-    }
-
-    /// Reads a kind back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-impl Task {
-    /// Which kind of job it is.
-    pub fn kind(&self) -> JobKind {
-        match self {
-            Self::DiscoverStudios => JobKind::DiscoverStudios,
-            Self::FindArtists { .. } => JobKind::FindArtists,
-            Self::ScrapeArtist(_) => JobKind::ScrapeArtist,
-            Self::Report => JobKind::Report,
-            Self::RemoveArtist { .. } => JobKind::RemoveArtist,
-            Self::ReadStranger { .. } => JobKind::ReadStranger,
-        }
-    }
-
-    /// What makes the job one within its session: the same subject again is the same job.
-    pub fn subject(&self) -> String {
-        match self {
-            Self::DiscoverStudios | Self::Report => String::new(),
-            Self::FindArtists { studio_id } => studio_id.to_string(),
-            Self::RemoveArtist { artist_id } => artist_id.to_string(),
-            Self::ReadStranger { hash } => hash.clone(),
-            Self::ScrapeArtist(task) if task.own_site => format!("own:{}", crate::domain::identity::canonical_site(&task.entry)),
-            Self::ScrapeArtist(task) => {
-                let studio = task.studio_id.as_ref().map(StudioId::as_str).unwrap_or_default();
-                format!("{studio}:{}", crate::domain::text::folded_name(&task.name))
-            }
-        }
-    }
-}
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -391,11 +277,32 @@ pub struct Usage {
     pub wire_bytes: u64,
     /// Pages that another job of the session had fetched.
     pub cached_pages: u64,
+    /// Pages that were asked for and have not changed: a 304 each.
+    #[serde(default)]
+    pub unmodified_pages: u64,
+    /// Pages that were not due, read from what an earlier session kept.
+    #[serde(default)]
+    pub not_due_pages: u64,
+}
+
+impl std::ops::Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            wire_bytes: self.wire_bytes + other.wire_bytes,
+            cached_pages: self.cached_pages + other.cached_pages,
+            unmodified_pages: self.unmodified_pages + other.unmodified_pages,
+            not_due_pages: self.not_due_pages + other.not_due_pages,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::StudioId;
 
     /// A child runs as its parent does, and a row of a build without the field begins as ever.
     #[test]

@@ -23,10 +23,12 @@ pub mod message;
 pub mod outcome;
 pub mod place;
 pub mod progress;
+pub mod recrawl;
 pub mod same_studio;
 pub mod secret;
 pub mod session;
 pub mod studio;
+pub mod task;
 pub mod text;
 pub mod write;
 

@@ -76,6 +76,8 @@ pub enum Trigger {
     Scheduled,
     /// By hand.
     Manual,
+    /// By hand, asking for every page anew instead of sparing those that earlier sessions kept.
+    Fresh,
 }
 
 /// A step as the pipeline's file defines it.

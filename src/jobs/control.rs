@@ -1,6 +1,7 @@
 //! What people may ask of a running daemon, and what it shows of itself; the actors behind it are not the callers' business.
 
 use crate::domain::ids::SessionId;
+use crate::domain::session::Trigger;
 use async_trait::async_trait;
 use serde::Serialize;
 
@@ -43,8 +44,8 @@ pub struct ChildState {
 /// Commands to a running daemon.
 #[async_trait]
 pub trait Control: std::fmt::Debug + Send + Sync {
-    /// Starts a session of the pipeline now, by hand.
-    async fn start_session(&self) -> Result<SessionId, ControlError>;
+    /// Starts a session of the pipeline now, by hand: [`Trigger::Manual`], or [`Trigger::Fresh`] to ask for every page anew.
+    async fn start_session(&self, trigger: Trigger) -> Result<SessionId, ControlError>;
 
     /// The state of every actor; an empty survey if the Guardian does not answer.
     async fn survey(&self) -> Survey;

@@ -10,9 +10,9 @@ use crate::domain::studio::{Studio, StudioKind};
 use crate::domain::text::names_agree;
 use crate::extract::{Member, SiteFacts, SiteKind};
 use crate::jobs::discover_studios::step_of;
-use crate::jobs::{Ended, PortError, Ports, Running, courier, site_visit, store_outcome, wait_for_dependency};
+use crate::jobs::{Ended, PortError, Ports, Running, courier, remove_artist, site_visit, store_outcome, wait_for_dependency};
 use crate::store::StoreError;
-use tracing::info;
+use tracing::{debug, info};
 use url::Url;
 
 /// Most artists taken from one site: a page that lists more was made by a script.
@@ -28,10 +28,18 @@ pub async fn run(ports: &Ports, running: &Running, studio_id: &StudioId) -> Ende
         Ok(site) => site,
         Err((outcome, usage)) => return Ended { outcome, usage },
     };
-    let usage = site.usage;
-    let facts = site.reader.finish(&ports.styles);
+    let (usage, lists_were_asked) = (site.usage, site.lists_were_asked());
+    for page in site.reader.list_pages() {
+        if let Err(error) = ports.visitor.lists(page).await {
+            debug!(job.id = %running.job.id(), "a list page was not noted as one, the next reading notes it: {error}");
+        }
+    }
+    let pages: Vec<Url> = site.reader.pages().iter().map(|page| page.url.clone()).collect();
+    let mut facts = site.reader.finish(&ports.styles);
+    // Rule 11: nobody is missing from a list that was not asked for.
+    facts.list_pages_complete &= lists_were_asked;
     running.progress.step();
-    let outcome = match settle_facts(ports, running, &studio, &website, &facts).await {
+    let outcome = match settle_facts(ports, running, &studio, &website, &facts, &pages).await {
         Ok(outcome) => outcome,
         Err(PortError::Store(error)) => store_outcome(ports, &error, "queue_artists"),
         Err(_) => wait_for_dependency(ports),
@@ -49,7 +57,14 @@ async fn studio_with_site(ports: &Ports, id: &StudioId) -> Result<(Studio, Url),
     }
 }
 
-async fn settle_facts(ports: &Ports, running: &Running, studio: &Studio, website: &Url, facts: &SiteFacts) -> Result<Outcome, PortError> {
+async fn settle_facts(
+    ports: &Ports,
+    running: &Running,
+    studio: &Studio,
+    website: &Url,
+    facts: &SiteFacts,
+    pages: &[Url],
+) -> Result<Outcome, PortError> {
     if facts.kind == SiteKind::Negative && facts.drawn_by_script {
         // An empty shell says nothing about what the site is: it is not called no studio.
         let message = format!("{website} is drawn by a script, and this build reads pages without a browser");
@@ -82,6 +97,8 @@ async fn settle_facts(ports: &Ports, running: &Running, studio: &Studio, website
         // 002-X7: the denylist is checked before anything is queued.
         if ports.store.is_denied(&hashes_of(ports, task)).await? {
             info!(studio.id = %studio.id, "an artist of studio {} is on the denylist and is left out", studio.id);
+            // Rule 15: copies of pages that name somebody who was removed are not kept.
+            remove_artist::forget_sites(ports, pages.iter().chain([website])).await?;
             continue;
         }
         let host = task.entry.host_str().map(str::to_owned);

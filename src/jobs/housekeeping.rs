@@ -1,6 +1,6 @@
-//! What nobody needs any more: page copies and what discovery was lent after a day, feed entries after three days, tombstones
-//! after a week, coordinates of Google's before a month is over, the jobs of a session and its dead letters after as many days
-//! as the configuration says.
+//! What nobody needs any more: page copies of a session and what discovery was lent after a day, feed entries after three days,
+//! tombstones after a week, coordinates of Google's before a month is over, pages that no session asked for in two months, the
+//! jobs of a session and its dead letters after as many days as the configuration says.
 
 use crate::domain::clock::Timestamp;
 use crate::jobs::{PortError, Ports};
@@ -63,6 +63,8 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
             ports.objects.delete_below(&crate::discover::grid::run_folder(&session.id)).await?;
         }
     }
+    let known_since = crate::scrape::known::kept_since(now);
+    dropped.pages += ports.objects.delete_days_before(crate::scrape::known::FOLDER, &known_since).await?;
     dropped.lent = give_back(ports).await?;
     dropped.feed = ports.feed.prune(now.minus(FEED_KEPT)).await?;
     dropped.tombstones = ports.index.purge_tombstones(now.minus(kept.tombstones)).await?;

@@ -3,6 +3,7 @@
 
 use crate::domain::artist::{Artist, Life};
 use crate::domain::clock::Timestamp;
+use crate::domain::facts::{EvidenceRow, Source};
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::job::{Attempt, Job, NewJob, Task};
 use crate::domain::ledger;
@@ -10,8 +11,12 @@ use crate::domain::outcome::{Done, Outcome};
 use crate::domain::write::Writer;
 use crate::jobs::write_artist::remove_record;
 use crate::jobs::{PortError, Ports, Running, courier, deny, store_outcome, wait_for_dependency};
+use crate::objects::ObjectsError;
+use crate::scrape::known::site_of;
 use crate::store::{AuditRow, JobPut};
+use std::collections::BTreeSet;
 use tracing::info;
+use url::Url;
 
 /// The session under which jobs of operators run: it has no row and never ends.
 pub const OPERATIONS: &str = "operations";
@@ -91,7 +96,7 @@ async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> Resu
 /// The store failed; repeat.
 pub async fn purge(ports: &Ports, id: &ArtistId) -> Result<(), crate::store::StoreError> {
     let row = ports.store.artist(id).await?;
-    let record = row.as_ref().and_then(|row| row.record.clone());
+    let record = row.and_then(|row| row.record);
     // Whatever keys came to the artist after it was denied are denied as well.
     deny_all(ports, id, record.as_ref()).await?;
     for job in ports.store.jobs_about(id).await? {
@@ -100,12 +105,11 @@ pub async fn purge(ports: &Ports, id: &ArtistId) -> Result<(), crate::store::Sto
     let now = ports.clock.now();
     let writer = Writer { job_id: JobId::new(format!("remove:{id}:{}", now.0)), generation: 1, fence: Timestamp(now.0) };
     remove_record(ports, id, Life::Removed, &writer).await?;
+    // The evidence says which pages name the person, so it goes after their copies: whoever repeats this finds them again.
+    forget_copies(ports, &ports.store.evidence_of(id).await?).await?;
     ports.store.drop_evidence(id, None).await?;
     ports.store.forget_sightings(id).await?;
     ports.store.forget_identities(id).await?;
-    if let Some(record) = record {
-        forget_pages(ports, &record).await?;
-    }
     info!(artist.id = %id, "artist {id} was removed for good");
     Ok(())
 }
@@ -131,14 +135,35 @@ async fn erase(ports: &Ports, job: Job) -> Result<(), crate::store::StoreError> 
     Ok(())
 }
 
-/// Deletes the copies of the artist's pages that recent sessions kept.
-async fn forget_pages(ports: &Ports, record: &Artist) -> Result<(), crate::store::StoreError> {
+/// Deletes the copies of pages that name the artist: those of recent sessions, and all that is kept of these sites across
+/// sessions, since a list or a menu names people too. What others have there is fetched again.
+async fn forget_copies(ports: &Ports, evidence: &[EvidenceRow]) -> Result<(), crate::store::StoreError> {
+    let mut pages: BTreeSet<Url> = evidence.iter().flat_map(|row| row.facts.every_page().cloned()).collect();
+    for row in evidence {
+        if let Source::Studio(studio) = &row.source {
+            let studio = ports.store.studio(studio).await?;
+            pages.extend(studio.and_then(|studio| studio.website(ports.clock.now())));
+        }
+    }
     for session in ports.store.sessions(8).await? {
-        for page in record.pages.iter().chain(&record.own_site) {
+        for page in &pages {
             if let Err(error) = ports.visitor.forget(&session.id, page).await {
                 tracing::warn!(%error, "a page copy was not deleted, it goes with its session after a day");
             }
         }
+    }
+    let forgotten = forget_sites(ports, &pages).await;
+    forgotten.map_err(|error| crate::store::StoreError::Unavailable(error.to_string()))
+}
+
+/// Deletes all that is kept across sessions of the sites to which pages belong.
+///
+/// # Errors
+/// The object store failed; repeat.
+pub(crate) async fn forget_sites<'a>(ports: &Ports, pages: impl IntoIterator<Item = &'a Url>) -> Result<(), ObjectsError> {
+    let sites: BTreeSet<String> = pages.into_iter().map(site_of).collect();
+    for site in sites {
+        ports.visitor.forget_site(&site).await?;
     }
     Ok(())
 }

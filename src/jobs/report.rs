@@ -64,6 +64,12 @@ pub struct Report {
     pub wire_bytes: u64,
     /// Pages taken from the session's cache instead of the web.
     pub cached_pages: u64,
+    /// Pages asked for that have not changed: a 304 each.
+    #[serde(default)]
+    pub unmodified_pages: u64,
+    /// Pages that were not due, read from what earlier sessions kept.
+    #[serde(default)]
+    pub not_due_pages: u64,
 }
 
 /// Where a session's report lies.
@@ -131,14 +137,12 @@ async fn count_job(ports: &Ports, session: &Session, job: &Job, report: &mut Rep
         _ => {}
     }
     let attempts = ports.store.attempts(job.id()).await?;
-    let used = attempts.iter().fold(Usage::default(), |sum, attempt| Usage {
-        requests: sum.requests + attempt.usage.requests,
-        wire_bytes: sum.wire_bytes + attempt.usage.wire_bytes,
-        cached_pages: sum.cached_pages + attempt.usage.cached_pages,
-    });
+    let used = attempts.iter().fold(Usage::default(), |sum, attempt| sum + attempt.usage);
     report.requests += used.requests;
     report.wire_bytes += used.wire_bytes;
     report.cached_pages += used.cached_pages;
+    report.unmodified_pages += used.unmodified_pages;
+    report.not_due_pages += used.not_due_pages;
     if let Some(reason) = job.death() {
         *report.dead_by_reason.entry(reason.code.clone()).or_default() += 1;
     }

@@ -15,7 +15,8 @@ use crate::domain::text::{clean_line, fold};
 use crate::extract::{ArtistFacts, MemberHint, SiteKind, Styles, member_facts};
 use crate::jobs::find_artists::hashes_of;
 use crate::jobs::write_artist::{SourceReading, WriteArtist, WriteError, Written};
-use crate::jobs::{Desk, Ended, PortError, Ports, Running, site_visit, store_outcome, wait_for_dependency};
+use crate::jobs::{Desk, Ended, PortError, Ports, Running, remove_artist, site_visit, store_outcome, wait_for_dependency};
+use std::collections::HashMap;
 use tracing::info;
 use url::Url;
 
@@ -50,6 +51,7 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running, task: &Scrap
         return Ended { outcome: Outcome::Done { how: Done::NotTattoo }, usage };
     }
     running.progress.step();
+    let pages: Vec<Url> = sources.iter().flat_map(|source| source.facts.every_page().cloned()).collect();
     let request = WriteArtist {
         job_id: running.job.new.id.clone(),
         session_id: running.job.new.session_id.clone(),
@@ -63,7 +65,11 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running, task: &Scrap
         }
         Ok(Written::Unchanged(_)) => Outcome::Done { how: Done::Unchanged },
         Ok(Written::Superseded) => Outcome::Done { how: Done::Superseded },
-        Ok(Written::Denied) => Outcome::Cancelled { why: Cancelled::Removed },
+        // Rule 15: the removal has looked for copies before this job read the pages.
+        Ok(Written::Denied) => match remove_artist::forget_sites(ports, &pages).await {
+            Ok(()) => Outcome::Cancelled { why: Cancelled::Removed },
+            Err(_) => wait_for_dependency(ports),
+        },
         Err(WriteError::Invalid(failure)) => Outcome::Dead { reason: failure },
         Err(WriteError::Store(error)) => store_outcome(ports, &error, "write"),
         Err(WriteError::Unanswered(why)) => {
@@ -98,22 +104,22 @@ async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Re
         Err(unread) => return Err(unread),
     };
     match read_studio(ports, running, task).await {
-        Ok((from_studio, also)) => Ok((own.into_iter().chain(from_studio).collect(), added(used, also))),
-        Err((outcome, also)) => Err((outcome, added(used, also))),
+        Ok((from_studio, also)) => Ok((own.into_iter().chain(from_studio).collect(), used + also)),
+        Err((outcome, also)) => Err((outcome, used + also)),
     }
 }
 
 /// What the own site says, if it is about the person it was linked for.
 async fn read_own_site(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
     let site = site_visit::read_site(ports, running, &task.entry).await?;
-    let answered = site.reader.answered().cloned().collect();
+    let (answered, read_at) = (site.answered(), ReadAt { unasked: site.unasked, now: ports.clock.now() });
     let facts = site.reader.finish(&ports.styles);
     if facts.kind == SiteKind::Negative {
         return Ok((None, site.usage));
     }
     let mut artist = facts.as_artist();
     artist.name = artist.name.or_else(|| Some(task.name.clone()));
-    let mut read = as_source_facts(&artist, &task.entry, &ports.styles, ports.clock.now());
+    let mut read = as_source_facts(&artist, &task.entry, &ports.styles, &read_at);
     read.pages = vec![task.entry.clone()];
     read.own_site = Some(task.entry.clone());
     let source = Source::OwnSite(canonical_site(&task.entry));
@@ -135,7 +141,7 @@ fn is_final(ports: &Ports, running: &Running, stop: &Outcome) -> bool {
 async fn beside_dead_site(ports: &Ports, running: &Running, task: &ScrapeTask, stop: Outcome, used: Usage) -> Read<Vec<SourceReading>> {
     match read_studio(ports, running, task).await {
         Ok((Some(from_studio), also)) => {
-            let usage = added(used, also);
+            let usage = used + also;
             if stop == (Outcome::Done { how: Done::Gone }) {
                 propose_gone(ports, running, task).await.map_err(|error| (port_outcome(ports, &error), usage))?;
             }
@@ -143,10 +149,8 @@ async fn beside_dead_site(ports: &Ports, running: &Running, task: &ScrapeTask, s
             Ok((vec![from_studio], usage))
         }
         // The studio may still answer, and both are asked again then.
-        Err((outcome @ (Outcome::Wait { .. } | Outcome::Retry { .. } | Outcome::Cancelled { .. }), also)) => {
-            Err((outcome, added(used, also)))
-        }
-        Ok((None, also)) | Err((Outcome::Done { .. } | Outcome::Dead { .. }, also)) => Err((stop, added(used, also))),
+        Err((outcome @ (Outcome::Wait { .. } | Outcome::Retry { .. } | Outcome::Cancelled { .. }), also)) => Err((outcome, used + also)),
+        Ok((None, also)) | Err((Outcome::Done { .. } | Outcome::Dead { .. }, also)) => Err((stop, used + also)),
     }
 }
 
@@ -158,21 +162,25 @@ async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Rea
     let website = studio.as_ref().and_then(|studio| studio.website(ports.clock.now()));
     let entry = website.unwrap_or_else(|| listed_on.clone());
     let site = site_visit::read_site(ports, running, &entry).await?;
-    usage = added(usage, site.usage);
+    usage = usage + site.usage;
     let mut pages = site.reader.pages().to_vec();
-    let mut answered: Vec<Url> = site.reader.answered().cloned().collect();
+    let (mut answered, mut unasked) = (site.answered(), site.unasked);
     if !task.own_site && task.entry != entry && !was_read(&site.reader, &task.entry) {
         // The page of the artist could not be read: ask for it by itself, so that its own reason ends the job.
         let mut visit = site_visit::begin(ports, running).await;
         let asked = site_visit::one_page(ports, running, &mut visit, &task.entry).await;
-        usage = added(usage, site_visit::usage_of(&visit));
+        usage = usage + site_visit::usage_of(&visit);
+        unasked.extend(visit.unasked().clone());
         site_visit::end(visit).await;
         let page = asked.map_err(|stop| (stop.outcome(ports, &task.entry), usage))?;
-        answered.push(page.url.clone());
+        if !unasked.contains_key(&page.url) {
+            answered.push(page.url.clone());
+        }
         pages.push(page);
     }
     let hint = MemberHint { name: Some(task.name.clone()), instagram: task.instagram.clone(), page: Some(listed_on.clone()) };
-    let mut reading = as_member(ports, task, studio_id, listed_on, member_facts(&pages, &hint, &ports.styles));
+    let read_at = ReadAt { unasked, now: ports.clock.now() };
+    let mut reading = as_member(ports, task, studio_id, listed_on, member_facts(&pages, &hint, &ports.styles), &read_at);
     reading.answered = answered;
     if let Some(studio) = &studio {
         complete_place(&mut reading.facts, &studio.found, listed_on, ports.clock.now());
@@ -185,11 +193,18 @@ fn was_read(reader: &crate::extract::SiteReader, url: &Url) -> bool {
     reader.pages().iter().any(|page| canonical_site(&page.url) == wanted)
 }
 
-fn as_member(ports: &Ports, task: &ScrapeTask, studio_id: &StudioId, listed_on: &Url, mut facts: ArtistFacts) -> SourceReading {
+fn as_member(
+    ports: &Ports,
+    task: &ScrapeTask,
+    studio_id: &StudioId,
+    listed_on: &Url,
+    mut facts: ArtistFacts,
+    read_at: &ReadAt,
+) -> SourceReading {
     facts.name = facts.name.or_else(|| Some(task.name.clone()));
     facts.instagram = facts.instagram.or_else(|| task.instagram.clone());
     let page = facts.page.clone().unwrap_or_else(|| listed_on.clone());
-    let mut read = as_source_facts(&facts, &page, &ports.styles, ports.clock.now());
+    let mut read = as_source_facts(&facts, &page, &ports.styles, read_at);
     read.pages = vec![page];
     read.own_site = if task.own_site { Some(task.entry.clone()) } else { facts.own_site.clone() };
     SourceReading { source: Source::Studio(studio_id.clone()), facts: read, own_page: facts.page.is_some(), answered: Vec::new() }
@@ -222,24 +237,29 @@ fn complete_place(read: &mut SourceFacts, studio: &FoundStudio, page: &Url, now:
     read.coordinates = read.coordinates.take().or_else(|| place.coordinates.map(|value| Fact { value, evidence }));
 }
 
-fn added(one: Usage, other: Usage) -> Usage {
-    Usage {
-        requests: one.requests + other.requests,
-        wire_bytes: one.wire_bytes + other.wire_bytes,
-        cached_pages: one.cached_pages + other.cached_pages,
+/// When pages answered last: now, but for those that nobody was asked for.
+struct ReadAt {
+    unasked: HashMap<Url, Timestamp>,
+    now: Timestamp,
+}
+
+impl ReadAt {
+    fn of(&self, page: &Url) -> Timestamp {
+        self.unasked.get(page).copied().unwrap_or(self.now)
     }
 }
 
 /// What an extractor found, in the directory's standard formats (002-R19): what does not fit them is left out.
-fn as_source_facts(found: &ArtistFacts, page: &Url, styles: &Styles, now: Timestamp) -> SourceFacts {
+fn as_source_facts(found: &ArtistFacts, page: &Url, styles: &Styles, read_at: &ReadAt) -> SourceFacts {
     let evidence = |field: &str, value: &str, basis: Basis| {
         let rows = found.evidence.get(field);
         let row = rows.and_then(|rows| rows.iter().find(|row| row.value == value).or_else(|| rows.first()));
+        let page = row.map_or(page, |row| &row.page);
         Evidence {
-            page: row.map_or_else(|| page.clone(), |row| row.page.clone()),
+            page: page.clone(),
             extractor: row.map_or_else(|| "resolver".to_owned(), |row| row.extractor.clone()),
             confidence: row.map_or(0.5, |row| row.confidence),
-            observed_at: now,
+            observed_at: read_at.of(page),
             basis,
         }
     };

@@ -7,7 +7,7 @@ use crate::extract::{PageFindings, SiteFacts, SiteLimits, SiteReader, Styles};
 use crate::jobs::reading::PageReader;
 use crate::jobs::site_visit::{PageStop, Pages, drive, read_fetched};
 use crate::scrape::robots::RobotsFile;
-use crate::scrape::visit::{Visit, VisitContext, VisitError, Visitor};
+use crate::scrape::visit::{Recrawl, Visit, VisitContext, VisitError, Visitor};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,8 +67,13 @@ impl SingleVisit {
     }
 
     fn pages(&self) -> OwnPages<'_> {
-        let who =
-            VisitContext { session: SessionId::new(SESSION), owner: SESSION.to_owned(), fresh_after: None, progress: Progress::default() };
+        let who = VisitContext {
+            session: SessionId::new(SESSION),
+            owner: SESSION.to_owned(),
+            fresh_after: None,
+            recrawl: Recrawl::All,
+            progress: Progress::default(),
+        };
         OwnPages { of: self, visit: self.visitor.begin(who), until: self.clock.monotonic() + self.patience }
     }
 

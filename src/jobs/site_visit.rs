@@ -4,14 +4,16 @@ use crate::domain::clock::Timestamp;
 use crate::domain::job::Usage;
 use crate::domain::ledger::is_suspect;
 use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
+use crate::domain::session::Trigger;
 use crate::extract::{Miss, PageFindings, SiteReader};
 use crate::jobs::reading::PageReader;
 use crate::jobs::{Ports, Running, store_outcome, wait_for_dependency};
 use crate::scrape::robots::PRODUCT_TOKEN;
 use crate::scrape::signals::headers_refuse;
-use crate::scrape::visit::{Visit, VisitContext, VisitError};
+use crate::scrape::visit::{Recrawl, Visit, VisitContext, VisitError};
 use crate::scrape::{FetchError, FetchedPage};
 use async_trait::async_trait;
+use std::collections::HashMap;
 use url::Url;
 
 /// A site as read.
@@ -21,6 +23,20 @@ pub struct SiteRead {
     pub reader: SiteReader,
     /// What it used.
     pub usage: Usage,
+    /// Pages that nobody was asked for, as they are not due, and when they answered last.
+    pub unasked: HashMap<Url, Timestamp>,
+}
+
+impl SiteRead {
+    /// The pages that answered: what is missing on others is not missed (rule 11).
+    pub fn answered(&self) -> Vec<Url> {
+        self.reader.answered().filter(|page| !self.unasked.contains_key(page)).cloned().collect()
+    }
+
+    /// Whether every page that lists people was asked for: else nobody is missing from the list (rule 11).
+    pub fn lists_were_asked(&self) -> bool {
+        self.reader.list_pages().all(|page| !self.unasked.contains_key(page))
+    }
 }
 
 /// Why a site was not read: the job's outcome, and what it used so far.
@@ -29,10 +45,14 @@ pub type Unread = (Outcome, Usage);
 /// Begins a visit on behalf of a running job.
 pub async fn begin(ports: &Ports, running: &Running) -> Visit {
     let fresh_after = (running.job.generation > 1).then_some(running.job.created_at.max(running.job.line_at));
+    let session = running.job.new.session_id.clone();
+    // Should the store be out, the job meets that by itself.
+    let spares = ports.store.session(&session).await.is_ok_and(|row| row.is_none_or(|row| row.trigger != Trigger::Fresh));
     let context = VisitContext {
-        session: running.job.new.session_id.clone(),
+        session,
         owner: running.job.new.id.to_string(),
         fresh_after,
+        recrawl: if spares { Recrawl::Due } else { Recrawl::All },
         progress: running.progress.clone(),
     };
     ports.visitor.begin(context)
@@ -47,11 +67,11 @@ pub async fn read_site(ports: &Ports, running: &Running, entry: &Url) -> Result<
     let mut pages = JobPages { ports, running, visit: begin(ports, running).await };
     let mut reader = SiteReader::new(entry.clone(), ports.settings.site);
     let stopped = drive(&mut reader, entry, &mut pages).await;
-    let usage = usage_of(&pages.visit);
+    let (usage, unasked) = (usage_of(&pages.visit), pages.visit.unasked().clone());
     end(pages.visit).await;
     match stopped {
         Err((url, stop)) => Err((stop.outcome(ports, &url), usage)),
-        Ok(()) => Ok(SiteRead { reader, usage }),
+        Ok(()) => Ok(SiteRead { reader, usage, unasked }),
     }
 }
 
@@ -125,7 +145,13 @@ pub async fn read_pages(ports: &Ports, running: &Running, urls: &[Url]) -> Resul
 
 pub(crate) fn usage_of(visit: &Visit) -> Usage {
     let stats = visit.stats();
-    Usage { requests: u64::from(stats.requests), wire_bytes: stats.wire_bytes, cached_pages: u64::from(stats.cached) }
+    Usage {
+        requests: u64::from(stats.requests),
+        wire_bytes: stats.wire_bytes,
+        cached_pages: u64::from(stats.cached),
+        unmodified_pages: u64::from(stats.unmodified),
+        not_due_pages: u64::from(stats.not_due),
+    }
 }
 
 pub(crate) async fn end(visit: Visit) {
@@ -158,7 +184,7 @@ impl PageStop {
             // The page of somebody who was removed is not the rest of the site's business.
             Self::Visit(VisitError::RefusedByRobots { .. } | VisitError::Denied) | Self::NoIndex => Some(Miss::Forbidden),
             Self::Visit(VisitError::Fetch(FetchError::Gone { .. })) => Some(Miss::Gone),
-            Self::Visit(VisitError::Fetch(_) | VisitError::OverBudget { .. }) => Some(Miss::Failed),
+            Self::Visit(VisitError::Fetch(_) | VisitError::OverBudget { .. } | VisitError::NotKept { .. }) => Some(Miss::Failed),
             // Only a page over the budget is a property of the page; a death or a panic is met again and counted.
             Self::Read(super::reading::ReadError::Stopped(_)) => Some(Miss::Failed),
             Self::Visit(_) | Self::Read(_) => None,
@@ -174,6 +200,9 @@ impl PageStop {
             Self::Visit(VisitError::Denied) => Outcome::Cancelled { why: Cancelled::Removed },
             Self::Visit(VisitError::Wait { until, why }) => Outcome::Wait { until: (*until).max(Timestamp(0)), why: *why },
             Self::Visit(VisitError::Fetch(error)) => fetch_outcome(error),
+            Self::Visit(error @ VisitError::NotKept { .. }) => {
+                Outcome::Dead { reason: Failure::new(Category::Data, "not_kept", "read", error.to_string()) }
+            }
             Self::Visit(error @ VisitError::OverBudget { .. }) => {
                 Outcome::Dead { reason: Failure::new(Category::Data, "site_over_budget", "fetch", error.to_string()) }
             }
@@ -234,6 +263,7 @@ mod tests {
     use super::*;
     use crate::extract::{Card, ParseLimits, SiteLimits, Styles};
     use crate::jobs::reading::ChildSettings;
+    use crate::scrape::Validators;
     use std::path::PathBuf;
     use std::sync::Arc;
     use std::time::Duration;
@@ -255,6 +285,7 @@ mod tests {
             text: text.to_owned(),
             robots_tags: robots_tags.iter().map(|tag| (*tag).to_owned()).collect(),
             tdm_reserved,
+            validators: Validators::default(),
             wire_bytes: 0,
         };
         read_fetched(&reader, page, false).await.unwrap()

@@ -112,7 +112,8 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
     crate::faults::hit(crate::faults::Point::BeforePut, &name.value);
     let written = put_record(ports, &request.attempt, &id, held).await?;
     if matches!(written, Written::New(_) | Written::Changed(_) | Written::Unchanged(_)) {
-        for reading in &request.sources {
+        // Rule 11: whoever was read from what was kept was not seen tonight.
+        for reading in request.sources.iter().filter(|reading| !reading.answered.is_empty()) {
             ports.store.seen(&id, &reading.source, reading.own_page, true).await?;
         }
     }

@@ -105,6 +105,52 @@ impl Objects {
         }
         Ok(count)
     }
+
+    /// The folders right below `prefix`, by name.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`].
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, ObjectsError> {
+        let listed = self.inner.list_with_delimiter(Some(&Path::from(prefix))).await.map_err(|error| failed(prefix, &error))?;
+        Ok(listed.common_prefixes.iter().filter_map(|folder| folder.filename().map(str::to_owned)).collect())
+    }
+
+    /// The keys of every object below `prefix`, in order.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`].
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, ObjectsError> {
+        let mut listed = self.inner.list(Some(&Path::from(prefix)));
+        let mut keys = Vec::new();
+        while let Some(found) = listed.next().await {
+            keys.push(found.map_err(|error| failed(prefix, &error))?.location.to_string());
+        }
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Deletes the folder `name` in every folder right below `prefix`.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`]; repeat.
+    pub async fn delete_in_folders_of(&self, prefix: &str, name: &str) -> Result<(), ObjectsError> {
+        for folder in self.folders(prefix).await? {
+            self.delete_below(&format!("{prefix}/{folder}/{name}")).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the folders right below `prefix` that are named by a day before `first`. Answers how many objects they held.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Failed`]; repeat.
+    pub async fn delete_days_before(&self, prefix: &str, first: &str) -> Result<u64, ObjectsError> {
+        let mut count = 0;
+        for folder in self.folders(prefix).await?.iter().filter(|day| day.as_str() < first) {
+            count += self.delete_below(&format!("{prefix}/{folder}")).await?;
+        }
+        Ok(count)
+    }
 }
 
 fn failed(key: &str, error: &object_store::Error) -> ObjectsError {

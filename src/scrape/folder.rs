@@ -3,7 +3,7 @@
 use crate::scrape::guard::shown;
 use crate::scrape::http::charset;
 use crate::scrape::limits::FetchLimits;
-use crate::scrape::{Fetch, FetchError, FetchedPage, Hop, Limit, TextHop};
+use crate::scrape::{Ask, Fetch, FetchError, FetchedPage, Hop, Limit, TextHop, Validators};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -61,7 +61,7 @@ impl FolderFetch {
 
 #[async_trait]
 impl Fetch for FolderFetch {
-    async fn fetch(&self, url: &Url) -> Result<Hop, FetchError> {
+    async fn fetch(&self, url: &Url, _: &Ask<'_>) -> Result<Hop, FetchError> {
         let gone = || FetchError::Gone { url: shown(url), status: 404 };
         if url.host_str() != Some(self.host.as_str()) {
             return Err(FetchError::Guarded(format!("{} is not in the folder", shown(url))));
@@ -84,12 +84,13 @@ impl Fetch for FolderFetch {
             text,
             robots_tags: Vec::new(),
             tdm_reserved: false,
+            validators: Validators::default(),
             wire_bytes: bytes,
         }))
     }
 
     /// A robots.txt holds for its host; a copy on this machine is nobody's server.
-    async fn fetch_text(&self, _url: &Url) -> Result<TextHop, FetchError> {
+    async fn fetch_text(&self, _: &Url, _: &Ask<'_>) -> Result<TextHop, FetchError> {
         Ok(TextHop::Text { status: 404, text: String::new(), wire_bytes: 0 })
     }
 }
@@ -164,14 +165,14 @@ mod tests {
         let ask = |url: &str| {
             let url = Url::parse(url).unwrap();
             let fetch = &fetch;
-            async move { fetch.fetch(&url).await }
+            async move { fetch.fetch(&url, &Ask::default()).await }
         };
         assert!(matches!(ask("http://site.test/").await, Ok(Hop::Page(page)) if page.text == "<p>home" && page.status == 200));
         assert_eq!(ask("http://site.test/none").await.unwrap_err().code(), "gone");
         assert_eq!(ask("http://site.test/logo.png").await.unwrap_err().code(), "wrong_type");
         assert_eq!(ask("http://site.test/about").await.unwrap_err().code(), "decoded_too_large");
         assert_eq!(ask("http://other.test/").await.unwrap_err().code(), "guarded");
-        let robots = fetch.fetch_text(&Url::parse("http://site.test/robots.txt").unwrap()).await;
+        let robots = fetch.fetch_text(&Url::parse("http://site.test/robots.txt").unwrap(), &Ask::default()).await;
         assert!(matches!(robots, Ok(TextHop::Text { status: 404, .. })));
     }
 }

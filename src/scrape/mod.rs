@@ -3,6 +3,7 @@
 pub mod folder;
 pub mod guard;
 pub mod http;
+pub mod known;
 pub mod limits;
 pub mod page_cache;
 pub mod politeness;
@@ -12,6 +13,7 @@ pub mod robots_line;
 pub mod signals;
 pub mod visit;
 
+use crate::domain::clock::Timestamp;
 use crate::domain::outcome::Category;
 use async_trait::async_trait;
 use std::net::IpAddr;
@@ -34,6 +36,9 @@ pub struct FetchedPage {
     /// Whether the header `TDM-Reservation: 1` reserves text and data mining.
     #[serde(default)]
     pub tdm_reserved: bool,
+    /// What a later request may say of it.
+    #[serde(default)]
+    pub validators: Validators,
     /// Bytes on the wire, headers not counted.
     pub wire_bytes: u64,
 }
@@ -46,6 +51,38 @@ impl std::fmt::Debug for FetchedPage {
             .field("text_bytes", &self.text.len())
             .finish_non_exhaustive()
     }
+}
+
+/// What tells whether a page is the one we have (RFC 9110, section 8.8): sent back as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Validators {
+    /// `ETag`, sent back in `If-None-Match`.
+    pub etag: Option<String>,
+    /// `Last-Modified`, sent back in `If-Modified-Since`.
+    pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
+/// The copy of a page that we have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// What the request says of it.
+    pub validators: Validators,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// How a URL is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ask<'a> {
+    /// The copy we have: the site may answer that it still stands, by [`Hop::NotModified`].
+    pub before: Option<&'a Before>,
 }
 
 /// Which limit a response broke.
@@ -206,14 +243,17 @@ impl FetchError {
 #[async_trait]
 pub trait Fetch: std::fmt::Debug + Send + Sync {
     /// Fetches `url`, without following a redirect to another URL: a redirect is answered as [`Hop::Redirect`].
-    async fn fetch(&self, url: &Url) -> Result<Hop, FetchError>;
+    async fn fetch(&self, url: &Url, ask: &Ask<'_>) -> Result<Hop, FetchError>;
 
     /// Fetches a text of any declared type, as robots.txt: what is over the limit of such texts is cut off, not refused, and
     /// a 4xx other than 429 is an answer (an empty text with its status), since it decides something.
-    async fn fetch_text(&self, url: &Url) -> Result<TextHop, FetchError> {
-        match self.fetch(url).await {
+    async fn fetch_text(&self, url: &Url, _: &Ask<'_>) -> Result<TextHop, FetchError> {
+        match self.fetch(url, &Ask { before: None }).await {
             Ok(Hop::Page(page)) => Ok(TextHop::Text { status: page.status, text: page.text, wire_bytes: page.wire_bytes }),
             Ok(Hop::Redirect { status, to }) => Ok(TextHop::Redirect { status, to }),
+            Ok(Hop::NotModified { .. }) => {
+                Err(FetchError::BadResponse { url: guard::shown(url), why: "304 to a plain request".to_owned() })
+            }
             Err(FetchError::Gone { status, .. } | FetchError::Blocked { status, .. }) => {
                 Ok(TextHop::Text { status, text: String::new(), wire_bytes: 0 })
             }
@@ -241,6 +281,22 @@ pub enum Hop {
         /// The target, resolved against the URL asked for; not yet guarded.
         to: Url,
     },
+    /// The copy that [`Ask::before`] names still stands (304).
+    NotModified {
+        /// What the answer says of it.
+        fresh: NotModified,
+    },
+}
+
+/// What a 304 says of the copy that still stands; it replaces what the copy came with (RFC 9111, section 3.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotModified {
+    /// What a later request says of it; nothing if the answer did not say.
+    pub validators: Validators,
+    /// `X-Robots-Tag` values, if it has any.
+    pub robots_tags: Vec<String>,
+    /// Whether it reserves text and data mining.
+    pub tdm_reserved: bool,
 }
 
 /// What one request for a text led to.

@@ -43,6 +43,18 @@ pub enum Kept {
     },
 }
 
+impl Kept {
+    /// Whether two answers say the same; how they came, and what tells whether they are new, does not matter.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Page(one), Self::Page(other)) => {
+                one.text == other.text && one.robots_tags == other.robots_tags && one.tdm_reserved == other.tdm_reserved
+            }
+            _ => self == other,
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     url: Url,
@@ -124,6 +136,7 @@ impl PageCache {
 mod tests {
     use super::*;
     use crate::domain::clock::ManualClock;
+    use crate::scrape::Validators;
 
     fn page(url: &Url, text: &str) -> Kept {
         Kept::Page(FetchedPage {
@@ -133,6 +146,7 @@ mod tests {
             text: text.into(),
             robots_tags: vec!["noai".into()],
             tdm_reserved: true,
+            validators: Validators::default(),
             wire_bytes: 7,
         })
     }

@@ -69,12 +69,22 @@ pub fn headers_refuse(page: &FetchedPage, product_token: &str) -> PageSignals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scrape::Validators;
     use proptest::prelude::*;
 
     fn with(tags: &[&str], tdm_reserved: bool) -> (bool, bool, bool) {
         let url = url::Url::parse("https://studio.example/").unwrap();
         let robots_tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        let page = FetchedPage { requested: url.clone(), url, status: 200, text: String::new(), robots_tags, tdm_reserved, wire_bytes: 0 };
+        let page = FetchedPage {
+            requested: url.clone(),
+            url,
+            status: 200,
+            text: String::new(),
+            robots_tags,
+            tdm_reserved,
+            validators: Validators::default(),
+            wire_bytes: 0,
+        };
         let found = headers_refuse(&page, "Inkdex");
         (found.noindex, found.nofollow, found.noai)
     }

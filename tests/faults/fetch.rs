@@ -13,7 +13,7 @@ use inkdex::scrape::guard::{Guard, HostMap, MappedHost};
 use inkdex::scrape::http::HttpFetch;
 use inkdex::scrape::limits::{FetchLimits, SiteLimits};
 use inkdex::scrape::politeness::PolitenessSettings;
-use inkdex::scrape::visit::{UrlDenial, VisitContext, VisitError, VisitSettings, Visitor};
+use inkdex::scrape::visit::{Recrawl, UrlDenial, VisitContext, VisitError, VisitSettings, Visitor};
 use inkdex::scrape::{FetchError, FetchedPage};
 use inkdex::store::{HostAnswer, HostHolds, HostTicket, StoreError, StoreResult};
 use std::collections::HashMap;
@@ -108,6 +108,7 @@ fn bench() -> Bench {
         site: SiteLimits::default(),
         product_token: "Inkdex".into(),
         guard,
+        recrawl: true,
     };
     let folder = tempfile::tempdir().unwrap();
     let objects = Objects::in_folder(folder.path()).unwrap();
@@ -120,8 +121,13 @@ fn bench() -> Bench {
 impl Bench {
     /// Reads a page in a visit of its own; answers what came and how long it took.
     async fn read(&self, owner: &str, host: &str, path: &str) -> (Result<FetchedPage, VisitError>, Duration) {
-        let who =
-            VisitContext { session: SessionId::new("daily-1"), owner: owner.into(), fresh_after: None, progress: Progress::default() };
+        let who = VisitContext {
+            session: SessionId::new("daily-1"),
+            owner: owner.into(),
+            fresh_after: None,
+            recrawl: Recrawl::All,
+            progress: Progress::default(),
+        };
         let mut visit = self.visitor.begin(who);
         let began = self.clock.monotonic();
         let found = visit.page(&Url::parse(&format!("http://{host}{path}")).unwrap()).await;

@@ -12,7 +12,7 @@ use inkdex::domain::ids::SessionId;
 use inkdex::domain::job::{AlertDebt, NewJob, Task};
 use inkdex::domain::outcome::{Done, Outcome};
 use inkdex::domain::place::Place;
-use inkdex::domain::session::{SessionState, StepState};
+use inkdex::domain::session::{SessionState, StepState, Trigger};
 use inkdex::domain::studio::{FoundStudio, Terms};
 use inkdex::jobs::courier::{self, Begun};
 use inkdex::jobs::{Ports, Progress, Running, discover_studios};
@@ -58,7 +58,7 @@ async fn a_broken_source_fails_the_run_after_three_attempts_and_is_told() {
     world.config.alerts.file = folder.join("alerts.jsonl");
     let source = silent(u32::MAX);
     let app = world.start_with(vec![source.clone()]).await;
-    let id = app.control.start_session().await.unwrap();
+    let id = app.control.start_session(Trigger::Manual).await.unwrap();
     let session = over(&app, &id).await;
     assert_eq!(session.state, SessionState::Failed);
     assert_eq!(session.steps.iter().map(|step| step.state).collect::<Vec<_>>()[..2], [StepState::Failed, StepState::Cancelled]);

@@ -7,6 +7,7 @@ mod later_days;
 mod letters;
 #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
 mod outages;
+mod recrawl;
 mod removal;
 mod schedule;
 mod stopping;

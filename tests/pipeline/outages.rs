@@ -10,7 +10,7 @@ use inkdex::app::{App, Surroundings};
 use inkdex::demo::{DemoWeb, Fate};
 use inkdex::domain::ids::SessionId;
 use inkdex::domain::job::{Job, JobState};
-use inkdex::domain::session::SessionState;
+use inkdex::domain::session::{SessionState, Trigger};
 
 const SEED: u64 = 29;
 
@@ -35,7 +35,7 @@ impl Begun {
         config.server.bind = "127.0.0.1:0".parse().unwrap();
         let surroundings = Surroundings { clock: world.clock.clone(), program: program(), sources: Vec::new() };
         let app = App::start_in(surroundings, &world.config, true).await.unwrap();
-        let session = app.control.start_session().await.unwrap();
+        let session = app.control.start_session(Trigger::Manual).await.unwrap();
         until("jobs are done, in work and open", LONG, async || {
             let jobs = jobs_of(app.ports.store.as_ref(), &session).await;
             let count = |is: fn(&Job) -> bool| jobs.iter().filter(|job| is(job)).count();

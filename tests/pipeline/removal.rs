@@ -7,6 +7,7 @@ use inkdex::demo::{DemoArtist, DemoWeb, Fate};
 use inkdex::domain::artist::{ArtistRow, Life};
 use inkdex::domain::job::JobState;
 use inkdex::domain::keys::{instagram_partition, location_prefix, style_partition};
+use inkdex::domain::session::Trigger;
 use inkdex::domain::text::tokens;
 use inkdex::jobs::remove_artist::remove;
 use inkdex::search::SearchQuery;
@@ -92,7 +93,7 @@ async fn a_removal_in_the_middle_of_a_session_holds() {
     run(&app).await;
     let artist = world.web.artists().iter().rfind(|artist| artist.instagram.is_some()).unwrap().clone();
     let met = row_of(app.ports.store.as_ref(), &artist.name).await;
-    let id = app.control.start_session().await.unwrap();
+    let id = app.control.start_session(Trigger::Manual).await.unwrap();
     crate::support::wait::until("their job stands", crate::support::wait::LONG, async || {
         let jobs = jobs_of(app.ports.store.as_ref(), &id).await;
         let named = jobs.iter().any(|job| crate::support::ledger::subject(job) == Some(&artist.name));

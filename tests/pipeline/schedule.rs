@@ -107,7 +107,7 @@ async fn a_night_that_is_due_while_a_session_runs_is_skipped() {
     world.config.pipeline.scheduled = true;
     let app = world.start().await;
     world.clock.jump_to(night(1).minus(Duration::from_millis(500)));
-    let by_hand = app.control.start_session().await.unwrap();
+    let by_hand = app.control.start_session(Trigger::Manual).await.unwrap();
     until("the night is skipped", LONG, async || {
         let survey = app.control.survey().await;
         let scheduler = survey.children.into_iter().find(|child| child.name == "scheduler")?;
@@ -126,7 +126,7 @@ async fn a_night_that_is_due_while_a_session_runs_is_skipped() {
 async fn a_clock_set_forth_in_the_middle_of_a_session_loses_nothing() {
     let world = World::of(DemoWeb::generate_sized(SEED, 5, 3)).await;
     let app = world.start().await;
-    let id = app.control.start_session().await.unwrap();
+    let id = app.control.start_session(Trigger::Manual).await.unwrap();
     for _ in 0..3 {
         until("jobs are in work", LONG, async || {
             let ended = app.ports.store.session(&id).await.unwrap().unwrap().state.is_terminal();

@@ -8,7 +8,7 @@ use inkdex::demo::DemoWeb;
 use inkdex::domain::clock::{Clock, SystemClock};
 use inkdex::domain::job::{JobKind, JobState};
 use inkdex::domain::outcome::{Outcome, WaitFor};
-use inkdex::domain::session::SessionState;
+use inkdex::domain::session::{SessionState, Trigger};
 use inkdex::jobs::reconcile::compare;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -32,7 +32,7 @@ async fn a_stop_in_the_middle_of_a_session_burns_nothing() {
     world.config.workers.drain_ms = 0;
     let clock = SystemClock::new();
     let mut app = world.start().await;
-    let id = app.control.start_session().await.unwrap();
+    let id = app.control.start_session(Trigger::Manual).await.unwrap();
     let mut released = 0;
     for _ in 0..3 {
         busy(&app, &id).await;
@@ -74,7 +74,7 @@ async fn a_stop_with_time_finishes_what_is_in_work() {
     let mut world = World::slowed(DemoWeb::generate(SEED), 0.5).await;
     world.config.workers.drain_ms = 25_000;
     let app = world.start().await;
-    let id = app.control.start_session().await.unwrap();
+    let id = app.control.start_session(Trigger::Manual).await.unwrap();
     busy(&app, &id).await;
     let store = app.ports.store.clone();
     app.stop().await;

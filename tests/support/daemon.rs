@@ -9,6 +9,7 @@ use inkdex::config::{Config, ConfigText};
 use inkdex::demo::DemoWeb;
 use inkdex::domain::clock::{Clock, SystemClock};
 use inkdex::domain::ids::SessionId;
+use inkdex::domain::session::Trigger;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -185,7 +186,7 @@ async fn runs_as_a_daemon() {
             }
         };
         match command.as_deref() {
-            Some("session") => match app.control.start_session().await {
+            Some("session") => match app.control.start_session(Trigger::Manual).await {
                 Ok(id) => say(&format!("session {id}")),
                 Err(error) => say(&format!("refused {error}")),
             },

@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod fault_proxy;
 pub mod hostile;
 pub mod http;
+pub mod kept;
 pub mod ledger;
 pub mod onlooker;
 #[cfg(feature = "opensearch")]

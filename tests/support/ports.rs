@@ -55,6 +55,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         site: inkdex::scrape::limits::SiteLimits::default(),
         product_token: "Inkdex".to_owned(),
         guard,
+        recrawl: true,
     };
     let holds = Arc::new(MemoryHolds::new(store.clone(), Vec::new(), clock.now()));
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
@@ -178,9 +179,9 @@ pub fn child(name: &str, alive: bool) -> ChildState {
 
 #[async_trait]
 impl Control for TestControl {
-    async fn start_session(&self) -> Result<SessionId, ControlError> {
+    async fn start_session(&self, trigger: Trigger) -> Result<SessionId, ControlError> {
         let pipeline = Pipeline::parse("daily.yaml", DAILY).expect("the built-in pipeline");
-        let started = inkdex::jobs::sessions::start(&self.ports, &pipeline, self.ports.clock.now(), Trigger::Manual).await;
+        let started = inkdex::jobs::sessions::start(&self.ports, &pipeline, self.ports.clock.now(), trigger).await;
         started.map(|(id, _)| id).map_err(|error| ControlError(error.to_string()))
     }
 

@@ -109,9 +109,20 @@ impl World {
 
     /// As [`World::of`], with this factor on the delays of slow sites.
     pub async fn slowed(web: DemoWeb, delay_scale: f64) -> Self {
+        Self::served(web, |options| options.delay_scale = delay_scale).await
+    }
+
+    /// As [`World::of`], sparing pages that earlier sessions kept; whether the web helps with ETags is `validators`.
+    pub async fn sparing(web: DemoWeb, validators: bool) -> Self {
+        let mut world = Self::served(web, |options| (options.delay_scale, options.validators) = (0.1, validators)).await;
+        world.config.fetch.recrawl = true;
+        world
+    }
+
+    async fn served(web: DemoWeb, how: impl FnOnce(&mut DemoServerOptions)) -> Self {
         let machine = SystemClock::new();
-        let now_ms = move || machine.now().0 / 1_000;
-        let options = DemoServerOptions { delay_scale, ..DemoServerOptions::new(Arc::new(now_ms)) };
+        let mut options = DemoServerOptions::new(Arc::new(move || machine.now().0 / 1_000));
+        how(&mut options);
         let server = DemoServer::start(Arc::new(web.clone()), options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut config = scaled();
@@ -179,6 +190,8 @@ fn scaled() -> Config {
     config.fetch.only_mapped = true;
     config.fetch.ask_again_ms = 10;
     config.fetch.back_off_ms = 50;
+    // Most tests change the web between two sessions of one minute: each asks for every page anew.
+    config.fetch.recrawl = false;
     // A loaded machine is no oversized page.
     config.fetch.parse_ms = 30_000;
     config.workers.min = 4;
@@ -217,7 +230,7 @@ pub async fn in_step(app: &App) {
 
 /// Runs a session by hand to its end.
 pub async fn run(app: &App) -> Session {
-    let id = app.control.start_session().await.unwrap();
+    let id = app.control.start_session(Trigger::Manual).await.unwrap();
     let session = over(app, &id).await;
     in_step(app).await;
     session

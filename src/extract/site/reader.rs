@@ -188,6 +188,18 @@ impl SiteReader {
         &self.pages
     }
 
+    /// The pages on which people come and go: the entry, lists of the team, and others that present people in cards, unless
+    /// they are somebody's own.
+    pub fn list_pages(&self) -> impl Iterator<Item = &Url> {
+        let entry = page_key(&self.entry);
+        let lists = self.pages.iter().enumerate().filter(move |(at, page)| {
+            let key = page_key(&page.url);
+            let own = self.asked.get(&key).is_some_and(|(.., person)| *person);
+            *at == 0 || key == entry || page.role == PageRole::Team || (!own && page.cards.iter().any(|card| card.name.is_some()))
+        });
+        lists.map(|(_, page)| &page.url)
+    }
+
     /// The pages that answered for good: those read, and those gone.
     pub fn answered(&self) -> impl Iterator<Item = &Url> {
         let gone = self.missed.iter().filter(|(.., why)| *why == Miss::Gone).map(|(url, ..)| url);

@@ -12,14 +12,15 @@ use crate::domain::clock::Clock;
 use crate::scrape::guard::{Guard, GuardedResolver, read_url, shown};
 use crate::scrape::limits::FetchLimits;
 use crate::scrape::refresh::moves_to;
-use crate::scrape::{Fetch, FetchError, FetchedPage, Hop, Limit, TextHop};
+use crate::scrape::{Ask, Fetch, FetchError, FetchedPage, Hop, Limit, NotModified, TextHop, Validators};
 use answers::{status_error, transport_error};
 use async_trait::async_trait;
 use body::{BodyError, BodySink};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, LOCATION, REFRESH,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED, LOCATION, REFRESH,
 };
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,9 @@ const CODINGS: &str = "gzip, br, zstd, deflate";
 
 /// Most values of `X-Robots-Tag` kept.
 const ROBOTS_TAGS_MAX: usize = 20;
+
+/// Longest validator kept, bytes: one that is longer would make every later request as long.
+const VALIDATOR_MAX: usize = 1_000;
 
 /// How files begin that are sometimes sent as HTML: PNG, JPEG, GIF, PDF, ZIP, RIFF, gzip, ISO media.
 const BINARY_STARTS: &[&[u8]] = &[b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-", b"PK\x03\x04", b"RIFF", b"\x1f\x8b", b"\0\0\0"];
@@ -113,13 +117,21 @@ impl HttpFetch {
     }
 
     /// Asks for a page or a text.
-    async fn ask(&self, url: &Url, want: Want) -> Result<Response, FetchError> {
+    async fn ask(&self, url: &Url, want: Want, ask: &Ask<'_>) -> Result<Response, FetchError> {
         let (target, host) = self.target(url)?;
         let accept = match want {
             Want::Page => "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.5",
             Want::Text => "text/plain,*/*;q=0.1",
         };
-        self.send(url, self.client.get(target).header(ACCEPT, accept), host).await
+        let mut request = self.client.get(target).header(ACCEPT, accept);
+        if let Some(Validators { etag, last_modified }) = ask.before.map(|before| &before.validators) {
+            for (name, value) in [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)] {
+                if let Some(value) = value {
+                    request = request.header(name, value);
+                }
+            }
+        }
+        self.send(url, request, host).await
     }
 
     /// Sends a request, and checks who answered and how long the head is.
@@ -184,17 +196,20 @@ impl HttpFetch {
         Ok(Body { bytes: sink.finish().map_err(body_error)?, wire_bytes })
     }
 
-    async fn page(&self, url: &Url) -> Result<Hop, FetchError> {
-        let response = self.ask(url, Want::Page).await?;
+    async fn page(&self, url: &Url, ask: &Ask<'_>) -> Result<Hop, FetchError> {
+        let response = self.ask(url, Want::Page, ask).await?;
         if let Some(redirect) = Self::redirect(url, &response) {
             let (status, to) = redirect?;
             return Ok(Hop::Redirect { status, to });
         }
-        let status = response.status();
-        if !status.is_success() {
-            return Err(status_error(url, status, response.headers(), self.clock.now()));
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status == StatusCode::NOT_MODIFIED && ask.before.is_some() {
+            let (validators, robots_tags, tdm_reserved) = (validators(&headers), robots_tags(&headers), is_tdm_reserved(&headers));
+            return Ok(Hop::NotModified { fresh: NotModified { validators, robots_tags, tdm_reserved } });
         }
-        let headers = response.headers().clone();
+        if !status.is_success() {
+            return Err(status_error(url, status, &headers, self.clock.now()));
+        }
         let content_type = header(&headers, CONTENT_TYPE);
         if !is_page_type(content_type) {
             return Err(FetchError::WrongType { url: shown(url), content_type: media_type(content_type) });
@@ -208,21 +223,20 @@ impl HttpFetch {
             return Err(FetchError::WrongType { url: shown(url), content_type });
         }
         let text = charset::decode_page(&body.bytes, content_type, url.host_str());
-        let tags = headers.get_all(X_ROBOTS_TAG).iter().take(ROBOTS_TAGS_MAX);
-        let robots_tags = tags.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
         Ok(Hop::Page(FetchedPage {
             requested: url.clone(),
             url: url.clone(),
             status: status.as_u16(),
             text,
-            robots_tags,
-            tdm_reserved: headers.get_all(TDM_RESERVATION).iter().any(|value| value.as_bytes().trim_ascii() == b"1"),
+            robots_tags: robots_tags(&headers),
+            tdm_reserved: is_tdm_reserved(&headers),
+            validators: validators(&headers),
             wire_bytes: body.wire_bytes,
         }))
     }
 
-    async fn text(&self, url: &Url) -> Result<TextHop, FetchError> {
-        let response = self.ask(url, Want::Text).await?;
+    async fn text(&self, url: &Url, ask: &Ask<'_>) -> Result<TextHop, FetchError> {
+        let response = self.ask(url, Want::Text, ask).await?;
         if let Some(redirect) = Self::redirect(url, &response) {
             let (status, to) = redirect?;
             return Ok(TextHop::Redirect { status, to });
@@ -245,6 +259,21 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+fn robots_tags(headers: &HeaderMap) -> Vec<String> {
+    let tags = headers.get_all(X_ROBOTS_TAG).iter().take(ROBOTS_TAGS_MAX);
+    tags.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+}
+
+fn is_tdm_reserved(headers: &HeaderMap) -> bool {
+    headers.get_all(TDM_RESERVATION).iter().any(|value| value.as_bytes().trim_ascii() == b"1")
+}
+
+/// What a later request may send back: whatever it means to the site, it is theirs to compare.
+fn validators(headers: &HeaderMap) -> Validators {
+    let value = |name| header(headers, name).map(str::trim).filter(|value| !value.is_empty() && value.len() <= VALIDATOR_MAX);
+    Validators { etag: value(ETAG).map(str::to_owned), last_modified: value(LAST_MODIFIED).map(str::to_owned) }
+}
+
 /// The media type without its parameters, cut to what an operator needs to see.
 fn media_type(content_type: Option<&str>) -> String {
     let kind = content_type.unwrap_or("of no declared type").split(';').next().unwrap_or_default();
@@ -260,12 +289,12 @@ fn is_page_type(content_type: Option<&str>) -> bool {
 
 #[async_trait]
 impl Fetch for HttpFetch {
-    async fn fetch(&self, url: &Url) -> Result<Hop, FetchError> {
-        timeout(self.limits.total(), self.page(url)).await.unwrap_or_else(|_| Err(self.over(url, Limit::Total)))
+    async fn fetch(&self, url: &Url, ask: &Ask<'_>) -> Result<Hop, FetchError> {
+        timeout(self.limits.total(), self.page(url, ask)).await.unwrap_or_else(|_| Err(self.over(url, Limit::Total)))
     }
 
-    async fn fetch_text(&self, url: &Url) -> Result<TextHop, FetchError> {
-        timeout(self.limits.total(), self.text(url)).await.unwrap_or_else(|_| Err(self.over(url, Limit::Total)))
+    async fn fetch_text(&self, url: &Url, ask: &Ask<'_>) -> Result<TextHop, FetchError> {
+        timeout(self.limits.total(), self.text(url, ask)).await.unwrap_or_else(|_| Err(self.over(url, Limit::Total)))
     }
 
     async fn addresses(&self, url: &Url) -> Result<Vec<IpAddr>, FetchError> {

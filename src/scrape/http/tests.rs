@@ -1,7 +1,8 @@
 //! The fetcher over real sockets, against small servers that answer by hand; limits are scaled to milliseconds.
 
 use super::*;
-use crate::domain::clock::SystemClock;
+use crate::domain::clock::{SystemClock, Timestamp};
+use crate::scrape::Before;
 use crate::scrape::guard::{HostMap, MappedHost};
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,7 +65,7 @@ fn url(text: &str) -> Url {
 
 async fn answered(answer: impl Into<Vec<u8>>) -> Result<Hop, FetchError> {
     let server = canned(answer).await;
-    fetcher(server.port, limits()).fetch(&url("http://studio.example/team")).await
+    fetcher(server.port, limits()).fetch(&url("http://studio.example/team"), &Ask::default()).await
 }
 
 fn text_of(hop: Result<Hop, FetchError>) -> FetchedPage {
@@ -87,7 +88,7 @@ async fn a_mapped_host_is_asked_by_its_own_name_without_tracks() {
         canned(html("X-Robots-Tag: noai\r\nX-Robots-Tag: otherbot: none\r\nTDM-Reservation: 1\r\nSet-Cookie: id=1\r\n", b"<p>Ana")).await;
     let fetch = fetcher(server.port, limits());
     for asked in ["http://studio.example/team?x=1#top", "https://studio.example/team?x=1"] {
-        let page = text_of(fetch.fetch(&url(asked)).await);
+        let page = text_of(fetch.fetch(&url(asked), &Ask::default()).await);
         assert_eq!((page.text.as_str(), page.status, page.wire_bytes, page.url.as_str()), ("<p>Ana", 200, 6, asked));
         assert_eq!(page.robots_tags, ["noai", "otherbot: none"]);
         assert!(page.tdm_reserved);
@@ -104,6 +105,33 @@ async fn a_mapped_host_is_asked_by_its_own_name_without_tracks() {
     }
 }
 
+/// 002-X4: what a site gave to tell its page by is sent back as it came, and a 304 means that the copy stands.
+#[tokio::test]
+async fn a_kept_page_costs_a_304() {
+    let page = text_of(answered(html("ETag: W/\"a b\"\r\nLast-Modified: Sun, 01 Mar 2026 12:00:00 GMT\r\n", b"<p>Ana")).await);
+    let validators = Validators { etag: Some("W/\"a b\"".into()), last_modified: Some("Sun, 01 Mar 2026 12:00:00 GMT".into()) };
+    assert_eq!(page.validators, validators);
+    let long = text_of(answered(html(&format!("ETag: \"{}\"\r\n", "x".repeat(2_000)), b"<p>Ana")).await);
+    assert!(long.validators.is_empty(), "a validator of any length would make every request as long");
+
+    let unmodified = "HTTP/1.1 304 Not Modified\r\nETag: \"c\"\r\nX-Robots-Tag: noindex\r\n\r\n";
+    let server = canned(unmodified).await;
+    let before = Before { validators: validators.clone(), at: Timestamp(0) };
+    let team = url("http://studio.example/team");
+    let hop = fetcher(server.port, limits()).fetch(&team, &Ask { before: Some(&before) }).await;
+    let fresh = NotModified {
+        validators: Validators { etag: Some("\"c\"".into()), last_modified: None },
+        robots_tags: vec!["noindex".into()],
+        tdm_reserved: false,
+    };
+    assert_eq!(hop, Ok(Hop::NotModified { fresh }));
+    let head = server.heads.lock().unwrap()[0].clone();
+    assert!(head.contains("\r\nif-none-match: w/\"a b\"\r\n"), "{head}");
+    assert!(head.contains("\r\nif-modified-since: sun, 01 mar 2026 12:00:00 gmt\r\n"), "{head}");
+    let refused = answered(unmodified).await;
+    assert!(matches!(refused, Err(FetchError::BadResponse { .. })), "nobody said that a copy is kept: {refused:?}");
+}
+
 #[tokio::test]
 async fn loopback_without_a_map_entry_is_never_connected() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -116,9 +144,9 @@ async fn loopback_without_a_map_entry_is_never_connected() {
         "http://[::1]/".into(),
         "http://localhost/".into(),
     ] {
-        let refused = fetch.fetch(&url(&text)).await;
+        let refused = fetch.fetch(&url(&text), &Ask::default()).await;
         assert!(matches!(refused, Err(FetchError::Guarded(_))), "{text}: {refused:?}");
-        assert!(matches!(fetch.fetch_text(&url(&text)).await, Err(FetchError::Guarded(_))), "{text}");
+        assert!(matches!(fetch.fetch_text(&url(&text), &Ask::default()).await, Err(FetchError::Guarded(_))), "{text}");
     }
     let touched = timeout(Duration::from_millis(50), listener.accept()).await;
     assert!(touched.is_err(), "somebody connected");
@@ -141,10 +169,10 @@ async fn a_name_that_resolves_inwards_is_refused_by_the_connector() {
     let guard = Guard::with_lookup(HostMap::none(), Arc::new(Inward), Arc::new(SystemClock::new()));
     let fetch = HttpFetch::new(Arc::new(guard), limits(), "Inkdex/0.1", Arc::new(SystemClock::new())).unwrap();
     for text in ["http://inward.test/", "https://inward.test/"] {
-        let refused = fetch.fetch(&url(text)).await;
+        let refused = fetch.fetch(&url(text), &Ask::default()).await;
         assert!(matches!(&refused, Err(FetchError::Guarded(why)) if why.contains("127.0.0.1")), "{refused:?}");
     }
-    assert_eq!(fetch.fetch(&url("http://nowhere.test/")).await, Err(FetchError::Dns("nowhere.test".into())));
+    assert_eq!(fetch.fetch(&url("http://nowhere.test/"), &Ask::default()).await, Err(FetchError::Dns("nowhere.test".into())));
     assert_eq!(fetch.addresses(&url("http://nowhere.test/")).await, Err(FetchError::Dns("nowhere.test".into())));
 }
 
@@ -155,7 +183,7 @@ async fn an_answer_from_an_inward_peer_is_refused() {
     let server = canned(html("", b"<p>inside")).await;
     let strange = Client::builder().no_proxy().resolve("studio.test", ([127, 0, 0, 1], server.port).into()).build().unwrap();
     let fetch = HttpFetch { client: strange, guard: Arc::new(Guard::new(HostMap::none())), ..fetcher(server.port, limits()) };
-    let refused = fetch.fetch(&url("http://studio.test/")).await;
+    let refused = fetch.fetch(&url("http://studio.test/"), &Ask::default()).await;
     assert!(matches!(&refused, Err(FetchError::Guarded(why)) if why.contains("127.0.0.1")), "{refused:?}");
     assert_eq!(server.heads.lock().unwrap().len(), 1, "the connection was there to be refused");
 }
@@ -233,7 +261,7 @@ async fn what_is_no_page_is_typed() {
 #[tokio::test]
 async fn nobody_there_and_no_tls_are_told_apart() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let hop = fetcher(free, limits()).fetch(&url("http://studio.example/")).await;
+    let hop = fetcher(free, limits()).fetch(&url("http://studio.example/"), &Ask::default()).await;
     assert!(matches!(&hop, Err(FetchError::Connection { host, .. }) if host == "studio.example"), "{hop:?}");
     // A mapped host is never asked over TLS, so the client is asked directly for the error of a server that speaks none.
     let server = canned("HTTP/1.1 400 Bad Request\r\n\r\n").await;
@@ -283,7 +311,7 @@ async fn time_is_limited_at_each_stage() {
     ] {
         let fetch = fetcher(dripping(start, drops).await, limits());
         let began = fetch.clock.monotonic();
-        let hop = fetch.fetch(&url("http://slow.example/")).await;
+        let hop = fetch.fetch(&url("http://slow.example/"), &Ask::default()).await;
         let took = fetch.clock.monotonic() - began;
         assert!(matches!(&hop, Err(FetchError::OverLimit { limit: found, .. }) if *found == limit), "{limit:?}: {hop:?}");
         assert!(took < Duration::from_millis(at_most_ms + 1_000), "{limit:?} took {took:?}");
@@ -295,15 +323,15 @@ async fn a_text_is_cut_instead_of_refused() {
     let long = format!("User-agent: *\nDisallow: /secret\n{}", "# comment\n".repeat(3_000));
     let server =
         canned(format!("HTTP/1.1 200 OK\r\nContent-Type: application/x-anything\r\nContent-Length: 500000000\r\n\r\n{long}")).await;
-    let hop = fetcher(server.port, limits()).fetch_text(&url("http://studio.example/robots.txt")).await;
+    let hop = fetcher(server.port, limits()).fetch_text(&url("http://studio.example/robots.txt"), &Ask::default()).await;
     let Ok(TextHop::Text { status: 200, text, .. }) = hop else { panic!("no text: {hop:?}") };
     assert!(text.starts_with("User-agent: *\nDisallow: /secret\n") && text.len() == 1_000, "{} bytes", text.len());
     for (status, line) in [(403, "403 Forbidden"), (404, "404 Not Found"), (418, "418 Teapot")] {
         let server = canned(format!("HTTP/1.1 {line}\r\nContent-Length: 2\r\n\r\nno")).await;
-        let hop = fetcher(server.port, limits()).fetch_text(&url("http://studio.example/robots.txt")).await;
+        let hop = fetcher(server.port, limits()).fetch_text(&url("http://studio.example/robots.txt"), &Ask::default()).await;
         assert_eq!(hop, Ok(TextHop::Text { status, text: String::new(), wire_bytes: 0 }));
     }
     let server = canned("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n").await;
-    let hop = fetcher(server.port, limits()).fetch_text(&url("http://studio.example/robots.txt")).await;
+    let hop = fetcher(server.port, limits()).fetch_text(&url("http://studio.example/robots.txt"), &Ask::default()).await;
     assert!(matches!(hop, Err(FetchError::SlowDown { status: 429, retry_after: None, .. })), "{hop:?}");
 }

@@ -1,22 +1,26 @@
 //! What jobs use to read pages: [`Visitor`] (one a process) and [`Visit`] (one a job). Every hop passes, in this order,
-//! denylist, guard, page cache, robots.txt, the hold on its host, and only then the network.
+//! denylist, guard, page cache, what earlier sessions kept and is not due, robots.txt, the hold on its host, and only then the
+//! network.
 
+mod kept;
+mod rules;
 mod types;
 
-pub use types::{UrlDenial, VisitContext, VisitError, VisitSettings, VisitStats};
+pub use types::{Recrawl, UrlDenial, VisitContext, VisitError, VisitSettings, VisitStats};
 
 use crate::domain::chance::Chance;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::SessionId;
 use crate::domain::outcome::WaitFor;
 use crate::objects::{Objects, ObjectsError};
 use crate::scrape::guard::{MappedHost, host_key, shown};
+use crate::scrape::known::{Known, KnownPages};
 use crate::scrape::limits::SiteBudget;
 use crate::scrape::page_cache::{Kept, PageCache};
 use crate::scrape::politeness::{Held, Politeness, Turn};
 use crate::scrape::refresh::meta_refresh;
-use crate::scrape::robots::{RobotsFile, RobotsFiles, RobotsRules, RobotsVerdict, origin};
-use crate::scrape::{Fetch, FetchError, FetchedPage, Hop, Limit, TextHop};
+use crate::scrape::robots::{RobotsFile, RobotsFiles, RobotsVerdict, origin};
+use crate::scrape::{Ask, Fetch, FetchError, FetchedPage, Hop, Limit};
 use crate::store::HostHolds;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -31,6 +35,7 @@ struct Shared {
     settings: VisitSettings,
     politeness: Arc<Politeness>,
     pages: PageCache,
+    known: KnownPages,
     robots: RobotsFiles,
 }
 
@@ -54,8 +59,9 @@ impl Visitor {
         let request_time = settings.limits.total();
         let politeness = Politeness::new(holds, Arc::clone(&clock), chance, settings.politeness.clone(), request_time);
         let pages = PageCache::new(objects.clone(), Arc::clone(&clock));
+        let known = KnownPages::new(objects.clone(), Arc::clone(&clock));
         let robots = RobotsFiles::new(objects, Arc::clone(&clock), &settings.product_token);
-        let shared = Shared { fetch, deny, clock, settings, politeness: Arc::new(politeness), pages, robots };
+        let shared = Shared { fetch, deny, clock, settings, politeness: Arc::new(politeness), pages, known, robots };
         Self { shared: Arc::new(shared) }
     }
 
@@ -67,6 +73,22 @@ impl Visitor {
         self.shared.pages.forget(session, url).await
     }
 
+    /// Deletes everything that is kept of a site across sessions (see [`crate::scrape::known::site_of`]): on removal.
+    ///
+    /// # Errors
+    /// The object store failed; repeat.
+    pub async fn forget_site(&self, site: &str) -> Result<(), ObjectsError> {
+        self.shared.known.forget_site(site).await
+    }
+
+    /// Notes that a page lists people who come and go: it is due every day.
+    ///
+    /// # Errors
+    /// The object store failed; the page may be read a few days late.
+    pub async fn lists(&self, page: &Url) -> Result<(), ObjectsError> {
+        self.shared.known.lists(page).await
+    }
+
     /// Begins a visit; nothing is asked of anybody yet.
     pub fn begin(&self, who: VisitContext) -> Visit {
         Visit {
@@ -76,6 +98,7 @@ impl Visitor {
             held: None,
             takes: 0,
             budgets: HashMap::new(),
+            unasked: HashMap::new(),
             stats: VisitStats::default(),
         }
     }
@@ -92,6 +115,8 @@ pub struct Visit {
     /// Hosts taken so far.
     takes: u64,
     budgets: HashMap<String, SiteBudget>,
+    /// Pages that nobody was asked for, and when they answered last.
+    unasked: HashMap<Url, Timestamp>,
     stats: VisitStats,
 }
 
@@ -145,6 +170,11 @@ impl Visit {
         self.stats
     }
 
+    /// The pages that were read without asking anybody, and when they answered last: nothing is missing because of them.
+    pub fn unasked(&self) -> &HashMap<Url, Timestamp> {
+        &self.unasked
+    }
+
     /// Ends the visit and gives its host back.
     ///
     /// # Errors
@@ -153,11 +183,18 @@ impl Visit {
         self.release().await
     }
 
-    /// One URL: its answer from the cache or from the network.
+    /// One URL: its answer from the session's cache, from what is kept across sessions, or from the network.
     async fn hop(&mut self, url: &Url) -> Result<Kept, VisitError> {
         self.judge(url).await?;
+        if self.who.recrawl == Recrawl::KeptOnly {
+            return self.kept_only(url).await;
+        }
         let looked_at = self.takes;
         if let Some(kept) = self.cached(url).await? {
+            return Ok(kept);
+        }
+        let known = self.shared.known.get(url).await?;
+        if let Some(kept) = self.not_due(url, known.as_ref()).await? {
             return Ok(kept);
         }
         let rules = self.rules_of(url).await?;
@@ -172,9 +209,12 @@ impl Visit {
         if let Admission::Known(kept) = self.admit(url, rules.crawl_delay(), Some(looked_at)).await? {
             return Ok(*kept);
         }
-        let answer = self.shared.fetch.fetch(url).await;
+        let before = known.as_ref().filter(|_| self.spares()).and_then(Known::before);
+        let answer = self.shared.fetch.fetch(url, &Ask { before: before.as_ref() }).await;
         self.after(answer.as_ref().err()).await?;
+        let unmodified = matches!(answer, Ok(Hop::NotModified { .. }));
         let kept = match answer {
+            Ok(Hop::NotModified { fresh }) => self.still_stands(url, known.as_ref(), fresh)?,
             Ok(Hop::Redirect { to, .. }) => Kept::Moved { to },
             Ok(Hop::Page(page)) => {
                 self.count_bytes(url, page.wire_bytes);
@@ -187,10 +227,7 @@ impl Visit {
             Err(FetchError::WrongType { content_type, .. }) => Kept::WrongType { content_type },
             Err(error) => return Err(error.into()),
         };
-        // The page is worth more than its copy: without the copy it may be fetched once more.
-        if let Err(error) = self.shared.pages.put(&self.who.session, url, &kept).await {
-            tracing::warn!(session.id = %self.who.session, "a fetched page was not kept: {error}");
-        }
+        self.keep(url, known.as_ref(), &kept, unmodified).await?;
         Ok(kept)
     }
 
@@ -209,52 +246,6 @@ impl Visit {
         let kept = self.shared.pages.get(&self.who.session, url, self.who.fresh_after).await?;
         self.stats.cached += u32::from(kept.is_some());
         Ok(kept)
-    }
-
-    /// The robots rules of a URL's origin, fetched if they are not known.
-    async fn rules_of(&mut self, url: &Url) -> Result<Arc<RobotsRules>, VisitError> {
-        let shared = Arc::clone(&self.shared);
-        let origin = origin(url);
-        if let Some(rules) = shared.robots.fresh(&origin).await? {
-            return Ok(rules);
-        }
-        match self.fetch_rules(url).await {
-            Ok((status, text)) => Ok(shared.robots.keep(RobotsFile { origin, fetched_at: shared.clock.now(), status, text }).await),
-            // Unreachable: what it said before holds, else nothing is read and the job tries again.
-            Err(VisitError::Fetch(error)) => match shared.robots.stale(&origin).await? {
-                Some(rules) => Ok(rules),
-                None => Err(error.into()),
-            },
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Fetches the robots.txt of a URL's origin: its status and text. More redirects than allowed, or one to where the guard
-    /// or the denylist does not let us go, is the same as no file (RFC 9309, section 2.3.1.2).
-    async fn fetch_rules(&mut self, url: &Url) -> Result<(u16, String), VisitError> {
-        const NO_FILE: (u16, String) = (404, String::new());
-        let Ok(mut at) = url.join("/robots.txt") else { return Ok(NO_FILE) };
-        for hop in 0..=self.shared.settings.limits.redirects {
-            match self.judge(&at).await {
-                Ok(()) => {}
-                Err(VisitError::Denied | VisitError::Fetch(_)) if hop > 0 => return Ok(NO_FILE),
-                Err(error) => return Err(error),
-            }
-            self.admit(&at, None, None).await?;
-            let answer = self.shared.fetch.fetch_text(&at).await;
-            self.after(answer.as_ref().err()).await?;
-            match answer? {
-                TextHop::Text { status, text, wire_bytes } => {
-                    self.count_bytes(&at, wire_bytes);
-                    return Ok((status, text));
-                }
-                TextHop::Redirect { mut to, .. } => {
-                    to.set_fragment(None);
-                    at = to;
-                }
-            }
-        }
-        Ok(NO_FILE)
     }
 
     /// Takes the URL's host, if it is not held, and waits for the request's turn. `looked_at` is the number of takes when the

@@ -8,6 +8,7 @@ use crate::domain::progress::Progress;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::limits::{BudgetStop, FetchLimits, SiteLimits};
 use crate::scrape::politeness::PolitenessSettings;
+use crate::scrape::{NotModified, TextHop, Validators};
 use crate::store::{HostAnswer, HostTicket, StoreError, StoreResult};
 use async_trait::async_trait;
 use proptest::prelude::*;
@@ -96,6 +97,8 @@ impl Holds {
 #[derive(Debug, Clone)]
 enum Reply {
     Html(String),
+    /// A page with an ETag, which is not sent to whoever has it.
+    Tagged(&'static str, String),
     Text(u16, String),
     To(String),
     Fail(FetchError),
@@ -150,25 +153,27 @@ impl Web {
 
 #[async_trait]
 impl Fetch for Web {
-    async fn fetch(&self, url: &Url) -> Result<Hop, FetchError> {
+    async fn fetch(&self, url: &Url, ask: &Ask<'_>) -> Result<Hop, FetchError> {
+        let page = |text: String, etag: Option<&str>| {
+            let validators = Validators { etag: etag.map(str::to_owned), last_modified: None };
+            let (requested, wire_bytes) = (url.clone(), text.len() as u64);
+            let (robots_tags, tdm_reserved) = (Vec::new(), false);
+            Ok(Hop::Page(FetchedPage { requested, url: url.clone(), status: 200, text, robots_tags, tdm_reserved, validators, wire_bytes }))
+        };
         match self.reply(url).await {
-            Reply::Html(text) | Reply::Text(_, text) => Ok(Hop::Page(FetchedPage {
-                requested: url.clone(),
-                url: url.clone(),
-                status: 200,
-                wire_bytes: text.len() as u64,
-                text,
-                robots_tags: Vec::new(),
-                tdm_reserved: false,
-            })),
+            Reply::Html(text) | Reply::Text(_, text) => page(text, None),
+            Reply::Tagged(etag, _) if ask.before.is_some_and(|before| before.validators.etag.as_deref() == Some(etag)) => {
+                Ok(Hop::NotModified { fresh: NotModified::default() })
+            }
+            Reply::Tagged(etag, text) => page(text, Some(etag)),
             Reply::To(to) => Ok(Hop::Redirect { status: 302, to: url.join(&to).unwrap() }),
             Reply::Fail(error) => Err(error),
         }
     }
 
-    async fn fetch_text(&self, url: &Url) -> Result<TextHop, FetchError> {
+    async fn fetch_text(&self, url: &Url, _: &Ask<'_>) -> Result<TextHop, FetchError> {
         match self.reply(url).await {
-            Reply::Html(text) => Ok(TextHop::Text { status: 200, wire_bytes: text.len() as u64, text }),
+            Reply::Html(text) | Reply::Tagged(_, text) => Ok(TextHop::Text { status: 200, wire_bytes: text.len() as u64, text }),
             Reply::Text(status, text) => Ok(TextHop::Text { status, wire_bytes: text.len() as u64, text }),
             Reply::To(to) => Ok(TextHop::Redirect { status: 302, to: url.join(&to).unwrap() }),
             Reply::Fail(FetchError::Gone { status, .. }) => Ok(TextHop::Text { status, text: String::new(), wire_bytes: 0 }),
@@ -209,6 +214,7 @@ fn settings() -> VisitSettings {
         site: SiteLimits::default(),
         product_token: "Inkdex".into(),
         guard: Arc::new(Guard::new(HostMap::none())),
+        recrawl: true,
     }
 }
 
@@ -234,14 +240,28 @@ fn bench() -> Bench {
     bench_with(settings(), Duration::from_millis(20), None)
 }
 
+fn who(session: &str, owner: &str) -> VisitContext {
+    VisitContext {
+        session: SessionId::new(session),
+        owner: owner.into(),
+        fresh_after: None,
+        recrawl: Recrawl::Due,
+        progress: Progress::default(),
+    }
+}
+
 impl Bench {
     fn begin(&self, owner: &str) -> Visit {
-        self.visitor.begin(VisitContext {
-            session: SessionId::new("daily-1"),
-            owner: owner.into(),
-            fresh_after: None,
-            progress: Progress::default(),
-        })
+        self.visitor.begin(who("daily-1", owner))
+    }
+
+    /// Reads a page in a session; answers its text and what that cost.
+    async fn read(&self, session: &str, recrawl: Recrawl, page: &str) -> (Result<String, VisitError>, VisitStats) {
+        let mut visit = self.visitor.begin(VisitContext { recrawl, ..who(session, "job-1") });
+        let read = visit.page(&url(page)).await.map(|page| page.text);
+        let stats = visit.stats();
+        visit.end().await.unwrap();
+        (read, stats)
     }
 }
 
@@ -277,7 +297,7 @@ async fn robots_first_then_pages_a_second_apart_then_the_host_is_given_back() {
         assert_eq!(found.text, page[..1]);
     }
     assert_eq!(bench.holds.taken(), [("studio.example".to_owned(), "job-1".to_owned())]);
-    assert_eq!(visit.stats(), VisitStats { requests: 4, wire_bytes: 3, cached: 0 });
+    assert_eq!(visit.stats(), VisitStats { requests: 4, wire_bytes: 3, ..VisitStats::default() });
     visit.end().await.unwrap();
     assert_eq!(bench.holds.taken(), []);
     let asked = bench.web.asked.lock().unwrap().clone();
@@ -369,7 +389,7 @@ async fn no_page_is_fetched_twice_in_a_session() {
     );
     assert!(matches!(second.page(&url("https://studio.example/none")).await, Err(VisitError::Fetch(FetchError::Gone { status: 404, .. }))));
     assert!(matches!(second.page(&url("https://studio.example/file")).await, Err(VisitError::Fetch(FetchError::WrongType { .. }))));
-    assert_eq!(second.stats(), VisitStats { requests: 0, wire_bytes: 0, cached: 4 });
+    assert_eq!(second.stats(), VisitStats { cached: 4, ..VisitStats::default() });
     assert_eq!(bench.web.urls().len(), asked);
     assert_eq!(bench.holds.taken(), [], "what is known needs no host");
     bench.denied.0.lock().unwrap().insert("https://studio.example/team".into());
@@ -377,9 +397,138 @@ async fn no_page_is_fetched_twice_in_a_session() {
     // A requeued job uses only pages fetched after its requeue.
     bench.denied.0.lock().unwrap().clear();
     let fresh_after = Some(bench.clock.now());
-    let requeued = VisitContext { session: SessionId::new("daily-1"), owner: "job-1".into(), fresh_after, progress: Progress::default() };
+    let requeued = VisitContext { fresh_after, ..who("daily-1", "job-1") };
     bench.visitor.begin(requeued).page(&url("https://studio.example/team")).await.unwrap();
     assert_eq!(bench.web.urls().len(), asked + 1);
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// A page that is not due costs no request, a due one that did not change none of its bytes, and both say so.
+#[tokio::test(start_paused = true)]
+async fn pages_of_earlier_sessions_are_spared() {
+    let bench = bench();
+    let (team, plain) = ("https://studio.example/team", "https://studio.example/plain");
+    bench.web.on(team, &[Reply::Tagged("\"1\"", "<p>Ana".into())]);
+    bench.web.on(plain, &[html("<p>Ana")]);
+    for page in [team, plain] {
+        bench.read("daily-1", Recrawl::Due, page).await.0.unwrap();
+        let (read, stats) = bench.read("daily-2", Recrawl::Due, page).await;
+        assert_eq!((read.unwrap().as_str(), stats), ("<p>Ana", VisitStats { not_due: 1, ..VisitStats::default() }));
+    }
+    let mut visit = bench.visitor.begin(who("daily-2", "job-2"));
+    visit.page(&url(team)).await.unwrap();
+    let unasked: Vec<(&Url, Duration)> = visit.unasked().iter().map(|(page, at)| (page, at.since(EPOCH))).collect();
+    assert!(matches!(unasked.as_slice(), [(page, at)] if page.as_str() == team && *at < Duration::from_secs(5)), "{unasked:?}");
+    visit.end().await.unwrap();
+    tokio::time::sleep(DAY).await;
+    // robots.txt is a day old as well.
+    let (read, stats) = bench.read("daily-3", Recrawl::Due, team).await;
+    assert_eq!((read.unwrap().as_str(), stats), ("<p>Ana", VisitStats { requests: 2, unmodified: 1, ..VisitStats::default() }));
+    let (read, stats) = bench.read("daily-3", Recrawl::Due, team).await;
+    assert_eq!((read.unwrap().as_str(), stats), ("<p>Ana", VisitStats { cached: 1, ..VisitStats::default() }), "a 304 is an answer");
+    let (_, stats) = bench.read("daily-3", Recrawl::Due, plain).await;
+    assert_eq!(stats, VisitStats { requests: 1, wire_bytes: 6, ..VisitStats::default() }, "a site without validators sends it again");
+    tokio::time::sleep(DAY).await;
+    for page in [team, plain] {
+        assert_eq!(bench.read("daily-4", Recrawl::Due, page).await.1.not_due, 1, "both stayed the same: {page}");
+    }
+    bench.web.on(team, &[Reply::Tagged("\"2\"", "<p>Ana, Bea".into())]);
+    tokio::time::sleep(DAY).await;
+    let (read, stats) = bench.read("daily-5", Recrawl::Due, team).await;
+    assert_eq!((read.unwrap().as_str(), stats.unmodified), ("<p>Ana, Bea", 0));
+    tokio::time::sleep(DAY).await;
+    assert_eq!(bench.read("daily-6", Recrawl::Due, team).await.1.unmodified, 1, "what changed is asked for the next day");
+}
+
+/// Rule 14, `--fresh` and `fetch.recrawl = false`: every page is asked for, by requests that say nothing of a copy.
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_all_is_spared_nothing() {
+    let team = "https://studio.example/team";
+    for recrawl in [true, false] {
+        let bench = bench_with(VisitSettings { recrawl, ..settings() }, Duration::from_millis(20), None);
+        bench.web.on(team, &[Reply::Tagged("\"1\"", "<p>Ana".into())]);
+        bench.read("daily-1", Recrawl::Due, team).await.0.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let how = if recrawl { Recrawl::All } else { Recrawl::Due };
+        let anew = VisitStats { requests: 1, wire_bytes: 6, ..VisitStats::default() };
+        assert_eq!(bench.read("daily-2", how, team).await.1, anew);
+        let requeued = VisitContext { fresh_after: Some(bench.clock.now()), ..who("daily-1", "job-1") };
+        let mut visit = bench.visitor.begin(requeued);
+        visit.page(&url(team)).await.unwrap();
+        assert_eq!((visit.stats(), visit.unasked().len()), (anew, 0));
+        visit.end().await.unwrap();
+    }
+}
+
+/// Rule 11: what is gone or has moved is asked each time, and a page that went is not read from what was kept of it.
+#[tokio::test(start_paused = true)]
+async fn only_pages_wait() {
+    let bench = bench();
+    let (gone, moved, team) = ("https://studio.example/gone", "https://studio.example/", "https://studio.example/team");
+    bench.web.on(team, &[html("<p>Ana")]);
+    bench.web.on(moved, &[Reply::To("/team".into())]);
+    for session in ["daily-1", "daily-2"] {
+        let asked = bench.web.urls().len();
+        assert!(matches!(bench.read(session, Recrawl::Due, gone).await.0, Err(VisitError::Fetch(FetchError::Gone { .. }))));
+        bench.read(session, Recrawl::Due, moved).await.0.unwrap();
+        assert!(
+            bench.web.urls()[asked..].iter().any(|asked| asked == gone) && bench.web.urls()[asked..].iter().any(|asked| asked == moved)
+        );
+    }
+    bench.web.on(team, &[Reply::Fail(FetchError::Gone { url: String::new(), status: 410 })]);
+    tokio::time::sleep(DAY).await;
+    for session in ["daily-3", "daily-4"] {
+        let (read, stats) = bench.read(session, Recrawl::Due, team).await;
+        assert!(matches!(read, Err(VisitError::Fetch(FetchError::Gone { .. }))), "{read:?}");
+        assert_eq!((stats.not_due, stats.cached), (0, 0), "it was asked");
+    }
+}
+
+/// A page that is not due is not read where the robots.txt that is known forbids it.
+#[tokio::test(start_paused = true)]
+async fn robots_hold_for_kept_pages() {
+    let bench = bench();
+    let team = "https://studio.example/team";
+    bench.web.on(team, &[html("<p>Ana")]);
+    bench.web.on("https://studio.example/open", &[html("<p>Bea")]);
+    for session in ["daily-1", "daily-2"] {
+        bench.read(session, Recrawl::Due, team).await.0.unwrap();
+        tokio::time::sleep(DAY).await;
+    }
+    bench.web.on("https://studio.example/robots.txt", &[html("User-agent: *\nDisallow: /team")]);
+    bench.read("daily-3", Recrawl::Due, "https://studio.example/open").await.0.unwrap();
+    let (read, stats) = bench.read("daily-3", Recrawl::Due, team).await;
+    assert!(matches!(read, Err(VisitError::RefusedByRobots { .. })), "{read:?}");
+    assert_eq!(stats, VisitStats::default());
+}
+
+/// Rule 15: a removal that came in between request and answer leaves no copy; a visit to kept pages asks nobody.
+#[tokio::test(start_paused = true)]
+async fn kept_pages_end_with_a_removal() {
+    let bench = bench();
+    let team = "https://studio.example/team";
+    bench.web.on(team, &[html("<p>Ana")]);
+    bench.read("daily-1", Recrawl::Due, team).await.0.unwrap();
+    let asked = bench.web.urls().len();
+    let (read, stats) = bench.read("daily-2", Recrawl::KeptOnly, team).await;
+    assert_eq!((read.unwrap().as_str(), stats), ("<p>Ana", VisitStats::default()));
+    assert!(matches!(bench.read("daily-2", Recrawl::KeptOnly, "https://studio.example/none").await.0, Err(VisitError::NotKept { .. })));
+    assert_eq!(bench.web.urls().len(), asked);
+
+    let mut visit = bench.visitor.begin(VisitContext { recrawl: Recrawl::All, ..who("daily-3", "job-1") });
+    let page = url(team);
+    let (read, ()) = tokio::join!(visit.page(&page), async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        bench.denied.0.lock().unwrap().insert(team.into());
+    });
+    assert!(matches!(read, Err(VisitError::Denied)), "{read:?}");
+    assert_eq!(bench.web.urls().len(), asked + 1, "it was under way");
+    visit.end().await.unwrap();
+    bench.denied.0.lock().unwrap().clear();
+    for session in ["daily-1", "daily-3"] {
+        assert!(matches!(bench.read(session, Recrawl::KeptOnly, team).await.0, Err(VisitError::NotKept { .. })));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -620,7 +769,7 @@ async fn waiting_politely_is_progress() {
     bench.web.on("https://studio.example/a", &[Reply::To("/b".into())]);
     bench.web.on("https://studio.example/b", &[html("page")]);
     let progress = Progress::default();
-    let who = VisitContext { session: SessionId::new("daily-1"), owner: "job-1".into(), fresh_after: None, progress: progress.clone() };
+    let who = VisitContext { progress: progress.clone(), ..who("daily-1", "job-1") };
     let mut visit = bench.visitor.begin(who);
     let began = Instant::now();
     let reading = tokio::spawn(async move { visit.page(&url("https://studio.example/")).await.unwrap() });

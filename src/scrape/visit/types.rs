@@ -34,6 +34,19 @@ pub struct VisitSettings {
     pub product_token: String,
     /// The guard, the same that the fetcher has.
     pub guard: Arc<Guard>,
+    /// Whether pages that earlier sessions kept are spared; without it every page is asked for anew.
+    pub recrawl: bool,
+}
+
+/// What a visit makes of the pages that earlier sessions kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recrawl {
+    /// One that is not due is read without a request; of the others the site is asked whether they changed.
+    Due,
+    /// Nothing: every page is asked for anew.
+    All,
+    /// They are all there is: nobody is asked for anything.
+    KeptOnly,
 }
 
 /// For whom pages are read.
@@ -45,6 +58,8 @@ pub struct VisitContext {
     pub owner: String,
     /// Pages fetched before are not used: set for a job that was requeued.
     pub fresh_after: Option<Timestamp>,
+    /// What is made of pages that earlier sessions kept.
+    pub recrawl: Recrawl,
     /// The pulse of whoever reads: each request is a step, and so is waiting for its turn.
     pub progress: Progress,
 }
@@ -58,6 +73,10 @@ pub struct VisitStats {
     pub wire_bytes: u64,
     /// Answers that came from the page cache.
     pub cached: u32,
+    /// Pages that were asked for and have not changed: a 304 each.
+    pub unmodified: u32,
+    /// Pages that were not due, read from what an earlier session kept.
+    pub not_due: u32,
 }
 
 /// Why there is no page.
@@ -80,6 +99,12 @@ pub enum VisitError {
     /// The denylist holds the URL.
     #[error("on the denylist")]
     Denied,
+    /// Nothing is kept of it, and nobody may be asked ([`Recrawl::KeptOnly`]).
+    #[error("nothing is kept of {url}")]
+    NotKept {
+        /// What was asked for.
+        url: String,
+    },
     /// The visit has taken enough of the site.
     #[error("{url}: {stop}")]
     OverBudget {

@@ -121,6 +121,10 @@ pub struct AttemptRecord {
     pub wire_bytes: u64,
     /// Pages that another job of the session had fetched.
     pub cached_pages: u64,
+    /// Pages asked for that have not changed: a 304 each.
+    pub unmodified_pages: u64,
+    /// Pages that were not due, read from what an earlier session kept.
+    pub not_due_pages: u64,
 }
 
 impl From<&Attempt> for AttemptRecord {
@@ -138,6 +142,8 @@ impl From<&Attempt> for AttemptRecord {
             requests: attempt.usage.requests,
             wire_bytes: attempt.usage.wire_bytes,
             cached_pages: attempt.usage.cached_pages,
+            unmodified_pages: attempt.usage.unmodified_pages,
+            not_due_pages: attempt.usage.not_due_pages,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions: list, show with counts and report, start one by hand (002-C5).
 
 use crate::domain::ids::SessionId;
-use crate::domain::session::{Session, StepCounts};
+use crate::domain::session::{Session, StepCounts, Trigger};
 use crate::jobs::absences;
 use crate::store::AuditRow;
 use crate::web::admin::{ACTOR, Because, PAGE_DEFAULT, PAGE_MAX};
@@ -26,7 +26,7 @@ pub struct SessionSummary {
     pub pipeline: String,
     /// The moment it was scheduled for, RFC 3339.
     pub scheduled_for: String,
-    /// `scheduled` or `manual`.
+    /// `scheduled`, `manual` or `fresh`.
     #[schema(value_type = String, example = "scheduled")]
     pub trigger: crate::domain::session::Trigger,
     /// CREATED, RUNNING, COMPLETED, FAILED or CANCELLED.
@@ -114,11 +114,6 @@ pub struct AbsencesAccepted {
     pub accepted: bool,
 }
 
-/// Nothing is to be said about a start.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoFields {}
-
 /// List sessions, newest first.
 #[utoipa::path(
     tag = "admin",
@@ -187,9 +182,18 @@ fn take_counts(counts: &mut StepCounts, step: &str) -> BTreeMap<String, u64> {
     counts.0.remove(step).unwrap_or_default().into_iter().map(|(state, jobs)| (state.as_str().to_owned(), jobs)).collect()
 }
 
+/// How a session is started.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewSession {
+    /// Ask for every page anew, instead of sparing those that earlier sessions kept.
+    pub fresh: bool,
+}
+
 /// Start a session now.
 #[utoipa::path(
     tag = "admin",
+    request_body(content = NewSession, description = "May be left out"),
     responses(
         (status = 202, description = "It was started; `Location` says where it stands", body = SessionStarted),
         (status = "default", description = "An error", body = ProblemDetails, content_type = "application/problem+json")
@@ -200,21 +204,22 @@ pub async fn start_session(
     _: Operator,
     web: Data<Web>,
     request: HttpRequest,
-    JsonBody(NoFields {}): JsonBody<NoFields>,
+    JsonBody(NewSession { fresh }): JsonBody<NewSession>,
 ) -> Result<HttpResponse, WebError> {
     Params::of(&request, &[]).finish()?;
     if let Some(open) = web.ports().store.open_sessions().await?.first() {
         let detail = format!("session {} is running and would be asked the same sites; wait for its end", open.id);
         return Err(WebError::new(Code::SessionRuns, detail));
     }
-    let id = web.state.control.start_session().await?;
+    let trigger = if fresh { Trigger::Fresh } else { Trigger::Manual };
+    let id = web.state.control.start_session(trigger).await?;
     let row = AuditRow {
         at: web.ports().clock.now(),
         actor: ACTOR.to_owned(),
         verb: "session.start".to_owned(),
         target: id.to_string(),
         reason: None,
-        effect: "started".to_owned(),
+        effect: if fresh { "started, every page is asked for anew" } else { "started" }.to_owned(),
     };
     web.ports().store.audit(&row).await?;
     let location = format!("/admin/v1/sessions/{id}");

@@ -1,0 +1,73 @@
+//! What a visit makes of pages that earlier sessions kept, and what it keeps for later ones.
+
+use super::{Recrawl, Shared, Visit, VisitError};
+use crate::scrape::guard::shown;
+use crate::scrape::known::{Known, site_of};
+use crate::scrape::page_cache::Kept;
+use crate::scrape::{FetchError, FetchedPage, NotModified};
+use url::Url;
+
+impl Visit {
+    /// Whether pages that earlier sessions kept are spared. A job that was requeued uses only pages fetched since (rule 14).
+    pub(super) fn spares(&self) -> bool {
+        self.who.recrawl == Recrawl::Due && self.shared.settings.recrawl && self.who.fresh_after.is_none()
+    }
+
+    /// A page that is not due, if it may be read without asking.
+    pub(super) async fn not_due(&mut self, url: &Url, known: Option<&Known>) -> Result<Option<Kept>, VisitError> {
+        let now = self.shared.clock.now();
+        let Some(known) = known.filter(|known| self.spares() && !known.is_due(now)) else { return Ok(None) };
+        if !self.allowed_as_known(url).await? {
+            return Ok(None);
+        }
+        self.stats.not_due += 1;
+        Ok(Some(self.unasked_for(url, known.clone())))
+    }
+
+    /// A URL as it was kept last, however long ago.
+    pub(super) async fn kept_only(&mut self, url: &Url) -> Result<Kept, VisitError> {
+        let known = self.shared.known.get(url).await?.ok_or_else(|| VisitError::NotKept { url: shown(url) })?;
+        Ok(self.unasked_for(url, known))
+    }
+
+    fn unasked_for(&mut self, url: &Url, known: Known) -> Kept {
+        self.unasked.insert(url.clone(), known.checked_at);
+        known.kept
+    }
+
+    /// The kept page, as a 304 leaves it.
+    pub(super) fn still_stands(&mut self, url: &Url, known: Option<&Known>, fresh: NotModified) -> Result<Kept, VisitError> {
+        let Some(Kept::Page(page)) = known.map(|known| &known.kept) else {
+            return Err(FetchError::BadResponse { url: shown(url), why: "304, but no copy is kept".to_owned() }.into());
+        };
+        self.stats.unmodified += 1;
+        let NotModified { validators, robots_tags, tdm_reserved } = fresh;
+        Ok(Kept::Page(FetchedPage {
+            validators: if validators.is_empty() { page.validators.clone() } else { validators },
+            robots_tags: if robots_tags.is_empty() { page.robots_tags.clone() } else { robots_tags },
+            tdm_reserved: page.tdm_reserved || tdm_reserved,
+            wire_bytes: 0,
+            ..page.clone()
+        }))
+    }
+
+    /// Keeps an answer, for this session and for later ones. The page is worth more than its copy: without the copy it may be
+    /// fetched once more.
+    pub(super) async fn keep(&self, url: &Url, before: Option<&Known>, kept: &Kept, unmodified: bool) -> Result<(), VisitError> {
+        let Shared { pages, known, deny, .. } = self.shared.as_ref();
+        let session = &self.who.session;
+        if let Err(error) = pages.put(session, url, kept).await {
+            tracing::warn!(session.id = %session, "a fetched page was not kept: {error}");
+        }
+        if let Err(error) = known.put(url, before, kept, unmodified).await {
+            tracing::warn!(session.id = %session, "a fetched page was not kept for later sessions: {error}");
+        }
+        // Rule 15: a removal that came in between has looked for copies already.
+        if deny.is_denied(url).await? {
+            pages.forget(session, url).await?;
+            known.forget_site(&site_of(url)).await?;
+            return Err(VisitError::Denied);
+        }
+        Ok(())
+    }
+}

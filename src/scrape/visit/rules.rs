@@ -1,0 +1,66 @@
+//! The robots.txt of the hosts that a visit comes to.
+
+use super::{Visit, VisitError};
+use crate::scrape::robots::{RobotsFile, RobotsRules, RobotsVerdict, origin};
+use crate::scrape::{Ask, TextHop};
+use std::sync::Arc;
+use url::Url;
+
+impl Visit {
+    /// The robots rules of a URL's origin, fetched if they are not known.
+    pub(super) async fn rules_of(&mut self, url: &Url) -> Result<Arc<RobotsRules>, VisitError> {
+        let shared = Arc::clone(&self.shared);
+        let origin = origin(url);
+        if let Some(rules) = shared.robots.fresh(&origin).await? {
+            return Ok(rules);
+        }
+        match self.fetch_rules(url).await {
+            Ok((status, text)) => Ok(shared.robots.keep(RobotsFile { origin, fetched_at: shared.clock.now(), status, text }).await),
+            // Unreachable: what it said before holds, else nothing is read and the job tries again.
+            Err(VisitError::Fetch(error)) => match shared.robots.stale(&origin).await? {
+                Some(rules) => Ok(rules),
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fetches the robots.txt of a URL's origin: its status and text. More redirects than allowed, or one to where the guard
+    /// or the denylist does not let us go, is the same as no file (RFC 9309, section 2.3.1.2).
+    async fn fetch_rules(&mut self, url: &Url) -> Result<(u16, String), VisitError> {
+        const NO_FILE: (u16, String) = (404, String::new());
+        let Ok(mut at) = url.join("/robots.txt") else { return Ok(NO_FILE) };
+        for hop in 0..=self.shared.settings.limits.redirects {
+            match self.judge(&at).await {
+                Ok(()) => {}
+                Err(VisitError::Denied | VisitError::Fetch(_)) if hop > 0 => return Ok(NO_FILE),
+                Err(error) => return Err(error),
+            }
+            self.admit(&at, None, None).await?;
+            let answer = self.shared.fetch.fetch_text(&at, &Ask::default()).await;
+            self.after(answer.as_ref().err()).await?;
+            match answer? {
+                TextHop::Text { status, text, wire_bytes } => {
+                    self.count_bytes(&at, wire_bytes);
+                    return Ok((status, text));
+                }
+                TextHop::Redirect { mut to, .. } => {
+                    to.set_fragment(None);
+                    at = to;
+                }
+            }
+        }
+        Ok(NO_FILE)
+    }
+
+    /// Whether the robots.txt that is known allows a URL that is not asked for: without one the file is asked for first, and
+    /// then the page.
+    pub(super) async fn allowed_as_known(&self, url: &Url) -> Result<bool, VisitError> {
+        let (robots, origin) = (&self.shared.robots, origin(url));
+        let rules = match robots.fresh(&origin).await? {
+            Some(rules) => Some(rules),
+            None => robots.stale(&origin).await?,
+        };
+        Ok(rules.is_some_and(|rules| rules.verdict(url) == RobotsVerdict::Allowed))
+    }
+}
