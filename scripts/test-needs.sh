@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Rust: Chromium for the pages, Python for the comparison with the rule book of scores,
-# OpenSSL for a server whose certificate nobody signed.
+# Installs what the tests need besides Rust: Chromium for the pages, Python for the comparison with the rule book of scores and,
+# with warcio, for reading the evidence of visits; OpenSSL for a server whose certificate nobody signed.
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
@@ -14,4 +14,20 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "the tests need: apt-get install ${missing[*]}" >&2
     exit 1
   fi
+fi
+
+# Read by tests/pipeline/evidence.rs, in a folder of its own beside what servers.sh fetches.
+warcio=1.7.5
+folder="${XDG_CACHE_HOME:-$HOME/.cache}/inkdex/warcio-$warcio"
+if [ ! -x "$folder/bin/warcio" ]; then
+  if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+      apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
+    else
+      echo "the tests need: apt-get install python3-venv" >&2
+      exit 1
+    fi
+  fi
+  echo "installing warcio $warcio"
+  python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "warcio==$warcio"
 fi

@@ -98,7 +98,7 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
     let around = discovery::Around { config, guard: &guard, store: &store, objects: &objects, clock: &clock };
     let sources = discovery::sources(&around)?.into_iter().chain(sources).collect();
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
-    let reach = Reach { fetch: http, guard, denial, shared_holds: holds, remembers: store.clone() };
+    let reach = Reach { fetch: http, guard, denial, keeps: true, shared_holds: holds, remembers: store.clone() };
     let visitor = visitor(config, &store, &objects, &clock, &chance, reach).await?;
     let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
     let child = ChildSettings { program, time: Duration::from_millis(config.workers.child_ms), memory_mb: config.workers.child_mb };

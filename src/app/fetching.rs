@@ -64,6 +64,8 @@ pub(super) struct Reach {
     pub fetch: Arc<dyn Fetch>,
     pub guard: Arc<Guard>,
     pub denial: Arc<dyn UrlDenial>,
+    /// Whether what goes over the wire may be kept: not for a visit by hand, whose copies are thrown away.
+    pub keeps: bool,
     /// Holds on hosts that processes share; without, they are kept in memory.
     pub shared_holds: Option<Arc<dyn HostHolds>>,
     /// The store that knows which hosts asked to be left alone.
@@ -109,6 +111,7 @@ pub(super) async fn visitor(
         product_token: crate::scrape::robots::PRODUCT_TOKEN.to_owned(),
         guard: reach.guard,
         recrawl: fetch.recrawl,
+        evidence: reach.keeps && fetch.evidence_days > 0,
     };
     Ok(Visitor::new(reach.fetch, holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
 }

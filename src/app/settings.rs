@@ -49,7 +49,8 @@ pub(super) fn actors(config: &Config) -> ActorSettings {
 fn kept(config: &Config) -> Kept {
     let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3_600);
     let jobs = days(config.ledger.keep_days);
-    Kept { tombstones: days(config.sync.tombstone_days), jobs, letters: days(config.ledger.keep_letters_days).max(jobs) }
+    let evidence = days(config.fetch.evidence_days);
+    Kept { evidence, tombstones: days(config.sync.tombstone_days), jobs, letters: days(config.ledger.keep_letters_days).max(jobs) }
 }
 
 /// How batches are indexed.

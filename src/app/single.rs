@@ -126,6 +126,7 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
                 fetch: Arc::new(FolderFetch::new(root.clone(), host, fetch_limits(&config.fetch))),
                 guard: Arc::new(Guard::new(map).only_mapped(true)),
                 denial: Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16])))),
+                keeps: false,
                 shared_holds: None,
                 remembers: own.clone(),
             };
@@ -179,7 +180,7 @@ impl Beside {
         let Self { guard, directory, denial } = self;
         let fetch = HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?;
         let remembers = directory.unwrap_or_else(|| own.clone());
-        let reach = Reach { fetch: Arc::new(fetch), guard, denial, shared_holds: None, remembers };
+        let reach = Reach { fetch: Arc::new(fetch), guard, denial, keeps: false, shared_holds: None, remembers };
         visit_within(config, scratch, own, clock, reach, true).await
     }
 }

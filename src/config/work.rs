@@ -63,6 +63,9 @@ section! {
         /// costs nothing if it did not change (ETag, Last-Modified); lists of artists every day. Off: every session asks for
         /// every page anew, as `inkdex run --fresh` does once.
         recrawl: bool = true;
+        /// Days for which what went over the wire in a visit is kept as evidence: a WARC file a visit, below `visits/` among the
+        /// objects. 0: none is kept.
+        evidence_days: u32 = 30, |days| *days <= 3_650 => "0 to 3650";
         /// Milliseconds of processor time for parsing and reading a page.
         parse_ms: u64 = 500, |ms| (1..=60_000).contains(ms) => "1 to 60000";
         /// Nodes of a parsed page.

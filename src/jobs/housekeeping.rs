@@ -25,6 +25,8 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long things are kept that a configuration decides on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
+    /// Evidence of visits; nothing is kept of a day that lies further back.
+    pub evidence: Duration,
     /// Tombstones of the index.
     pub tombstones: Duration,
     /// The jobs of a session, from its end.
@@ -38,6 +40,8 @@ pub struct Kept {
 pub struct Dropped {
     /// Page copies.
     pub pages: u64,
+    /// Evidence of visits.
+    pub visits: u64,
     /// Feed entries.
     pub feed: u64,
     /// Tombstones of the index.
@@ -65,6 +69,8 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
     }
     let known_since = crate::scrape::known::kept_since(now);
     dropped.pages += ports.objects.delete_days_before(crate::scrape::known::FOLDER, &known_since).await?;
+    let evidence_since = now.minus(kept.evidence).day();
+    dropped.visits = ports.objects.delete_days_before(crate::scrape::evidence::FOLDER, &evidence_since).await?;
     dropped.lent = give_back(ports).await?;
     dropped.feed = ports.feed.prune(now.minus(FEED_KEPT)).await?;
     dropped.tombstones = ports.index.purge_tombstones(now.minus(kept.tombstones)).await?;
@@ -72,11 +78,13 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
     if dropped != Dropped::default() {
         info!(
             pages = dropped.pages,
+            visits = dropped.visits,
             feed = dropped.feed,
             tombstones = dropped.tombstones,
             sessions = dropped.sessions,
-            "past its time and dropped: {} page copies, {} feed entries, {} tombstones, the jobs of {} sessions, what was lent of {} studios",
+            "past its time and dropped: {} page copies, the evidence of {} visits, {} feed entries, {} tombstones, the jobs of {} sessions, what was lent of {} studios",
             dropped.pages,
+            dropped.visits,
             dropped.feed,
             dropped.tombstones,
             dropped.sessions,

@@ -1,5 +1,6 @@
 //! Fetching that harms nobody: guard, robots, politeness, limits. [`Fetch`] is the port; [`visit`] is what jobs use.
 
+pub mod evidence;
 pub mod folder;
 pub mod guard;
 pub mod http;
@@ -12,6 +13,7 @@ pub mod robots;
 pub mod robots_line;
 pub mod signals;
 pub mod visit;
+pub mod warc;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::outcome::Category;
@@ -83,6 +85,8 @@ pub struct Before {
 pub struct Ask<'a> {
     /// The copy we have: the site may answer that it still stands, by [`Hop::NotModified`].
     pub before: Option<&'a Before>,
+    /// Who keeps what goes over the wire, if anybody does.
+    pub evidence: Option<&'a evidence::Evidence>,
 }
 
 /// Which limit a response broke.
@@ -247,8 +251,8 @@ pub trait Fetch: std::fmt::Debug + Send + Sync {
 
     /// Fetches a text of any declared type, as robots.txt: what is over the limit of such texts is cut off, not refused, and
     /// a 4xx other than 429 is an answer (an empty text with its status), since it decides something.
-    async fn fetch_text(&self, url: &Url, _: &Ask<'_>) -> Result<TextHop, FetchError> {
-        match self.fetch(url, &Ask { before: None }).await {
+    async fn fetch_text(&self, url: &Url, ask: &Ask<'_>) -> Result<TextHop, FetchError> {
+        match self.fetch(url, &Ask { before: None, ..*ask }).await {
             Ok(Hop::Page(page)) => Ok(TextHop::Text { status: page.status, text: page.text, wire_bytes: page.wire_bytes }),
             Ok(Hop::Redirect { status, to }) => Ok(TextHop::Redirect { status, to }),
             Ok(Hop::NotModified { .. }) => {

@@ -33,6 +33,7 @@ on_every_object_store!(
     an_absent_object_is_none_and_deletes_well,
     keys_keep_apart,
     a_folder_goes_as_a_whole,
+    folders_go_by_day_and_by_name,
     a_thousand_and_more_go_as_a_whole
 );
 
@@ -53,6 +54,26 @@ async fn an_absent_object_is_none_and_deletes_well(objects: &Objects) {
     objects.delete("pages/some").await.unwrap();
     assert_eq!(objects.get("pages/some").await.unwrap(), None);
     assert_eq!(objects.delete_below("nothing").await.unwrap(), 0);
+}
+
+async fn folders_go_by_day_and_by_name(objects: &Objects) {
+    assert_eq!(objects.folders("known").await.unwrap(), Vec::<String>::new());
+    let keys =
+        ["known/2026-08-01/a.example/1", "known/2026-08-02/a.example/2", "known/2026-08-02/b.example/3", "known/2026-09-01/b.example/4"];
+    for key in keys {
+        objects.put(key, b"x".to_vec()).await.unwrap();
+    }
+    objects.put("known-else/2026-01-01/a.example/5", b"x".to_vec()).await.unwrap();
+    let mut days = objects.folders("known").await.unwrap();
+    days.sort();
+    assert_eq!(days, ["2026-08-01", "2026-08-02", "2026-09-01"]);
+    assert_eq!(objects.keys("known").await.unwrap(), keys);
+    objects.delete_in_folders_of("known", "a.example").await.unwrap();
+    assert_eq!(objects.keys("known").await.unwrap(), keys[2..]);
+    assert_eq!(objects.delete_days_before("known", "2026-08-02").await.unwrap(), 0);
+    assert_eq!(objects.delete_days_before("known", "2026-09-01").await.unwrap(), 1);
+    assert_eq!(objects.keys("known").await.unwrap(), keys[3..]);
+    assert_eq!(objects.keys("known-else").await.unwrap().len(), 1, "a prefix of a name is no folder");
 }
 
 async fn keys_keep_apart(objects: &Objects) {

@@ -287,7 +287,7 @@ async fn of_google_only_the_place_id_is_kept_for_good() {
 
     let ended = app.ports.clock.now();
     let month = Duration::from_secs(30 * 24 * 3_600);
-    let kept = housekeeping::Kept { tombstones: month, jobs: 12 * month, letters: 12 * month };
+    let kept = housekeeping::Kept { evidence: month, tombstones: month, jobs: 12 * month, letters: 12 * month };
     for (passed, names, lent) in [(Duration::ZERO, 1, 4), (LENT_CONTENT_KEPT, 0, 4), (LENT_COORDINATES_KEPT, 0, 0)] {
         world.clock.jump_to(ended.plus(passed));
         housekeeping::tidy(&app.ports, &kept).await.unwrap();

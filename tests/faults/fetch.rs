@@ -109,6 +109,7 @@ fn bench() -> Bench {
         product_token: "Inkdex".into(),
         guard,
         recrawl: true,
+        evidence: true,
     };
     let folder = tempfile::tempdir().unwrap();
     let objects = Objects::in_folder(folder.path()).unwrap();

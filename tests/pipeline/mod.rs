@@ -3,6 +3,7 @@
 mod courier;
 mod dead_sites;
 mod discovery;
+mod evidence;
 mod later_days;
 mod letters;
 #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]

@@ -56,6 +56,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         product_token: "Inkdex".to_owned(),
         guard,
         recrawl: true,
+        evidence: true,
     };
     let holds = Arc::new(MemoryHolds::new(store.clone(), Vec::new(), clock.now()));
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));

@@ -57,7 +57,7 @@ impl ApiClient {
             return Err(FetchError::BadResponse { url: shown(url), why });
         }
         let retry_after = retry_after(response.headers(), self.0.clock.now());
-        let body = self.0.body(url, response, self.0.limits.decoded_bytes, Want::Page).await?;
+        let body = self.0.body(url, response, self.0.limits.decoded_bytes, Want::Page, None).await?;
         Ok(ApiAnswer { status, retry_after, body: body.bytes })
     }
 }

@@ -8,7 +8,8 @@ pub mod api;
 mod body;
 pub(crate) mod charset;
 
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::scrape::evidence::Exchange;
 use crate::scrape::guard::{Guard, GuardedResolver, read_url, shown};
 use crate::scrape::limits::FetchLimits;
 use crate::scrape::refresh::moves_to;
@@ -53,6 +54,7 @@ pub struct HttpFetch {
     client: Client,
     guard: Arc<Guard>,
     limits: FetchLimits,
+    user_agent: String,
     clock: Arc<dyn Clock>,
 }
 
@@ -98,7 +100,7 @@ impl HttpFetch {
     /// [`ClientError`] if the user agent is no header value or TLS cannot be set up.
     pub fn new(guard: Arc<Guard>, limits: FetchLimits, user_agent: &str, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
         let client = build_client(&guard, &limits, user_agent)?;
-        Ok(Self { client, guard, limits, clock })
+        Ok(Self { client, guard, limits, user_agent: user_agent.to_owned(), clock })
     }
 
     fn over(&self, url: &Url, limit: Limit) -> FetchError {
@@ -116,22 +118,52 @@ impl HttpFetch {
         Ok((mapped.map_err(|error| FetchError::BadResponse { url: shown(url), why: error.to_string() })?, Some(host)))
     }
 
-    /// Asks for a page or a text.
-    async fn ask(&self, url: &Url, want: Want, ask: &Ask<'_>) -> Result<Response, FetchError> {
+    /// Asks for a page or a text. Answers the exchange so far as well, if it is to be kept.
+    async fn ask(&self, url: &Url, want: Want, ask: &Ask<'_>) -> Result<(Response, Option<Exchange>), FetchError> {
         let (target, host) = self.target(url)?;
         let accept = match want {
             Want::Page => "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.5",
             Want::Text => "text/plain,*/*;q=0.1",
         };
-        let mut request = self.client.get(target).header(ACCEPT, accept);
+        let mut headers = vec![(ACCEPT, accept)];
         if let Some(Validators { etag, last_modified }) = ask.before.map(|before| &before.validators) {
-            for (name, value) in [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)] {
-                if let Some(value) = value {
-                    request = request.header(name, value);
-                }
-            }
+            headers.extend(etag.as_deref().map(|etag| (IF_NONE_MATCH, etag)));
+            headers.extend(last_modified.as_deref().map(|moment| (IF_MODIFIED_SINCE, moment)));
         }
-        self.send(url, request, host).await
+        let request = headers.iter().fold(self.client.get(target), |request, (name, value)| request.header(name, *value));
+        let asked_at = self.clock.now();
+        let response = self.send(url, request, host).await?;
+        let exchange = ask.evidence.map(|_| self.exchange(url, &headers, asked_at, &response, ask));
+        Ok((response, exchange))
+    }
+
+    /// What an answer's head says of its exchange; the body is still to come.
+    fn exchange(&self, url: &Url, asked: &[(HeaderName, &str)], at: Timestamp, response: &Response, ask: &Ask<'_>) -> Exchange {
+        let [path, host] = [&url[Position::BeforePath..Position::AfterQuery], &url[Position::BeforeHost..Position::AfterPort]];
+        let fixed = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {}\r\naccept-encoding: {CODINGS}\r\n", self.user_agent);
+        let lines = asked.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let (status, headers) = (response.status().as_u16(), response.headers());
+        Exchange {
+            url: url.clone(),
+            at,
+            took: Duration::ZERO,
+            peer: response.remote_addr().map(|peer| peer.ip()),
+            request: [fixed].into_iter().chain(lines).chain(["\r\n".to_owned()]).collect(),
+            status,
+            headers: headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+            body: Vec::new(),
+            // Until it is taken in, only an answer without a body is whole.
+            whole: status == 304 || header(headers, CONTENT_LENGTH) == Some("0"),
+            copy_from: ask.before.map(|before| before.at),
+            outcome: "",
+        }
+    }
+
+    /// Hands over an exchange to whoever keeps it.
+    fn note(&self, ask: &Ask<'_>, exchange: Option<Exchange>, outcome: &'static str) {
+        if let Some((evidence, exchange)) = ask.evidence.zip(exchange) {
+            evidence.note(&Exchange { took: self.clock.now().since(exchange.at), outcome, ..exchange });
+        }
     }
 
     /// Sends a request, and checks who answered and how long the head is.
@@ -164,7 +196,14 @@ impl HttpFetch {
     }
 
     /// Takes the body in, decompressing it, under the limits of size and idle time.
-    async fn body(&self, url: &Url, mut response: Response, limit: usize, want: Want) -> Result<Body, FetchError> {
+    async fn body(
+        &self,
+        url: &Url,
+        mut response: Response,
+        limit: usize,
+        want: Want,
+        mut exchange: Option<&mut Exchange>,
+    ) -> Result<Body, FetchError> {
         let body_error = |error: BodyError| match error {
             BodyError::TooLarge => self.over(url, Limit::DecodedBytes),
             other => FetchError::BadResponse { url: shown(url), why: other.to_string() },
@@ -181,6 +220,9 @@ impl HttpFetch {
             let piece = timeout(self.limits.idle(), response.chunk()).await.map_err(|_| self.over(url, Limit::Idle))?;
             let Some(piece) = piece.map_err(|error| transport_error(url, &error))? else { break };
             wire_bytes = wire_bytes.saturating_add(piece.len() as u64);
+            if let Some(exchange) = exchange.as_deref_mut() {
+                exchange.body.extend_from_slice(&piece);
+            }
             if wire_bytes > self.limits.wire_bytes {
                 if want == Want::Text {
                     return Ok(Body { bytes: sink.cut(), wire_bytes });
@@ -193,11 +235,26 @@ impl HttpFetch {
                 Err(error) => return Err(body_error(error)),
             }
         }
+        if let Some(exchange) = exchange {
+            exchange.whole = true;
+        }
         Ok(Body { bytes: sink.finish().map_err(body_error)?, wire_bytes })
     }
 
     async fn page(&self, url: &Url, ask: &Ask<'_>) -> Result<Hop, FetchError> {
-        let response = self.ask(url, Want::Page, ask).await?;
+        let (response, mut exchange) = self.ask(url, Want::Page, ask).await?;
+        let hop = self.read_page(url, response, ask, exchange.as_mut()).await;
+        let outcome = match &hop {
+            Ok(Hop::Page(_)) => "page",
+            Ok(Hop::Redirect { .. }) => "moved",
+            Ok(Hop::NotModified { .. }) => "unmodified",
+            Err(error) => error.code(),
+        };
+        self.note(ask, exchange, outcome);
+        hop
+    }
+
+    async fn read_page(&self, url: &Url, response: Response, ask: &Ask<'_>, exchange: Option<&mut Exchange>) -> Result<Hop, FetchError> {
         if let Some(redirect) = Self::redirect(url, &response) {
             let (status, to) = redirect?;
             return Ok(Hop::Redirect { status, to });
@@ -217,7 +274,7 @@ impl HttpFetch {
         if let Some(to) = header(&headers, REFRESH).and_then(|value| moves_to(value, url, self.limits.refresh())) {
             return Ok(Hop::Redirect { status: status.as_u16(), to });
         }
-        let body = self.body(url, response, self.limits.decoded_bytes, Want::Page).await?;
+        let body = self.body(url, response, self.limits.decoded_bytes, Want::Page, exchange).await?;
         if BINARY_STARTS.iter().any(|start| body.bytes.starts_with(start)) {
             let content_type = format!("binary data sent as {}", media_type(content_type));
             return Err(FetchError::WrongType { url: shown(url), content_type });
@@ -236,7 +293,18 @@ impl HttpFetch {
     }
 
     async fn text(&self, url: &Url, ask: &Ask<'_>) -> Result<TextHop, FetchError> {
-        let response = self.ask(url, Want::Text, ask).await?;
+        let (response, mut exchange) = self.ask(url, Want::Text, ask).await?;
+        let hop = self.read_text(url, response, exchange.as_mut()).await;
+        let outcome = match &hop {
+            Ok(TextHop::Text { .. }) => "text",
+            Ok(TextHop::Redirect { .. }) => "moved",
+            Err(error) => error.code(),
+        };
+        self.note(ask, exchange, outcome);
+        hop
+    }
+
+    async fn read_text(&self, url: &Url, response: Response, exchange: Option<&mut Exchange>) -> Result<TextHop, FetchError> {
         if let Some(redirect) = Self::redirect(url, &response) {
             let (status, to) = redirect?;
             return Ok(TextHop::Redirect { status, to });
@@ -249,7 +317,7 @@ impl HttpFetch {
             return Err(status_error(url, status, response.headers(), self.clock.now()));
         }
         let content_type = header(response.headers(), CONTENT_TYPE).map(str::to_owned);
-        let body = self.body(url, response, self.limits.robots_bytes, Want::Text).await?;
+        let body = self.body(url, response, self.limits.robots_bytes, Want::Text, exchange).await?;
         let text = charset::decode_text(&body.bytes, content_type.as_deref());
         Ok(TextHop::Text { status: status.as_u16(), text, wire_bytes: body.wire_bytes })
     }

@@ -1,7 +1,7 @@
 //! The fetcher over real sockets, against small servers that answer by hand; limits are scaled to milliseconds.
 
 use super::*;
-use crate::domain::clock::{SystemClock, Timestamp};
+use crate::domain::clock::SystemClock;
 use crate::scrape::Before;
 use crate::scrape::guard::{HostMap, MappedHost};
 use std::sync::Mutex;
@@ -118,7 +118,7 @@ async fn a_kept_page_costs_a_304() {
     let server = canned(unmodified).await;
     let before = Before { validators: validators.clone(), at: Timestamp(0) };
     let team = url("http://studio.example/team");
-    let hop = fetcher(server.port, limits()).fetch(&team, &Ask { before: Some(&before) }).await;
+    let hop = fetcher(server.port, limits()).fetch(&team, &Ask { before: Some(&before), evidence: None }).await;
     let fresh = NotModified {
         validators: Validators { etag: Some("\"c\"".into()), last_modified: None },
         robots_tags: vec!["noindex".into()],

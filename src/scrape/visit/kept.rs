@@ -1,6 +1,7 @@
 //! What a visit makes of pages that earlier sessions kept, and what it keeps for later ones.
 
 use super::{Recrawl, Shared, Visit, VisitError};
+use crate::scrape::evidence::Evidence;
 use crate::scrape::guard::shown;
 use crate::scrape::known::{Known, site_of};
 use crate::scrape::page_cache::Kept;
@@ -51,9 +52,24 @@ impl Visit {
         }))
     }
 
+    /// Keeps what went over the wire. Without it the visit was none the worse.
+    pub(super) async fn keep_evidence(&mut self) -> Result<(), VisitError> {
+        let Some((first, key, bytes)) = self.evidence.take().and_then(Evidence::finish) else { return Ok(()) };
+        let Shared { objects, deny, .. } = self.shared.as_ref();
+        if let Err(error) = objects.put(&key, bytes).await {
+            tracing::warn!(session.id = %self.who.session, "the evidence of a visit was not kept: {error}");
+        }
+        // Rule 15: as for a page.
+        if deny.is_denied(&first).await? {
+            objects.delete(&key).await?;
+            return Err(VisitError::Denied);
+        }
+        Ok(())
+    }
+
     /// Keeps an answer, for this session and for later ones. The page is worth more than its copy: without the copy it may be
     /// fetched once more.
-    pub(super) async fn keep(&self, url: &Url, before: Option<&Known>, kept: &Kept, unmodified: bool) -> Result<(), VisitError> {
+    pub(super) async fn keep(&mut self, url: &Url, before: Option<&Known>, kept: &Kept, unmodified: bool) -> Result<(), VisitError> {
         let Shared { pages, known, deny, .. } = self.shared.as_ref();
         let session = &self.who.session;
         if let Err(error) = pages.put(session, url, kept).await {
@@ -66,6 +82,7 @@ impl Visit {
         if deny.is_denied(url).await? {
             pages.forget(session, url).await?;
             known.forget_site(&site_of(url)).await?;
+            self.evidence = None;
             return Err(VisitError::Denied);
         }
         Ok(())

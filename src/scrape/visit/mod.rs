@@ -13,6 +13,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::SessionId;
 use crate::domain::outcome::WaitFor;
 use crate::objects::{Objects, ObjectsError};
+use crate::scrape::evidence::{self, About, Evidence};
 use crate::scrape::guard::{MappedHost, host_key, shown};
 use crate::scrape::known::{Known, KnownPages};
 use crate::scrape::limits::SiteBudget;
@@ -37,6 +38,7 @@ struct Shared {
     pages: PageCache,
     known: KnownPages,
     robots: RobotsFiles,
+    objects: Objects,
 }
 
 /// Begins visits. One a process: it knows the hosts' robots.txt and slow-downs. Cheap to clone.
@@ -60,8 +62,8 @@ impl Visitor {
         let politeness = Politeness::new(holds, Arc::clone(&clock), chance, settings.politeness.clone(), request_time);
         let pages = PageCache::new(objects.clone(), Arc::clone(&clock));
         let known = KnownPages::new(objects.clone(), Arc::clone(&clock));
-        let robots = RobotsFiles::new(objects, Arc::clone(&clock), &settings.product_token);
-        let shared = Shared { fetch, deny, clock, settings, politeness: Arc::new(politeness), pages, known, robots };
+        let robots = RobotsFiles::new(objects.clone(), Arc::clone(&clock), &settings.product_token);
+        let shared = Shared { fetch, deny, clock, settings, politeness: Arc::new(politeness), pages, known, robots, objects };
         Self { shared: Arc::new(shared) }
     }
 
@@ -73,12 +75,14 @@ impl Visitor {
         self.shared.pages.forget(session, url).await
     }
 
-    /// Deletes everything that is kept of a site across sessions (see [`crate::scrape::known::site_of`]): on removal.
+    /// Deletes everything that is kept of a site across sessions (see [`crate::scrape::known::site_of`]), evidence included: on
+    /// removal.
     ///
     /// # Errors
     /// The object store failed; repeat.
     pub async fn forget_site(&self, site: &str) -> Result<(), ObjectsError> {
-        self.shared.known.forget_site(site).await
+        self.shared.known.forget_site(site).await?;
+        evidence::forget_site(&self.shared.objects, site).await
     }
 
     /// Notes that a page lists people who come and go: it is due every day.
@@ -91,7 +95,9 @@ impl Visitor {
 
     /// Begins a visit; nothing is asked of anybody yet.
     pub fn begin(&self, who: VisitContext) -> Visit {
+        let about = About { session: who.session.to_string(), job: who.owner.clone() };
         Visit {
+            evidence: self.shared.settings.evidence.then(|| Evidence::of(about)),
             shared: Arc::clone(&self.shared),
             began: self.shared.clock.monotonic(),
             who,
@@ -118,6 +124,8 @@ pub struct Visit {
     /// Pages that nobody was asked for, and when they answered last.
     unasked: HashMap<Url, Timestamp>,
     stats: VisitStats,
+    /// What went over the wire, if it is kept.
+    evidence: Option<Evidence>,
 }
 
 /// What a turn on a host led to.
@@ -175,12 +183,14 @@ impl Visit {
         &self.unasked
     }
 
-    /// Ends the visit and gives its host back.
+    /// Ends the visit: gives its host back and keeps its evidence.
     ///
     /// # Errors
-    /// [`VisitError::Store`] if that failed; the hold runs out by itself then.
+    /// [`VisitError::Store`] if the host was not given back, and its hold runs out by itself; [`VisitError::Denied`] as for a page.
     pub async fn end(mut self) -> Result<(), VisitError> {
-        self.release().await
+        let released = self.release().await;
+        self.keep_evidence().await?;
+        released
     }
 
     /// One URL: its answer from the session's cache, from what is kept across sessions, or from the network.
@@ -210,7 +220,7 @@ impl Visit {
             return Ok(*kept);
         }
         let before = known.as_ref().filter(|_| self.spares()).and_then(Known::before);
-        let answer = self.shared.fetch.fetch(url, &Ask { before: before.as_ref() }).await;
+        let answer = self.shared.fetch.fetch(url, &Ask { before: before.as_ref(), evidence: self.evidence.as_ref() }).await;
         self.after(answer.as_ref().err()).await?;
         let unmodified = matches!(answer, Ok(Hop::NotModified { .. }));
         let kept = match answer {

@@ -37,7 +37,7 @@ impl Visit {
                 Err(error) => return Err(error),
             }
             self.admit(&at, None, None).await?;
-            let answer = self.shared.fetch.fetch_text(&at, &Ask::default()).await;
+            let answer = self.shared.fetch.fetch_text(&at, &Ask { before: None, evidence: self.evidence.as_ref() }).await;
             self.after(answer.as_ref().err()).await?;
             match answer? {
                 TextHop::Text { status, text, wire_bytes } => {

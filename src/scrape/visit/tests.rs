@@ -215,6 +215,7 @@ fn settings() -> VisitSettings {
         product_token: "Inkdex".into(),
         guard: Arc::new(Guard::new(HostMap::none())),
         recrawl: true,
+        evidence: true,
     }
 }
 

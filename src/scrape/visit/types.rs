@@ -36,6 +36,8 @@ pub struct VisitSettings {
     pub guard: Arc<Guard>,
     /// Whether pages that earlier sessions kept are spared; without it every page is asked for anew.
     pub recrawl: bool,
+    /// Whether what goes over the wire is kept as evidence.
+    pub evidence: bool,
 }
 
 /// What a visit makes of the pages that earlier sessions kept.
