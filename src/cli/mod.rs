@@ -18,6 +18,7 @@ mod rehearsal;
 mod rehearse;
 mod reindex;
 mod remove;
+mod replay;
 mod run;
 mod search;
 mod serve;
@@ -86,6 +87,8 @@ enum Verb {
     Remove(remove::RemoveArgs),
     /// Compare table, keys and index, and repair.
     Reconcile(reconcile::ReconcileArgs),
+    /// Read the kept pages again with the extractors of this build, and say who would change.
+    Replay(replay::ReplayArgs),
     /// Build the search index anew, beside the old one where it is shared.
     #[command(after_help = reindex::HELP)]
     Reindex,
@@ -172,6 +175,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Verb::Reconcile(args) => block_on(reconcile::run(common, args)),
         #[cfg(feature = "cql")]
         Verb::Migrate(args) => block_on(migrate::run(common, args)),
+        Verb::Replay(args) => block_on(replay::run(common, args)),
         Verb::Reindex => block_on(reindex::run(common)),
         Verb::Extract(args) => block_on(extract::run(common, args)),
         Verb::Why(args) => block_on(why::run(common, args)),

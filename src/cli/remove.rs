@@ -6,8 +6,7 @@ use crate::cli::{Common, output};
 use anyhow::bail;
 use clap::Args;
 use inkdex::domain::ids::ArtistId;
-use inkdex::jobs::{Ports, remove_artist};
-use inkdex::search::IndexOperation;
+use inkdex::jobs::remove_artist;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -53,7 +52,7 @@ pub async fn run(common: Common, args: RemoveArgs) -> anyhow::Result<ExitCode> {
     let answer = match world::open(&config).await? {
         World::Own(ports) => {
             remove_artist::remove(&ports, &id, "cli", args.reason.as_deref()).await?;
-            forget_in_index(&ports, &id).await?;
+            world::show_in_index(&ports, &id).await?;
             json!({ "artist_id": id, "removed": true })
         }
         World::Daemon(daemon) => {
@@ -66,14 +65,6 @@ pub async fn run(common: Common, args: RemoveArgs) -> anyhow::Result<ExitCode> {
         output::line(&format!("{id} is removed for good"))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Without a daemon no IndexSync follows the feed, so the tombstone is written here; the feed repeats it, which is harmless.
-async fn forget_in_index(ports: &Ports, id: &ArtistId) -> anyhow::Result<()> {
-    if let Some(row) = ports.store.artist(id).await? {
-        ports.index.apply(vec![IndexOperation::of(&row)], None).await?;
-    }
-    Ok(())
 }
 
 fn confirmed(id: &ArtistId, name: Option<&str>) -> anyhow::Result<bool> {

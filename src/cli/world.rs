@@ -5,7 +5,9 @@ use anyhow::{Context as _, bail};
 use inkdex::app::{self, Surroundings, single};
 use inkdex::config::Config;
 use inkdex::domain::clock::{Clock, SystemClock};
+use inkdex::domain::ids::ArtistId;
 use inkdex::jobs::Ports;
+use inkdex::search::IndexOperation;
 use inkdex::store::{Store, StoreError};
 use std::sync::Arc;
 
@@ -39,6 +41,18 @@ pub async fn open(config: &Config) -> anyhow::Result<World> {
         Err(error) if is_held(&error) => Ok(World::Daemon(Daemon::at(config.server.bind)?)),
         Err(error) => Err(error),
     }
+}
+
+/// Shows an artist's row to the index. Without a daemon no IndexSync follows the feed; when one does, it repeats this, which is
+/// harmless.
+///
+/// # Errors
+/// The store or the index failed.
+pub async fn show_in_index(ports: &Ports, id: &ArtistId) -> anyhow::Result<()> {
+    if let Some(row) = ports.store.artist(id).await? {
+        ports.index.apply(vec![IndexOperation::of(&row)], None).await?;
+    }
+    Ok(())
 }
 
 /// The store for reading, whoever holds it, and the time.

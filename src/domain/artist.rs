@@ -6,6 +6,7 @@ use crate::domain::ids::{ArtistId, JobId, StudioId};
 use crate::domain::place::{Coordinates, Place};
 use crate::domain::text::fold;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use url::Url;
@@ -140,26 +141,49 @@ impl Artist {
 
     /// SHA-256 (hex) over the values alone: the same facts read again at another time hash the same.
     pub fn content_hash(&self) -> String {
-        let values = serde_json::json!([
-            self.name.value,
-            self.studio.as_ref().map(|f| &f.value),
-            self.studio_ids,
-            self.country.as_ref().map(|f| &f.value),
-            self.region.as_ref().map(|f| &f.value),
-            self.city.as_ref().map(|f| &f.value),
-            self.coordinates.as_ref().map(|f| f.value),
-            self.instagram.as_ref().map(|f| &f.value),
-            values(&self.socials),
-            values(&self.emails),
-            values(&self.phones),
-            values(&self.styles),
-            values(&self.images),
-            self.bio.as_ref().map(|f| &f.value),
-            self.pages,
-            self.own_site,
-        ]);
+        let values: Value = self.values().into_iter().map(|(_, value)| value).collect();
         hex(&Sha256::digest(values.to_string().as_bytes()))
     }
+
+    /// The fields by name, with their values alone.
+    fn values(&self) -> [(&'static str, Value); 16] {
+        [
+            ("name", json!(self.name.value)),
+            ("studio", json!(self.studio.as_ref().map(|f| &f.value))),
+            ("studio_ids", json!(self.studio_ids)),
+            ("country", json!(self.country.as_ref().map(|f| &f.value))),
+            ("region", json!(self.region.as_ref().map(|f| &f.value))),
+            ("city", json!(self.city.as_ref().map(|f| &f.value))),
+            ("coordinates", json!(self.coordinates.as_ref().map(|f| f.value))),
+            ("instagram", json!(self.instagram.as_ref().map(|f| &f.value))),
+            ("socials", json!(values(&self.socials))),
+            ("emails", json!(values(&self.emails))),
+            ("phones", json!(values(&self.phones))),
+            ("styles", json!(values(&self.styles))),
+            ("images", json!(values(&self.images))),
+            ("bio", json!(self.bio.as_ref().map(|f| &f.value))),
+            ("pages", json!(self.pages)),
+            ("own_site", json!(self.own_site)),
+        ]
+    }
+
+    /// The fields whose values differ in another record of the same artist.
+    pub fn changes_to(&self, after: &Self) -> Vec<FieldChange> {
+        let pairs = self.values().into_iter().zip(after.values());
+        let differing = pairs.filter(|((_, before), (_, after))| before != after);
+        differing.map(|((field, before), (_, after))| FieldChange { field, before, after }).collect()
+    }
+}
+
+/// A field that differs between two records.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// Its name.
+    pub field: &'static str,
+    /// Its value before.
+    pub before: Value,
+    /// Its value after.
+    pub after: Value,
 }
 
 /// Where the place is: as its own source says, else as another source that names the same city does.

@@ -1,5 +1,6 @@
 //! What jobs do, and to what.
 
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, StudioId};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -23,6 +24,13 @@ pub enum Task {
     RemoveArtist {
         /// Whom.
         artist_id: ArtistId,
+    },
+    /// Reads what is kept of an artist's pages again, asking nobody, and writes the record.
+    ReplayArtist {
+        /// Whom.
+        artist_id: ArtistId,
+        /// When it was asked for: each time is a job of its own.
+        asked_at: Timestamp,
     },
     /// Reads a message again that was not ours: its bytes are kept in the object store.
     ReadStranger {
@@ -62,14 +70,23 @@ pub enum JobKind {
     Report,
     /// [`Task::RemoveArtist`]
     RemoveArtist,
+    /// [`Task::ReplayArtist`]
+    ReplayArtist,
     /// [`Task::ReadStranger`]
     ReadStranger,
 }
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::DiscoverStudios, Self::FindArtists, Self::ScrapeArtist, Self::Report, Self::RemoveArtist, Self::ReadStranger];
+    pub const ALL: [Self; 7] = [
+        Self::DiscoverStudios,
+        Self::FindArtists,
+        Self::ScrapeArtist,
+        Self::Report,
+        Self::RemoveArtist,
+        Self::ReplayArtist,
+        Self::ReadStranger,
+    ];
 
     /// The kind as stored, sent and shown.
     pub fn as_str(self) -> &'static str {
@@ -79,6 +96,7 @@ impl JobKind {
             Self::ScrapeArtist => "scrape_artist",
             Self::Report => "report",
             Self::RemoveArtist => "remove_artist",
+            Self::ReplayArtist => "replay_artist",
             Self::ReadStranger => "read_stranger",
         }
     }
@@ -98,6 +116,7 @@ impl Task {
             Self::ScrapeArtist(_) => JobKind::ScrapeArtist,
             Self::Report => JobKind::Report,
             Self::RemoveArtist { .. } => JobKind::RemoveArtist,
+            Self::ReplayArtist { .. } => JobKind::ReplayArtist,
             Self::ReadStranger { .. } => JobKind::ReadStranger,
         }
     }
@@ -108,6 +127,7 @@ impl Task {
             Self::DiscoverStudios | Self::Report => String::new(),
             Self::FindArtists { studio_id } => studio_id.to_string(),
             Self::RemoveArtist { artist_id } => artist_id.to_string(),
+            Self::ReplayArtist { artist_id, asked_at } => format!("{artist_id}:{}", asked_at.0),
             Self::ReadStranger { hash } => hash.clone(),
             Self::ScrapeArtist(task) if task.own_site => format!("own:{}", crate::domain::identity::canonical_site(&task.entry)),
             Self::ScrapeArtist(task) => {

@@ -1,5 +1,6 @@
 //! Job `find_artists`: reads a studio's site, finds who works there, and queues a `scrape_artist` job for each (002-R9, 002-R10).
 
+use crate::domain::artist::Artist;
 use crate::domain::facts::Source;
 use crate::domain::identity::{IdentityKey, KeyState, canonical_site};
 use crate::domain::ids::{ArtistId, StudioId};
@@ -126,7 +127,7 @@ fn one_artist(studio: &Studio, website: &Url, facts: &SiteFacts) -> ScrapeTask {
     }
 }
 
-fn members(studio: &Studio, website: &Url, facts: &SiteFacts) -> Vec<ScrapeTask> {
+pub(crate) fn members(studio: &Studio, website: &Url, facts: &SiteFacts) -> Vec<ScrapeTask> {
     facts.artists.iter().map(|member| member_task(studio, website, facts, member)).collect()
 }
 
@@ -186,11 +187,13 @@ async fn propose_absences(ports: &Ports, running: &Running, studio_id: &StudioId
 async fn is_listed(ports: &Ports, artist_id: &ArtistId, tasks: &[ScrapeTask]) -> Result<bool, PortError> {
     let Some(row) = ports.store.artist(artist_id).await? else { return Ok(true) };
     let Some(record) = &row.record else { return Ok(true) };
+    Ok(tasks.iter().any(|task| is_about(task, record)))
+}
+
+/// Whether a studio that names somebody as `task` says means the artist of `record`.
+pub(crate) fn is_about(task: &ScrapeTask, record: &Artist) -> bool {
     let handle = record.instagram.as_ref().map(|fact| fact.value.as_str());
-    let site = record.own_site.as_ref().map(canonical_site);
-    Ok(tasks.iter().any(|task| {
-        names_agree(&task.name, &record.name.value)
-            || (handle.is_some() && task.instagram.as_deref() == handle)
-            || (task.own_site && Some(canonical_site(&task.entry)) == site)
-    }))
+    names_agree(&task.name, &record.name.value)
+        || (handle.is_some() && task.instagram.as_deref() == handle)
+        || (task.own_site && Some(canonical_site(&task.entry)) == record.own_site.as_ref().map(canonical_site))
 }

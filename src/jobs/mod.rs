@@ -14,6 +14,7 @@ pub mod reading;
 pub mod reconcile;
 pub mod reindex;
 pub mod remove_artist;
+pub mod replay;
 pub mod report;
 pub mod scrape_artist;
 pub mod sessions;
@@ -149,6 +150,7 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running) -> Ended {
         Task::ScrapeArtist(task) => scrape_artist::run(ports, desk, running, task).await,
         Task::Report => report::run(ports, running).await.into(),
         Task::RemoveArtist { artist_id } => remove_artist::run(ports, running, artist_id).await.into(),
+        Task::ReplayArtist { artist_id, .. } => replay::run(ports, desk, running, artist_id).await,
         Task::ReadStranger { hash } => strangers::run(ports, running, hash).await.into(),
     }
 }

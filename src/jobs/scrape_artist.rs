@@ -50,6 +50,11 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running, task: &Scrap
     if sources.is_empty() {
         return Ended { outcome: Outcome::Done { how: Done::NotTattoo }, usage };
     }
+    Ended { outcome: write(ports, desk, running, sources).await, usage }
+}
+
+/// Has the artist written of whom sources were read, and says what that comes to.
+pub(crate) async fn write(ports: &Ports, desk: &dyn Desk, running: &Running, sources: Vec<SourceReading>) -> Outcome {
     running.progress.step();
     let pages: Vec<Url> = sources.iter().flat_map(|source| source.facts.every_page().cloned()).collect();
     let request = WriteArtist {
@@ -58,7 +63,7 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running, task: &Scrap
         attempt: running.attempt.clone(),
         sources,
     };
-    let outcome = match desk.write(request).await {
+    match desk.write(request).await {
         Ok(Written::New(id) | Written::Changed(id)) => {
             info!(job.id = %running.job.id(), artist.id = %id, "artist {id} written");
             Outcome::Done { how: Done::Written }
@@ -76,8 +81,7 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running, task: &Scrap
             // The Writer died with the request: a fault of ours, whose effect the next attempt finds out.
             Outcome::Retry { after: None, reason: Failure::new(Category::Bug, "writer_died", "write", why) }
         }
-    };
-    Ended { outcome, usage }
+    }
 }
 
 fn port_outcome(ports: &Ports, error: &PortError) -> Outcome {
@@ -88,7 +92,7 @@ fn port_outcome(ports: &Ports, error: &PortError) -> Outcome {
 }
 
 /// What is read of an artist, and what it used; else why the job ends.
-type Read<T> = Result<(T, Usage), site_visit::Unread>;
+pub(crate) type Read<T> = Result<(T, Usage), site_visit::Unread>;
 
 /// Reads what there is about the artist, a source at a time.
 async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Vec<SourceReading>> {
@@ -110,7 +114,7 @@ async fn read_sources(ports: &Ports, running: &Running, task: &ScrapeTask) -> Re
 }
 
 /// What the own site says, if it is about the person it was linked for.
-async fn read_own_site(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
+pub(crate) async fn read_own_site(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
     let site = site_visit::read_site(ports, running, &task.entry).await?;
     let (answered, read_at) = (site.answered(), ReadAt { unasked: site.unasked, now: ports.clock.now() });
     let facts = site.reader.finish(&ports.styles);
@@ -155,7 +159,7 @@ async fn beside_dead_site(ports: &Ports, running: &Running, task: &ScrapeTask, s
 }
 
 /// What the studio's pages say of the artist, if a studio named them.
-async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
+pub(crate) async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeTask) -> Read<Option<SourceReading>> {
     let mut usage = Usage::default();
     let (Some(studio_id), Some(listed_on)) = (&task.studio_id, &task.listed_on) else { return Ok((None, usage)) };
     let studio = ports.store.studio(studio_id).await.map_err(|error| (store_outcome(ports, &error, "scrape"), usage))?;

@@ -1,7 +1,7 @@
 //! Reads one site politely: a [`SiteReader`] says which page is next, a [`Visit`] fetches it, the [`PageReader`] reads it.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::job::Usage;
+use crate::domain::job::{JobKind, Usage};
 use crate::domain::ledger::is_suspect;
 use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::domain::session::Trigger;
@@ -46,13 +46,18 @@ pub type Unread = (Outcome, Usage);
 pub async fn begin(ports: &Ports, running: &Running) -> Visit {
     let fresh_after = (running.job.generation > 1).then_some(running.job.created_at.max(running.job.line_at));
     let session = running.job.new.session_id.clone();
+    let replays = running.job.kind() == JobKind::ReplayArtist;
     // Should the store be out, the job meets that by itself.
     let spares = ports.store.session(&session).await.is_ok_and(|row| row.is_none_or(|row| row.trigger != Trigger::Fresh));
     let context = VisitContext {
         session,
         owner: running.job.new.id.to_string(),
         fresh_after,
-        recrawl: if spares { Recrawl::Due } else { Recrawl::All },
+        recrawl: match (replays, spares) {
+            (true, _) => Recrawl::KeptOnly,
+            (false, true) => Recrawl::Due,
+            (false, false) => Recrawl::All,
+        },
         progress: running.progress.clone(),
     };
     ports.visitor.begin(context)

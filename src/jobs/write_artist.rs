@@ -131,19 +131,7 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
 async fn put_evidence(ports: &Ports, request: &WriteArtist, id: &ArtistId) -> Result<(), StoreError> {
     let before = ports.store.evidence_of(id).await?;
     for reading in &request.sources {
-        let mut row = EvidenceRow {
-            artist_id: id.clone(),
-            source: reading.source.clone(),
-            job_id: request.job_id.clone(),
-            fence: request.attempt.fence,
-            facts: reading.facts.clone(),
-            missed: MissedFields::new(),
-        };
-        if let Some(before) = before.iter().find(|before| before.source == reading.source) {
-            for field in row.facts.keep_from(&before.facts) {
-                row.missed.insert(field, before.missed.get(&field).copied().unwrap_or_default());
-            }
-        }
+        let row = evidence_row(&request.attempt, id, reading, &before);
         if !ports.store.put_evidence(&row).await? {
             continue;
         }
@@ -153,6 +141,36 @@ async fn put_evidence(ports: &Ports, request: &WriteArtist, id: &ArtistId) -> Re
         }
     }
     Ok(())
+}
+
+/// The evidence row that a reading makes, beside the rows there were.
+fn evidence_row(attempt: &Attempt, id: &ArtistId, reading: &SourceReading, before: &[EvidenceRow]) -> EvidenceRow {
+    let mut row = EvidenceRow {
+        artist_id: id.clone(),
+        source: reading.source.clone(),
+        job_id: attempt.job_id.clone(),
+        fence: attempt.fence,
+        facts: reading.facts.clone(),
+        missed: MissedFields::new(),
+    };
+    if let Some(before) = before.iter().find(|before| before.source == reading.source) {
+        for field in row.facts.keep_from(&before.facts) {
+            row.missed.insert(field, before.missed.get(&field).copied().unwrap_or_default());
+        }
+    }
+    row
+}
+
+/// The record that readings would lead to; nothing is written.
+///
+/// # Errors
+/// [`WriteError`].
+pub async fn preview(ports: &Ports, attempt: &Attempt, id: &ArtistId, readings: &[SourceReading]) -> Result<Artist, WriteError> {
+    let before = ports.store.evidence_of(id).await?;
+    let mut rows: Vec<EvidenceRow> = readings.iter().map(|reading| evidence_row(attempt, id, reading, &before)).collect();
+    let other = |row: &EvidenceRow| readings.iter().all(|reading| reading.source != row.source);
+    rows.extend(before.into_iter().filter(other));
+    added_up(ports, id, rows, &BTreeSet::new()).await
 }
 
 fn identity_keys(request: &WriteArtist, name: &str) -> Vec<IdentityKey> {
@@ -337,7 +355,10 @@ pub async fn follow_evidence(ports: &Ports, attempt: &Attempt, id: &ArtistId) ->
 
 /// The record that the newest evidence adds up to, without handles that are shared.
 async fn resolved(ports: &Ports, id: &ArtistId, held: &BTreeSet<IdentityKey>) -> Result<Artist, WriteError> {
-    let mut rows = ports.store.evidence_of(id).await?;
+    added_up(ports, id, ports.store.evidence_of(id).await?, held).await
+}
+
+async fn added_up(ports: &Ports, id: &ArtistId, mut rows: Vec<EvidenceRow>, held: &BTreeSet<IdentityKey>) -> Result<Artist, WriteError> {
     for row in &mut rows {
         let key = row.facts.instagram.as_ref().and_then(|handle| IdentityKey::instagram(&handle.value));
         if let Some(key) = key

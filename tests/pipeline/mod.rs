@@ -10,6 +10,7 @@ mod letters;
 mod outages;
 mod recrawl;
 mod removal;
+mod replay;
 mod schedule;
 mod stopping;
 mod sync;
