@@ -1,8 +1,7 @@
 //! WARC 1.1 (ISO 28500:2017), as much as one visit needs: a `warcinfo` record, then for each exchange `request`, `response` (or
 //! `revisit` for a 304) and `metadata`. Each record is a gzip member of its own ("record-at-a-time compression", annex D).
 //!
-//! Written here, as it is a page of code: the one crate for it compresses a file as a whole, and brings a second gzip and a
-//! second calendar.
+//! Written here, as it is a page of code, and read by an independent reader in the tests.
 
 use crate::domain::clock::Timestamp;
 use crate::scrape::evidence::Exchange;
