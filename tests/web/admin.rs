@@ -125,12 +125,12 @@ fn a_session_is_started_and_shown() {
 /// As `inkdex run --fresh` asks the daemon: the session says that every page is asked for anew.
 #[test]
 fn a_session_may_ask_for_every_page_anew() {
-    let web = TestWeb::start();
     for (body, trigger) in [("{\"fresh\": true}", "fresh"), ("{\"fresh\": false}", "manual")] {
+        let web = TestWeb::start();
         let id = web.post("/admin/v1/sessions", body).json()["session_id"].as_str().expect("an id").to_owned();
         assert_eq!(web.get(&format!("/admin/v1/sessions/{id}")).json()["trigger"], trigger);
     }
-    assert_eq!(web.post("/admin/v1/sessions", "{\"fresher\": true}").status, 400);
+    assert_eq!(TestWeb::start().post("/admin/v1/sessions", "{\"fresher\": true}").status, 400);
 }
 
 #[test]
