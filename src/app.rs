@@ -90,7 +90,7 @@ impl Surroundings {
 pub async fn open_ports(config: &Config, Surroundings { clock, program, sources }: Surroundings) -> anyhow::Result<Ports> {
     let owner = format!("{}-{}-{:08x}", std::process::id(), clock.now().0, rand::random::<u32>());
     let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
-    let Backends { store, queue, feed, index, objects, holds, named } = backends::open(config, &clock, &chance, &owner).await?;
+    let Backends { store, queue, feed, index, letters, objects, holds, named } = backends::open(config, &clock, &chance, &owner).await?;
     let deny = Arc::new(DenyHasher::open(&hash_key_file(config), store.as_ref()).await?);
     let styles = Arc::new(Styles::standard());
     let guard = Arc::new(Guard::new(host_map(&config.fetch)?).only_mapped(config.fetch.only_mapped));
@@ -106,6 +106,7 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
     Ok(Ports {
         feed,
         index,
+        letters,
         sources,
         settings: Arc::new(settings::jobs(config, owner)),
         store,

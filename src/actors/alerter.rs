@@ -7,7 +7,7 @@ use crate::actors::registry::{Incarnation, observe};
 use crate::alert::{Alert, AlertKind, Severity, Sink};
 use crate::domain::job::{AlertDebt, Job};
 use crate::domain::session::{Session, SessionState};
-use crate::jobs::{PortError, Ports};
+use crate::jobs::{PortError, Ports, letter_index};
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -155,7 +155,7 @@ async fn tell_owed(ports: &Ports, sinks: &[Arc<dyn Sink>]) -> Result<(u64, u64),
         }
         let paid = Job { alert: AlertDebt::Told(ports.clock.now()), ..job.clone() };
         // A row that moved on meanwhile still owes and is told again: twice, never not at all.
-        ports.store.put_job(&job, &paid, None).await?;
+        letter_index::put_job(ports, &job, &paid, None).await?;
         told += 1;
     }
     for session in ports.store.sessions_owing_alert(ROUND).await? {

@@ -33,6 +33,8 @@ pub(super) struct SyncState {
     stale: u64,
     parked: u64,
     pub outages: u64,
+    /// Dead letters that the index was brought up to.
+    pub letters: u64,
     rebuilt: u64,
     pub halted: bool,
     /// It takes nothing until somebody changes something.

@@ -1,4 +1,5 @@
-//! IndexSync: follows the change feed and keeps the search index in step; rebuilds it when the feed no longer reaches back.
+//! IndexSync: follows the change feed and keeps the search index in step; rebuilds it when the feed no longer reaches back. It
+//! also brings the index of dead letters up to what is owed to it.
 
 use crate::actors::Context;
 use crate::actors::desk::ActorDesk;
@@ -9,7 +10,7 @@ use crate::actors::registry::{Incarnation, observe};
 use crate::alert::{AlertKind, Severity};
 use crate::feed::Shard;
 use crate::jobs::sync_index::alert;
-use crate::jobs::{Desk, PortError};
+use crate::jobs::{Desk, PortError, letter_index};
 use crate::search::SearchError;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use std::collections::HashMap;
@@ -33,6 +34,9 @@ pub struct IndexSync {
     leases: HashMap<Shard, Arc<WorkLease>>,
     state: Arc<Mutex<SyncState>>,
     pause: Duration,
+    /// One of several processes sweeps what is owed to the index of dead letters.
+    letters: Arc<WorkLease>,
+    letters_pause: Duration,
     _life: Incarnation,
 }
 
@@ -48,6 +52,11 @@ struct Follow {
 #[rtype(result = "()")]
 struct Begin;
 
+/// Bring the index of dead letters up to what is owed to it.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct SweepLetters;
+
 /// Starts an IndexSync.
 pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
     let inner = context.clone();
@@ -55,7 +64,17 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.set_mailbox_capacity(mailbox);
         life.begin(&ctx.address());
         ctx.notify(Begin);
-        IndexSync { context: inner, filling: Arc::default(), leases: HashMap::new(), state: Arc::default(), pause: OUTAGE.0, _life: life }
+        ctx.notify(SweepLetters);
+        IndexSync {
+            context: inner,
+            filling: Arc::default(),
+            leases: HashMap::new(),
+            state: Arc::default(),
+            pause: OUTAGE.0,
+            letters: Arc::new(WorkLease::new("sync/letters", LEASE)),
+            letters_pause: OUTAGE.0,
+            _life: life,
+        }
     });
     context.registry.index_sync.set(addr);
 }
@@ -117,6 +136,38 @@ impl Handler<Follow> for IndexSync {
                 warn!(%error, pause_ms = pause.as_millis(), "the index is out of step, trying again");
                 ctx.notify_later(Follow { shard }, pause);
             }
+        }));
+    }
+}
+
+impl Handler<SweepLetters> for IndexSync {
+    type Result = ();
+
+    fn handle(&mut self, _: SweepLetters, ctx: &mut Self::Context) {
+        let (context, lease) = (self.context.clone(), self.letters.clone());
+        let work = async move {
+            if !lease.is_ours(&context).await? {
+                return Ok(letter_index::Swept::default());
+            }
+            letter_index::sweep(&context.ports).await
+        };
+        ctx.spawn(work.into_actor(self).map(|swept, sync, ctx| {
+            let pause = match swept {
+                Ok(swept) => {
+                    sync.state().letters += swept.settled;
+                    sync.letters_pause = OUTAGE.0;
+                    sync.context.settings.sweep
+                }
+                Err(error) => {
+                    sync.state().outages += 1;
+                    let pause = sync.letters_pause;
+                    sync.letters_pause = (pause * 2).min(OUTAGE.1);
+                    // 002-C7: what is owed stays owed, so that nobody who settles a job waits for the index.
+                    warn!(%error, pause_ms = pause.as_millis(), "the index of dead letters is out of step, trying again");
+                    pause
+                }
+            };
+            ctx.notify_later(SweepLetters, pause);
         }));
     }
 }

@@ -15,7 +15,8 @@ use crate::objects::Objects;
 use crate::queue::JobQueue;
 use crate::queue::sqlite::SqliteQueue;
 use crate::search::SearchIndex;
-use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
+use crate::search::letters::LetterIndex;
+use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivyLetters, TantivySettings};
 use crate::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
 use crate::store::{HostHolds, Ledger, Store};
 use anyhow::{Context as _, bail};
@@ -40,6 +41,7 @@ pub(super) struct Backends {
     pub queue: Arc<dyn JobQueue>,
     pub feed: Arc<dyn ChangeFeed>,
     pub index: Arc<dyn SearchIndex>,
+    pub letters: Arc<dyn LetterIndex>,
     pub objects: Objects,
     /// Holds on hosts that processes share; `None` where one process is alone and keeps them in memory.
     pub holds: SharedHolds,
@@ -108,16 +110,17 @@ pub(super) async fn open(config: &Config, clock: &Arc<dyn Clock>, chance: &Arc<C
         (_, None) => bail!("the embedded queue lies in the embedded store; set backends.queue = \"sqs\""),
     };
     recover(store.as_ref(), queue.as_ref(), owner, clock.as_ref()).await?;
-    let (index, backend) = if backends.search == "opensearch" {
+    let (index, letters, backend) = if backends.search == "opensearch" {
         opensearch(config, clock, chance).await?
     } else {
         let index: Arc<dyn SearchIndex> = Arc::new(open_index(&config.data.index())?);
-        (index, Backend { part: "index", name: "tantivy".to_owned(), detail: config.data.index().display().to_string() })
+        let letters: Arc<dyn LetterIndex> = Arc::new(TantivyLetters::open(&config.data.letters(), clock.now())?);
+        (index, letters, Backend { part: "index", name: "tantivy".to_owned(), detail: config.data.index().display().to_string() })
     };
     named.push(backend);
     let (objects, backend) = open_objects(config).await?;
     named.push(backend);
-    Ok(Backends { store, queue, feed, index, objects, holds, named })
+    Ok(Backends { store, queue, feed, index, letters, objects, holds, named })
 }
 
 /// The object store that the configuration names.
@@ -220,8 +223,8 @@ async fn sqs(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<(Arc<dyn
 }
 
 #[cfg(feature = "opensearch")]
-async fn opensearch(config: &Config, clock: &Arc<dyn Clock>, chance: &Arc<Chance>) -> anyhow::Result<(Arc<dyn SearchIndex>, Backend)> {
-    use crate::search::opensearch::{BulkLimits, Login, OpenSearchIndex, OpenSearchSettings};
+fn opensearch_settings(config: &Config) -> anyhow::Result<crate::search::opensearch::OpenSearchSettings> {
+    use crate::search::opensearch::{BulkLimits, Login, OpenSearchSettings};
     let opensearch = &config.opensearch;
     let url = url::Url::parse(&opensearch.url)
         .with_context(|| format!("opensearch.url is `{}`; write it as https://host:9200", opensearch.url))?;
@@ -231,10 +234,27 @@ async fn opensearch(config: &Config, clock: &Arc<dyn Clock>, chance: &Arc<Chance
         given(&opensearch.user).map(|user| Login { user, password: password.map(|secret| secret.reveal().to_owned()).unwrap_or_default() });
     settings.ca_file = given(&opensearch.ca_file.to_string_lossy()).map(Into::into);
     settings.bulk = BulkLimits { operations: opensearch.bulk_documents, concurrency: opensearch.bulk_concurrency, ..settings.bulk };
-    let index = OpenSearchIndex::open(settings, clock.clone(), chance.clone()).await?;
+    Ok(settings)
+}
+
+type Indexes = (Arc<dyn SearchIndex>, Arc<dyn LetterIndex>, Backend);
+
+#[cfg(feature = "opensearch")]
+async fn opensearch(config: &Config, clock: &Arc<dyn Clock>, chance: &Arc<Chance>) -> anyhow::Result<Indexes> {
+    use crate::search::opensearch::{OpenSearchIndex, OpenSearchLetters};
+    let index = OpenSearchIndex::open(opensearch_settings(config)?, clock.clone(), chance.clone()).await?;
+    let letters = OpenSearchLetters::open(&index).await?;
     let (name, version) = index.server().await?;
-    let backend = Backend { part: "index", name, detail: format!("{version}, prefix {}", opensearch.prefix) };
-    Ok((Arc::new(index), backend))
+    let backend = Backend { part: "index", name, detail: format!("{version}, prefix {}", config.opensearch.prefix) };
+    Ok((Arc::new(index), Arc::new(letters), backend))
+}
+
+/// The shared index of dead letters alone, for verbs that read.
+#[cfg(feature = "opensearch")]
+pub(super) fn shared_letters(config: &Config, clock: &Arc<dyn Clock>, chance: &Arc<Chance>) -> anyhow::Result<Arc<dyn LetterIndex>> {
+    use crate::search::opensearch::{OpenSearchIndex, OpenSearchLetters};
+    let index = OpenSearchIndex::connect(opensearch_settings(config)?, clock.clone(), chance.clone())?;
+    Ok(Arc::new(OpenSearchLetters::beside(&index)))
 }
 
 #[cfg(feature = "s3")]
@@ -262,7 +282,7 @@ pub async fn look_at(config: &Config, part: &str, clock: &Arc<dyn Clock>, chance
     Ok(match part {
         "store" if backends.store == "cql" => Some(cql(config, clock).await?.3),
         "queue" if backends.queue == "sqs" => Some(sqs(config, clock).await?.1),
-        "index" if backends.search == "opensearch" => Some(opensearch(config, clock, chance).await?.1),
+        "index" if backends.search == "opensearch" => Some(opensearch(config, clock, chance).await?.2),
         "objects" if backends.objects == "s3" => Some(s3(config).await?.1),
         _ => None,
     })
@@ -271,7 +291,7 @@ pub async fn look_at(config: &Config, part: &str, clock: &Arc<dyn Clock>, chance
 /// Backends that this build lacks are refused when the configuration is read; these say so to whoever goes round it.
 #[cfg(not(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3")))]
 mod lacking {
-    use super::{Arc, Backend, Chance, Clock, Config, HostHolds, JobQueue, Objects, SearchIndex, Store, bail};
+    use super::{Arc, Backend, Chance, Clock, Config, HostHolds, Indexes, JobQueue, LetterIndex, Objects, Store, bail};
     use crate::feed::ChangeFeed;
 
     #[cfg(not(feature = "cql"))]
@@ -293,7 +313,12 @@ mod lacking {
     }
 
     #[cfg(not(feature = "opensearch"))]
-    pub(super) async fn opensearch(_: &Config, _: &Arc<dyn Clock>, _: &Arc<Chance>) -> anyhow::Result<(Arc<dyn SearchIndex>, Backend)> {
+    pub(super) async fn opensearch(_: &Config, _: &Arc<dyn Clock>, _: &Arc<Chance>) -> anyhow::Result<Indexes> {
+        bail!("this build lacks OpenSearch; build with the feature `opensearch`")
+    }
+
+    #[cfg(not(feature = "opensearch"))]
+    pub(in crate::app) fn shared_letters(_: &Config, _: &Arc<dyn Clock>, _: &Arc<Chance>) -> anyhow::Result<Arc<dyn LetterIndex>> {
         bail!("this build lacks OpenSearch; build with the feature `opensearch`")
     }
 
@@ -308,6 +333,8 @@ use lacking::cql;
 use lacking::opensearch;
 #[cfg(not(feature = "s3"))]
 use lacking::s3;
+#[cfg(not(feature = "opensearch"))]
+pub(super) use lacking::shared_letters;
 #[cfg(not(feature = "cql"))]
 pub(super) use lacking::shared_store;
 #[cfg(not(feature = "sqs"))]

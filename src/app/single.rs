@@ -16,7 +16,8 @@ use crate::scrape::guard::{Guard, HostMap, MappedHost};
 use crate::scrape::http::HttpFetch;
 use crate::scrape::robots::{PRODUCT_TOKEN, RobotsFiles};
 use crate::scrape::visit::UrlDenial;
-use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
+use crate::search::letters::LetterIndex;
+use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivyLetters, TantivySettings};
 use crate::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
 use crate::store::{Store, StoreError};
 use anyhow::Context as _;
@@ -41,6 +42,18 @@ pub async fn open_for_reading(config: &Config, clock: Arc<dyn Clock>) -> anyhow:
     }
     let db = SqliteDb::open(&config.data.database(), OpenMode::ReadOnly, clock)?;
     Ok(Arc::new(SqliteStore::new(db)))
+}
+
+/// The index of dead letters for reading, whoever writes to it.
+///
+/// # Errors
+/// There is none yet, or it cannot be read.
+pub fn letters_for_reading(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn LetterIndex>> {
+    if config.backends.search == "opensearch" {
+        let chance = Arc::new(Chance::seeded(clock.now().0.unsigned_abs()));
+        return super::backends::shared_letters(config, clock, &chance);
+    }
+    Ok(Arc::new(TantivyLetters::open_to_read(&config.data.letters())?))
 }
 
 /// What SQLite finds wrong with the structure of the database; nothing if it is sound.

@@ -1,16 +1,20 @@
-//! `inkdex dead-letters`: list, show, requeue and discard (002-C7).
+//! `inkdex dead-letters`: list by filters, show, requeue and discard (002-C7, 002-X5).
 
 use crate::cli::daemon::segment;
 use crate::cli::world::{self, World};
 use crate::cli::{Common, output};
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use inkdex::app::single;
 use inkdex::config::Config;
 use inkdex::domain::clock::Timestamp;
-use inkdex::domain::ids::{JobId, SessionId};
-use inkdex::domain::job::{Attempt, Job, Task};
+use inkdex::domain::ids::JobId;
+use inkdex::domain::job::{Attempt, Job, JobKind, Task};
 use inkdex::domain::outcome::{Category, Outcome};
+use inkdex::jobs::find_letters::find_letters;
 use inkdex::jobs::{letters, strangers};
+use inkdex::search::SearchError;
+use inkdex::search::letters::{LetterFilter, LetterQuery};
 use inkdex::store::{DeadLetterQuery, Store};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -19,12 +23,15 @@ use std::process::ExitCode;
 pub const HELP: &str = "Examples:
   inkdex dead-letters                                  the newest letters
   inkdex dead-letters --session daily-1f0c…            those of one session
+  inkdex dead-letters --host studio.example --stage parse
+  inkdex dead-letters --fingerprint 9c1e…              those of one cause
   inkdex dead-letters show 7d3a…                       one with every attempt
   inkdex dead-letters requeue 7d3a… --reason \"the site is back\"
   inkdex dead-letters discard 7d3a… --reason \"not a studio any more\"
 
 A dead letter is a job that is not tried again by itself. Requeueing gives it a new generation with fresh limits.
-Looking works beside a running daemon; requeue and discard go through its API.";
+Filters by host, code, kind, stage and fingerprint are answered by the search index and checked against the ledger; while the index
+is out the ledger's own list is looked through. Looking works beside a running daemon; requeue and discard go through its API.";
 
 /// How a person at this terminal is named in the audit trail.
 const ACTOR: &str = "cli";
@@ -54,6 +61,21 @@ struct Filter {
     /// Of this category only: transient, blocked, config, data, poison, bug, unknown.
     #[arg(long, value_name = "CATEGORY")]
     category: Option<String>,
+    /// Of this host only, exactly.
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// Of this code only, as `show` prints it: timeout, parse_over_budget …
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Of this kind of job only: find_artists, scrape_artist …
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// That failed at this stage only: fetch, parse, write …
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
+    /// Of this cause only, as `show` prints it.
+    #[arg(long, value_name = "FINGERPRINT")]
+    fingerprint: Option<String>,
     /// Letters at most.
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = super::sessions::limit_of)]
     limit: usize,
@@ -106,20 +128,36 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
         let names: Vec<&str> = CATEGORIES.iter().map(|known| known.as_str()).collect();
         bail!("--category {category} is none; there are {}", names.join(", "));
     }
+    if let Some(kind) = &filter.kind
+        && JobKind::parse(kind).is_none()
+    {
+        bail!("--kind {kind} is none; there are {}", JobKind::ALL.map(JobKind::as_str).join(", "));
+    }
     let (store, clock) = world::reading(config).await?;
-    let query = DeadLetterQuery {
-        session: filter.session.clone().map(SessionId::new),
-        category: filter.category.clone(),
+    let query = LetterQuery {
+        filter: LetterFilter {
+            session: filter.session.clone(),
+            kind: filter.kind.clone(),
+            host: filter.host.clone(),
+            category: filter.category.clone(),
+            code: filter.code.clone(),
+            stage: filter.stage.clone(),
+            fingerprint: filter.fingerprint.clone(),
+        },
         limit: filter.limit,
         after: None,
     };
-    let page = store.dead_letters(&query).await?;
+    let index = single::letters_for_reading(config, &clock).map_err(|error| SearchError::Unavailable(format!("{error:#}")));
+    let page = find_letters(store.as_ref(), index.as_ref().map(AsRef::as_ref), &query).await?;
     if common.json {
         let mut values = Vec::new();
         for job in &page.jobs {
             values.push(value_of(job, &subject_of(store.as_ref(), job, clock.now()).await?));
         }
-        return output::json(&json!({ "dead_letters": values, "more": page.next.is_some() }));
+        return output::json(&json!({ "dead_letters": values, "more": page.next.is_some(), "degraded": page.degraded }));
+    }
+    if page.degraded {
+        output::line("the index of dead letters is out; the ledger's own list was looked through instead")?;
     }
     if page.jobs.is_empty() {
         return output::line("no dead letters");
@@ -141,7 +179,7 @@ async fn list(common: &Common, config: &Config, filter: &Filter) -> anyhow::Resu
     }
     output::line(&output::list(&rows))?;
     if page.next.is_some() {
-        output::line("there are more; --limit, --session and --category choose")?;
+        output::line("there are more; --limit and the filters choose")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `inkdex reconcile`: compares table, keys and index in full, and repairs what differs.
+//! `inkdex reconcile`: compares table, keys and index, and dead letters and their index, in full, and repairs what differs.
 
 use crate::cli::world::{self, World};
 use crate::cli::{Common, output};
@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use clap::Args;
 use inkdex::alert::Alert;
 use inkdex::app;
-use inkdex::domain::ids::ArtistId;
+use inkdex::domain::ids::{ArtistId, JobId};
 use inkdex::jobs::write_artist::{WriteArtist, WriteError, Written};
-use inkdex::jobs::{Desk, reconcile};
+use inkdex::jobs::{Desk, reconcile, reconcile_letters};
 use inkdex::store::StoreError;
 use serde_json::json;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use tracing::warn;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
-  inkdex reconcile              compare; exit code 1 if table, keys and index differ
+  inkdex reconcile              compare; exit code 1 if table, keys, dead letters and indexes differ
   inkdex reconcile --repair     and write again what differs
 
 Needs the database for itself: stop the daemon before (it keeps the index in step by itself).";
@@ -63,16 +63,18 @@ pub async fn run(common: Common, args: ReconcileArgs) -> anyhow::Result<ExitCode
             daemon.address()
         ),
     };
-    let drift = if args.repair {
-        reconcile::repair(&ports, &OnTheLog, &app::sync_settings(&config)).await?
+    let (drift, letters) = if args.repair {
+        let drift = reconcile::repair(&ports, &OnTheLog, &app::sync_settings(&config)).await?;
+        (drift, reconcile_letters::repair(&ports).await?)
     } else {
-        reconcile::compare_steadily(&ports).await?
+        (reconcile::compare_steadily(&ports).await?, reconcile_letters::compare_steadily(&ports).await?)
     };
-    let repaired = args.repair && !drift.is_none();
+    let in_step = drift.is_none() && letters.is_none();
+    let repaired = args.repair && !in_step;
     if common.json {
-        output::json(&json!({ "drift": drift, "in_step": drift.is_none(), "repaired": repaired }))?;
+        output::json(&json!({ "drift": drift, "letters": letters, "in_step": in_step, "repaired": repaired }))?;
     } else {
-        output::line(&format!("{} rows compared", drift.rows))?;
+        output::line(&format!("{} rows and {} dead letters compared", drift.rows, letters.letters))?;
         for (what, ids) in [
             ("missing in the index", &drift.missing),
             ("differing from their row", &drift.differing),
@@ -82,10 +84,19 @@ pub async fn run(common: Common, args: ReconcileArgs) -> anyhow::Result<ExitCode
             ("in the key tables with more than their row holds", &drift.keys_surplus),
         ] {
             if !ids.is_empty() {
-                output::line(&format!("{:>6} {what}: {}", ids.len(), listed(ids)))?;
+                output::line(&format!("{:>6} {what}: {}", ids.len(), listed(ids.iter().map(ArtistId::as_str))))?;
             }
         }
-        output::line(match (drift.is_none(), repaired) {
+        for (what, ids) in [
+            ("dead letters missing in their index", &letters.missing),
+            ("dead letters differing from their row", &letters.differing),
+            ("in the index of dead letters without one", &letters.unknown),
+        ] {
+            if !ids.is_empty() {
+                output::line(&format!("{:>6} {what}: {}", ids.len(), listed(ids.iter().map(JobId::as_str))))?;
+            }
+        }
+        output::line(match (in_step, repaired) {
             (true, _) => "table, keys and index say the same",
             (false, true) => "what differed was written again",
             (false, false) => "table, keys and index differ; `inkdex reconcile --repair` writes again what differs",
@@ -94,13 +105,14 @@ pub async fn run(common: Common, args: ReconcileArgs) -> anyhow::Result<ExitCode
             output::line("rows that do not pass their own hash are hidden until they are scraped again (`inkdex run`)")?;
         }
     }
-    let good = drift.is_none() || (repaired && drift.unsound.is_empty());
+    let good = in_step || (repaired && drift.unsound.is_empty());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn listed(ids: &[ArtistId]) -> String {
-    let mut shown: Vec<&str> = ids.iter().take(SHOWN).map(ArtistId::as_str).collect();
-    if ids.len() > SHOWN {
+fn listed<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = ids.len() > SHOWN;
+    let mut shown: Vec<&str> = ids.take(SHOWN).collect();
+    if more {
         shown.push("…");
     }
     shown.join(" ")

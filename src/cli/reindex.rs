@@ -12,7 +12,9 @@ pub const HELP: &str = "Examples:
   inkdex reindex                after a change of the mapping, or when the index is not trusted any more
 
 With OpenSearch the new index is built beside the old one: searches and writes go on, and the alias is moved in one step.
-The embedded index is emptied and filled, and needs the database for itself: stop the daemon before.";
+The embedded index is emptied and filled, and needs the database for itself: stop the daemon before.
+The index of dead letters is left as it is: an empty or lost one is filled from the ledger by the next `inkdex serve`, and
+`inkdex reconcile --repair` mends it.";
 
 /// Runs the verb.
 ///

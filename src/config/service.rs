@@ -24,6 +24,11 @@ impl DataConfig {
         self.folder.join("index")
     }
 
+    /// The embedded index of dead letters.
+    pub fn letters(&self) -> PathBuf {
+        self.index().join("letters")
+    }
+
     /// Pages, reports and evidence.
     pub fn objects(&self) -> PathBuf {
         self.folder.join("objects")

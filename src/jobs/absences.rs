@@ -12,7 +12,7 @@ use crate::domain::session::{Session, Trigger};
 use crate::domain::write::Writer;
 use crate::jobs::report::Report;
 use crate::jobs::write_artist::{WriteError, follow_evidence, remove_record};
-use crate::jobs::{PortError, Ports, Running, courier};
+use crate::jobs::{PortError, Ports, Running, courier, letter_index};
 use crate::store::{AuditRow, JobPut, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use tracing::{info, warn};
@@ -280,7 +280,7 @@ async fn decide(ports: &Ports, id: &SessionId) -> Result<(), AcceptError> {
         // A report that is not over yet sees the acceptance by itself.
         let Some(job) = ports.store.job(&report).await? else { return Ok(()) };
         let Some(row) = ledger::repeated(&job, ports.clock.now()) else { return Ok(()) };
-        if ports.store.put_job(&job, &row, None).await? == JobPut::Committed {
+        if letter_index::put_job(ports, &job, &row, None).await? == JobPut::Committed {
             courier::sweep(ports, 16).await?;
             return Ok(());
         }

@@ -5,7 +5,7 @@ use crate::domain::job::{Attempt, Job, JobState, NewJob, Usage};
 use crate::domain::ledger::{self, AfterSettle, Begin};
 use crate::domain::message::Message;
 use crate::domain::outcome::{Cancelled, Outcome};
-use crate::jobs::{PortError, Ports, strangers};
+use crate::jobs::{PortError, Ports, letter_index, strangers};
 use crate::queue::{Outgoing, Receipt};
 use crate::store::{JobPut, StoreError, StoreResult};
 use std::sync::Arc;
@@ -87,7 +87,7 @@ async fn mark_sent(ports: &Ports, jobs: &[Job]) -> Result<Vec<Outgoing>, PortErr
     let mut messages = Vec::new();
     for job in jobs {
         let sent = ledger::sent(job, &ports.settings.limits, ports.clock.now());
-        if ports.store.put_job(job, &sent, None).await? == JobPut::Committed {
+        if letter_index::put_job(ports, job, &sent, None).await? == JobPut::Committed {
             messages.push(Outgoing { body: sent.message().to_bytes(), delay: Duration::ZERO });
         }
     }
@@ -139,7 +139,7 @@ async fn mark_unsent(ports: &Ports, message: &Message) -> Result<(), PortError> 
     for _ in 0..RACES {
         let Some(job) = ports.store.job(&message.job_id).await? else { return Ok(()) };
         let Some(row) = ledger::unsent(&job, ports.clock.now()) else { return Ok(()) };
-        if job.generation != message.generation || ports.store.put_job(&job, &row, None).await? == JobPut::Committed {
+        if job.generation != message.generation || letter_index::put_job(ports, &job, &row, None).await? == JobPut::Committed {
             return Ok(());
         }
     }
@@ -201,7 +201,7 @@ pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError>
             }
             Begin::Held(until) => return Ok(Begun::Later(until.since(now).min(ports.queue.max_delay()))),
             Begin::ToEndOfLine(row) => {
-                if ports.store.put_job(&job, &row, None).await? == JobPut::Committed {
+                if letter_index::put_job(ports, &job, &row, None).await? == JobPut::Committed {
                     warn!(job.id = %job.id(), starts = row.orphans, "job was started {} times without an outcome, it goes to the end of its line", row.orphans);
                     return Ok(Begun::Nothing);
                 }
@@ -210,7 +210,7 @@ pub async fn begin(ports: &Ports, message: &Message) -> Result<Begun, PortError>
                 let orphaned = job.state == JobState::Running;
                 // Before the row says RUNNING: should this fail, nobody holds the job and the message comes again.
                 let repeated = repeat_unfinished(ports, &job).await?;
-                if ports.store.put_job(&job, &started.job, Some(&started.attempt)).await? == JobPut::Committed {
+                if letter_index::put_job(ports, &job, &started.job, Some(&started.attempt)).await? == JobPut::Committed {
                     if orphaned {
                         info!(job.id = %job.id(), "job was started before without an outcome, it runs as a suspect");
                     }
@@ -266,7 +266,7 @@ pub async fn extend(ports: &Ports, attempt: &Attempt) -> StoreResult<bool> {
             return Ok(false);
         };
         let longer = Job { lease_until: ports.clock.now().plus(ports.settings.limits.lease), ..job.clone() };
-        if ports.store.put_job(&job, &longer, None).await? == JobPut::Committed {
+        if letter_index::put_job(ports, &job, &longer, None).await? == JobPut::Committed {
             return Ok(true);
         }
     }
@@ -307,7 +307,7 @@ pub async fn settle(ports: &Ports, attempt: &Attempt, outcome: Outcome, usage: U
                 ports.store.repeat_projections(&id).await?;
             }
         }
-        if ports.store.put_job(&job, &settled.job, Some(&ended)).await? != JobPut::Committed {
+        if letter_index::put_job(ports, &job, &settled.job, Some(&ended)).await? != JobPut::Committed {
             continue;
         }
         crate::faults::hit(crate::faults::Point::BeforeAck, job.id().as_str());
@@ -338,7 +338,7 @@ pub async fn withdraw(ports: &Ports, job: &Job, why: Cancelled) -> StoreResult<b
     for _ in 0..RACES {
         let Some(row) = ledger::withdrawn(&job, why, ports.clock.now()) else { return Ok(false) };
         repeat_unfinished(ports, &job).await?;
-        match ports.store.put_job(&job, &row, None).await? {
+        match letter_index::put_job(ports, &job, &row, None).await? {
             JobPut::Committed => return Ok(true),
             JobPut::Conflict(Some(current)) => job = *current,
             JobPut::Conflict(None) => return Ok(false),

@@ -3,7 +3,7 @@
 //! jobs of a session and its dead letters after as many days as the configuration says.
 
 use crate::domain::clock::Timestamp;
-use crate::jobs::{PortError, Ports};
+use crate::jobs::{PortError, Ports, letter_index};
 use crate::store::Letters;
 use std::time::Duration;
 use tracing::info;
@@ -44,7 +44,7 @@ pub struct Dropped {
     pub visits: u64,
     /// Feed entries.
     pub feed: u64,
-    /// Tombstones of the index.
+    /// Tombstones of the indexes.
     pub tombstones: u64,
     /// Sessions whose jobs went.
     pub sessions: u64,
@@ -74,6 +74,7 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
     dropped.lent = give_back(ports).await?;
     dropped.feed = ports.feed.prune(now.minus(FEED_KEPT)).await?;
     dropped.tombstones = ports.index.purge_tombstones(now.minus(kept.tombstones)).await?;
+    dropped.tombstones += ports.letters.purge_tombstones(now.minus(kept.tombstones)).await?;
     dropped.sessions = drop_old_jobs(ports, kept).await?;
     if dropped != Dropped::default() {
         info!(
@@ -109,6 +110,9 @@ async fn drop_old_jobs(ports: &Ports, kept: &Kept) -> Result<u64, PortError> {
             continue;
         }
         let letters = if ended <= now.minus(kept.letters) { Letters::Dropped } else { Letters::Kept };
+        if letters == Letters::Dropped {
+            letter_index::owe_dropped(ports, &session.id).await?;
+        }
         dropped += u64::from(ports.store.drop_jobs(&session.id, letters).await?);
     }
     Ok(dropped)

@@ -4,7 +4,7 @@ use crate::domain::ids::JobId;
 use crate::domain::job::{Attempt, Job, JobState};
 use crate::domain::ledger;
 use crate::domain::outcome::Cancelled;
-use crate::jobs::{PortError, Ports, courier};
+use crate::jobs::{PortError, Ports, courier, letter_index};
 use crate::store::{AuditRow, JobPut};
 
 /// Why an operator's command on a letter did nothing.
@@ -52,7 +52,7 @@ pub async fn requeue(ports: &Ports, id: &JobId, actor: &str, reason: Option<&str
             audit(ports, actor, "dead_letter.requeue", id, reason, "refused: not dead").await?;
             return Err(LetterError::NotDead { id: id.clone(), state: job.state.as_str() });
         };
-        if ports.store.put_job(&job, &row, None).await? == JobPut::Committed {
+        if letter_index::put_job(ports, &job, &row, None).await? == JobPut::Committed {
             audit(ports, actor, "dead_letter.requeue", id, reason, &format!("generation {}", row.generation)).await?;
             match &row.new.host {
                 Some(host) => courier::send_next_of(ports, host).await?,

@@ -8,10 +8,13 @@ pub mod directory;
 pub mod discover_studios;
 pub mod discovery_report;
 pub mod find_artists;
+pub mod find_letters;
 pub mod housekeeping;
+pub mod letter_index;
 pub mod letters;
 pub mod reading;
 pub mod reconcile;
+pub mod reconcile_letters;
 pub mod reindex;
 pub mod remove_artist;
 pub mod replay;
@@ -38,6 +41,7 @@ use crate::feed::ChangeFeed;
 use crate::objects::Objects;
 use crate::queue::{JobQueue, QueueError};
 use crate::scrape::visit::Visitor;
+use crate::search::letters::LetterIndex;
 use crate::search::{SearchError, SearchIndex};
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
@@ -65,6 +69,8 @@ pub struct Ports {
     pub feed: Arc<dyn ChangeFeed>,
     /// Search.
     pub index: Arc<dyn SearchIndex>,
+    /// Dead letters by what they are filtered by.
+    pub letters: Arc<dyn LetterIndex>,
     /// Pages and reports.
     pub objects: Objects,
     /// Polite fetching.

@@ -16,9 +16,9 @@ use tracing::info;
 /// Rows read at once.
 pub(crate) const PAGE: usize = 500;
 /// How often what differs is looked at again before it counts, where others write meanwhile.
-const LOOKS: usize = 2;
+pub(crate) const LOOKS: usize = 2;
 /// The pause before that, in which the index catches up.
-const CATCH_UP: Duration = Duration::from_secs(1);
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// How table, keys and index differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

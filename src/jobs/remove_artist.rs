@@ -10,7 +10,7 @@ use crate::domain::ledger;
 use crate::domain::outcome::{Done, Outcome};
 use crate::domain::write::Writer;
 use crate::jobs::write_artist::remove_record;
-use crate::jobs::{PortError, Ports, Running, courier, deny, store_outcome, wait_for_dependency};
+use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, store_outcome, wait_for_dependency};
 use crate::objects::ObjectsError;
 use crate::scrape::known::site_of;
 use crate::store::{AuditRow, JobPut};
@@ -121,7 +121,7 @@ async fn erase(ports: &Ports, job: Job) -> Result<(), crate::store::StoreError> 
         // Another artist may be among those whom its attempts left half written.
         courier::repeat_unfinished(ports, &met).await?;
         let row = ledger::erased(&met, ports.clock.now());
-        match ports.store.put_job(&met, &row, None).await? {
+        match letter_index::put_job(ports, &met, &row, None).await? {
             JobPut::Committed => break row,
             JobPut::Conflict(Some(current)) => met = *current,
             JobPut::Conflict(None) => return Ok(()),
@@ -130,7 +130,7 @@ async fn erase(ports: &Ports, job: Job) -> Result<(), crate::store::StoreError> 
     for attempt in ports.store.attempts(row.id()).await? {
         let blank = Attempt { outcome: attempt.outcome.clone().map(ledger::erased_outcome), ..attempt };
         // Should the row move on meanwhile, the job is met again by the removal's next repetition.
-        ports.store.put_job(&row, &row, Some(&blank)).await?;
+        letter_index::put_job(ports, &row, &row, Some(&blank)).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::domain::ledger;
 use crate::domain::message::{Message, NotOurs};
 use crate::domain::outcome::{Category, Done, Failure, Outcome};
 use crate::jobs::remove_artist::OPERATIONS;
-use crate::jobs::{PortError, Ports, Running, wait_for_dependency};
+use crate::jobs::{PortError, Ports, Running, letter_index, wait_for_dependency};
 use crate::queue::Delivery;
 use crate::store::{AuditRow, JobPut};
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ pub async fn record(ports: &Ports, delivery: &Delivery, why: &NotOurs) -> Result
     if let Some(job) = ports.store.job(&new.id).await? {
         let row = ledger::dead_at_once(&job, failure(why), now);
         // Whoever was faster, the sweeper, reads the same bytes and comes to the same end.
-        if ports.store.put_job(&job, &row, None).await? == JobPut::Committed {
+        if letter_index::put_job(ports, &job, &row, None).await? == JobPut::Committed {
             warn!(job.id = %new.id, bytes = delivery.body.len(), "a message that is not ours is dead letter {}: {why}", new.id);
         }
     }

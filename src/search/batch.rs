@@ -1,49 +1,102 @@
-//! Several operations about one artist in one batch: which is written, and what each of them is answered.
+//! Several operations about one record in one batch: which is written, and what each of them is answered.
 
-use crate::domain::ids::ArtistId;
+use crate::domain::ids::{ArtistId, JobId};
+use crate::search::letters::LetterOperation;
 use crate::search::{IndexOperation, ItemAnswer};
 use std::collections::HashMap;
 
-/// A batch with one operation to write for each artist.
-#[derive(Debug)]
-pub struct Batch {
-    asked: Vec<(ArtistId, i64)>,
-    chosen: HashMap<ArtistId, IndexOperation>,
+/// A versioned write about one record.
+pub trait Operation {
+    /// What its records are called by.
+    type Id: Clone;
+
+    /// About which record.
+    fn id(&self) -> &Self::Id;
+
+    /// The id as text.
+    fn key(&self) -> &str;
+
+    /// The record's version.
+    fn version(&self) -> i64;
+
+    /// Why no engine can take it; `None` if nothing is wrong. Checked before an engine sees it (002-R31).
+    fn problem(&self) -> Option<String>;
 }
 
-impl Batch {
-    /// Chooses the highest version of each artist, of equal ones the last.
-    pub fn of(operations: Vec<IndexOperation>) -> Self {
+impl Operation for IndexOperation {
+    type Id = ArtistId;
+
+    fn id(&self) -> &ArtistId {
+        &self.artist_id
+    }
+    fn key(&self) -> &str {
+        self.artist_id.as_str()
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+    fn problem(&self) -> Option<String> {
+        Self::problem(self)
+    }
+}
+
+impl Operation for LetterOperation {
+    type Id = JobId;
+
+    fn id(&self) -> &JobId {
+        &self.job_id
+    }
+    fn key(&self) -> &str {
+        self.job_id.as_str()
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+    fn problem(&self) -> Option<String> {
+        Self::problem(self)
+    }
+}
+
+/// A batch with one operation to write for each record.
+#[derive(Debug)]
+pub struct Batch<O: Operation> {
+    asked: Vec<(O::Id, String, i64)>,
+    chosen: HashMap<String, O>,
+}
+
+impl<O: Operation> Batch<O> {
+    /// Chooses the highest version of each record, of equal ones the last.
+    pub fn of(operations: Vec<O>) -> Self {
         let mut batch = Self { asked: Vec::with_capacity(operations.len()), chosen: HashMap::new() };
         for operation in operations {
-            batch.asked.push((operation.artist_id.clone(), operation.version));
-            let higher_known = batch.chosen.get(&operation.artist_id).is_some_and(|known| known.version > operation.version);
+            batch.asked.push((operation.id().clone(), operation.key().to_owned(), operation.version()));
+            let higher_known = batch.chosen.get(operation.key()).is_some_and(|known| known.version() > operation.version());
             if !higher_known {
-                batch.chosen.insert(operation.artist_id.clone(), operation);
+                batch.chosen.insert(operation.key().to_owned(), operation);
             }
         }
         batch
     }
 
-    /// What to write, one for each artist, in no order.
-    pub fn to_write(&self) -> impl Iterator<Item = &IndexOperation> {
+    /// What to write, one for each record, in no order.
+    pub fn to_write(&self) -> impl Iterator<Item = &O> {
         self.chosen.values()
     }
 
-    /// The answers in the order of the operations, from what became of those written.
+    /// The answers in the order of the operations, from what became of those written, by id.
     ///
     /// A lower version is stale once the higher one stands; if the higher one failed nothing was written, so it failed too.
-    pub fn answers(&self, written: &HashMap<ArtistId, ItemAnswer>) -> Vec<(ArtistId, ItemAnswer)> {
+    pub fn answers(&self, written: &HashMap<String, ItemAnswer>) -> Vec<(O::Id, ItemAnswer)> {
         self.asked
             .iter()
-            .map(|(artist_id, version)| {
-                let chosen = self.chosen.get(artist_id).map_or(*version, |operation| operation.version);
-                let answer = match written.get(artist_id) {
+            .map(|(id, key, version)| {
+                let chosen = self.chosen.get(key).map_or(*version, Operation::version);
+                let answer = match written.get(key) {
                     Some(ItemAnswer::Applied) if chosen > *version => ItemAnswer::Stale { held: chosen },
                     Some(answer) => answer.clone(),
-                    None => ItemAnswer::Failed("the index did not answer for this artist".to_owned()),
+                    None => ItemAnswer::Failed("the index did not answer for this record".to_owned()),
                 };
-                (artist_id.clone(), answer)
+                (id.clone(), answer)
             })
             .collect()
     }
@@ -63,7 +116,7 @@ mod tests {
         let mut versions: Vec<i64> = batch.to_write().map(|operation| operation.version).collect();
         versions.sort_unstable();
         assert_eq!(versions, [1, 7]);
-        let written = HashMap::from([(ArtistId::new("a"), ItemAnswer::Applied), (ArtistId::new("b"), ItemAnswer::Stale { held: 3 })]);
+        let written = HashMap::from([("a".to_owned(), ItemAnswer::Applied), ("b".to_owned(), ItemAnswer::Stale { held: 3 })]);
         let answers: Vec<ItemAnswer> = batch.answers(&written).into_iter().map(|(_, answer)| answer).collect();
         let superseded = ItemAnswer::Stale { held: 7 };
         assert_eq!(answers, [superseded.clone(), ItemAnswer::Stale { held: 3 }, ItemAnswer::Applied, ItemAnswer::Applied, superseded]);

@@ -47,7 +47,7 @@ impl IndexDocument {
     ///
     /// Checked before an engine sees it, so that a bad record fails alone and on every engine alike (002-R31).
     pub fn problem(&self, artist_id: &ArtistId) -> Option<String> {
-        if let Some(problem) = id_problem(artist_id) {
+        if let Some(problem) = id_problem(artist_id.as_str()) {
             return Some(problem);
         }
         if let Some(Coordinates { lat, lon }) = self.coordinates
@@ -59,10 +59,7 @@ impl IndexDocument {
             return Some(format!("its completeness {} is outside 0 to 1", self.completeness));
         }
         let keywords = self.styles.iter().chain(&self.country).chain(&self.city_key).chain(&self.instagram);
-        if keywords.chain(&self.name_tokens).chain(&self.text_tokens).any(|token| token.len() > TOKEN_MAX_BYTES) {
-            return Some(format!("it has a token of more than {TOKEN_MAX_BYTES} bytes"));
-        }
-        None
+        keywords.chain(&self.name_tokens).chain(&self.text_tokens).find_map(|token| is_token_too_long(token))
     }
 }
 
@@ -76,14 +73,20 @@ impl IndexOperation {
     pub fn problem(&self) -> Option<String> {
         match &self.document {
             Some(document) => document.problem(&self.artist_id),
-            None => id_problem(&self.artist_id),
+            None => id_problem(self.artist_id.as_str()),
         }
     }
 }
 
-fn id_problem(artist_id: &ArtistId) -> Option<String> {
-    let length = artist_id.as_str().len();
+/// Why no engine can hold a record under this id.
+pub(super) fn id_problem(id: &str) -> Option<String> {
+    let length = id.len();
     (!(1..=ID_MAX_BYTES).contains(&length)).then(|| format!("its id has {length} bytes, not 1 to {ID_MAX_BYTES}"))
+}
+
+/// Why no engine can hold this token.
+pub(super) fn is_token_too_long(token: &str) -> Option<String> {
+    (token.len() > TOKEN_MAX_BYTES).then(|| format!("it has a token of more than {TOKEN_MAX_BYTES} bytes"))
 }
 
 fn text_tokens(artist: &Artist, styles: &[String]) -> Vec<String> {

@@ -12,6 +12,7 @@
 pub mod batch;
 pub mod document;
 pub mod guarded;
+pub mod letters;
 #[cfg(feature = "opensearch")]
 pub mod opensearch;
 pub mod plan;

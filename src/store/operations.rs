@@ -138,6 +138,9 @@ pub trait Meta {
     /// Forgets a value.
     async fn drop_meta(&self, key: &str) -> StoreResult<()>;
 
+    /// Forgets a value if it says `expected`. Answers whether it is forgotten by this.
+    async fn drop_meta_if(&self, key: &str, expected: &str) -> StoreResult<bool>;
+
     /// Appends an audit row.
     async fn audit(&self, row: &AuditRow) -> StoreResult<()>;
 

@@ -8,6 +8,7 @@ mod harness;
 mod keys;
 mod kill;
 mod ledger;
+mod letters;
 mod objects;
 #[cfg(feature = "opensearch")]
 mod opensearch;

@@ -317,6 +317,11 @@ async fn small_values_are_set_by_compare_and_set(h: &impl Harness) {
     assert_eq!(store.put_meta("k", None, "b").await.unwrap(), Some(Some("a".to_owned())));
     assert_eq!(store.put_meta("k", Some("a"), "b").await.unwrap(), None);
     assert_eq!(store.meta("k").await.unwrap().as_deref(), Some("b"));
+    assert!(!store.drop_meta_if("k", "a").await.unwrap());
+    assert_eq!(store.meta("k").await.unwrap().as_deref(), Some("b"), "only what it was expected to say is forgotten");
+    assert!(store.drop_meta_if("k", "b").await.unwrap());
+    assert!(!store.drop_meta_if("k", "b").await.unwrap());
+    assert_eq!(store.meta("k").await.unwrap(), None);
 }
 
 async fn the_audit_trail_is_newest_first(h: &impl Harness) {

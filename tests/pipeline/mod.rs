@@ -5,6 +5,7 @@ mod dead_sites;
 mod discovery;
 mod evidence;
 mod later_days;
+mod letter_index;
 mod letters;
 #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
 mod outages;

@@ -87,6 +87,14 @@ fn files_open_with_what_they_are_and_stay_short() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// 002-C7: no dead letter comes or goes past what owes it to its index.
+#[test]
+fn jobs_are_put_in_one_way() {
+    let puts = |text: &str| product(text).contains("store.put_job(") || product(text).contains("Ledger::put_job(");
+    let named: Vec<String> = rust_files("src").into_iter().filter(|(_, text)| puts(text)).map(|(name, _)| name).collect();
+    assert_eq!(named, ["src/jobs/letter_index.rs"]);
+}
+
 /// The actor table of docs/ARCHITECTURE.md says what the code says.
 #[test]
 fn the_actor_table_is_documented() {

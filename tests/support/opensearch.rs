@@ -49,7 +49,7 @@ impl OwnIndexes {
 impl Drop for OwnIndexes {
     fn drop(&mut self) {
         let prefix = &self.settings.prefix;
-        for path in [format!("/{prefix}*"), format!("/_index_template/{prefix}")] {
+        for path in [format!("/{prefix}*"), format!("/_index_template/{prefix}"), format!("/_index_template/{prefix}-letters")] {
             // A test that failed since nobody answers is told of that by itself.
             drop(request(&self.settings.url, "DELETE", &path, ""));
         }

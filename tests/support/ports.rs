@@ -26,7 +26,7 @@ use inkdex::scrape::http::HttpFetch;
 use inkdex::scrape::limits::FetchLimits;
 use inkdex::scrape::politeness::PolitenessSettings;
 use inkdex::scrape::visit::{VisitSettings, Visitor};
-use inkdex::search::tantivy::{OpenOutcome, TantivyIndex, TantivySettings};
+use inkdex::search::tantivy::{OpenOutcome, TantivyIndex, TantivyLetters, TantivySettings};
 use inkdex::store::host_holds::MemoryHolds;
 use inkdex::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
 use inkdex::store::{Store, StoreError};
@@ -42,6 +42,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
     let OpenOutcome::Ready(index) = TantivyIndex::open(&folder.join("index"), &TantivySettings::default()).expect("a fresh index") else {
         panic!("a fresh index is usable");
     };
+    let letters = TantivyLetters::open(&folder.join("index/letters"), clock.now()).expect("a fresh index of letters");
     let objects = Objects::in_folder(&folder.join("objects")).expect("a fresh folder");
     let deny = Arc::new(DenyHasher::new(b"a key of tests, 16 bytes or more".to_vec()));
     let chance = Arc::new(Chance::seeded(7));
@@ -66,6 +67,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         queue: Arc::new(SqliteQueue::new(db.clone())),
         feed: Arc::new(SqliteFeed::new(db)),
         index: Arc::new(index),
+        letters: Arc::new(letters),
         reader: Arc::new(PageReader::new(styles.clone(), ParseLimits::default(), 2, child)),
         sources: Vec::new(),
         settings: Arc::new(JobSettings {

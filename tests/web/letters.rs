@@ -54,7 +54,7 @@ fn dead_letters_are_listed_by_session_and_category() {
         next = format!("&page_token={token}");
     }
     assert_eq!(paged, newest_first);
-    for query in ["category=sad", "page_token=x", "limit=501", "stage=parse"] {
+    for query in ["category=sad", "page_token=x", "limit=501", "colour=red", "kind=sad"] {
         assert_eq!(web.get(&format!("/admin/v1/dead-letters?{query}")).status, 400, "{query}");
     }
 }

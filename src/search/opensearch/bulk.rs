@@ -1,17 +1,18 @@
-//! Bulk requests as text, and what a bulk reply says about each artist, matched by id. Pure.
+//! Bulk requests as text, and what a bulk reply says about each record, matched by id. Pure.
 
 use crate::domain::ids::ArtistId;
+use crate::search::letters::LetterOperation;
 use crate::search::opensearch::errors::is_busy;
 use crate::search::plan::completeness_permille;
-use crate::search::{IndexDocument, IndexOperation, IndexedVersion};
+use crate::search::{IndexDocument, IndexOperation};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// One artist's part of a bulk request.
+/// One record's part of a bulk request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Action {
-    pub artist_id: ArtistId,
+    pub id: String,
     /// Its lines, each with its end.
     pub lines: String,
 }
@@ -42,19 +43,28 @@ impl Action {
             whole_name: document.map(|document| document.name_tokens.join(" ")),
             completeness_permille: document.map(|document| completeness_permille(document.completeness)),
         };
-        let head = head("index", &operation.artist_id, operation.version);
-        Ok(Self { artist_id: operation.artist_id.clone(), lines: format!("{head}\n{}\n", serde_json::to_string(&written)?) })
+        Self::index(operation.artist_id.as_str(), operation.version, &written)
     }
 
-    /// Drops an entry if the index still holds its version.
-    pub fn drop(entry: &IndexedVersion) -> Self {
-        let head = head("delete", &entry.artist_id, entry.version);
-        Self { artist_id: entry.artist_id.clone(), lines: format!("{head}\n") }
+    /// As [`Action::write`], for a dead letter.
+    pub fn write_letter(operation: &LetterOperation) -> Result<Self, serde_json::Error> {
+        Self::index(operation.job_id.as_str(), operation.version, &operation.written())
+    }
+
+    fn index(id: &str, version: i64, written: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let head = head("index", id, version);
+        Ok(Self { id: id.to_owned(), lines: format!("{head}\n{}\n", serde_json::to_string(written)?) })
+    }
+
+    /// Drops an entry if the index still holds this version of it.
+    pub fn drop(id: &str, version: i64) -> Self {
+        let head = head("delete", id, version);
+        Self { id: id.to_owned(), lines: format!("{head}\n") }
     }
 }
 
-fn head(verb: &str, artist_id: &ArtistId, version: i64) -> Value {
-    json!({ verb: { "_id": artist_id, "version": version, "version_type": "external_gte" } })
+fn head(verb: &str, id: &str, version: i64) -> Value {
+    json!({ verb: { "_id": id, "version": version, "version_type": "external_gte" } })
 }
 
 /// The body of a request.
@@ -78,14 +88,14 @@ pub(super) enum Fate {
 }
 
 /// The fates in a bulk reply by id; an id that it does not name is not among them.
-pub(super) fn fates(reply: &Value) -> HashMap<ArtistId, Fate> {
+pub(super) fn fates(reply: &Value) -> HashMap<String, Fate> {
     let items = reply["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     items.iter().filter_map(fate).collect()
 }
 
-fn fate(item: &Value) -> Option<(ArtistId, Fate)> {
+fn fate(item: &Value) -> Option<(String, Fate)> {
     let (verb, item) = item.as_object()?.iter().next()?;
-    let artist_id = ArtistId::new(item["_id"].as_str()?);
+    let id = item["_id"].as_str()?.to_owned();
     let status = u16::try_from(item["status"].as_u64()?).ok()?;
     let kind = item["error"]["type"].as_str().unwrap_or_default();
     let reason = match (item["error"]["reason"].as_str(), item["error"]["caused_by"]["reason"].as_str()) {
@@ -102,7 +112,7 @@ fn fate(item: &Value) -> Option<(ArtistId, Fate)> {
         status if is_busy(status) => Fate::Busy(reason),
         _ => Fate::Bad(reason),
     };
-    Some((artist_id, fate))
+    Some((id, fate))
 }
 
 #[cfg(test)]
@@ -119,7 +129,7 @@ mod tests {
 
     fn fate_of(verb: &str, status: u16, error: Option<&str>) -> Fate {
         let reply = json!({ "errors": error.is_some(), "items": [item(verb, "artist-1", status, error)] });
-        fates(&reply).remove(&ArtistId::new("artist-1")).expect("a fate")
+        fates(&reply).remove("artist-1").expect("a fate")
     }
 
     /// 002-R27: what is left of a removed artist is an id, a version and that it is gone.
@@ -170,7 +180,7 @@ mod tests {
             let found = fates(&json!({ "items": items }));
             prop_assert_eq!(found.len(), mix.len());
             for (id, status) in &mix {
-                prop_assert_eq!(&found[&ArtistId::new(id.clone())], &fate_of("index", *status, error(*status)));
+                prop_assert_eq!(&found[id], &fate_of("index", *status, error(*status)));
             }
         }
 

@@ -1,9 +1,10 @@
 //! The search index on OpenSearch: one index behind two aliases, `<prefix>` (searched, hides tombstones) and `<prefix>-all`
-//! (written and scanned). Feed positions are not kept here but in the feed, under the name of the index's generation.
+//! (written and scanned); and beside it that of dead letters. Feed positions are kept in the feed, under the index's generation.
 
 mod bulk;
 mod client;
 mod errors;
+mod letters;
 mod pace;
 mod query;
 mod read;
@@ -13,6 +14,7 @@ mod start;
 mod together;
 mod write;
 
+pub use letters::OpenSearchLetters;
 pub use pace::BulkLimits;
 pub use settings::{Login, OpenSearchSettings};
 
@@ -20,12 +22,13 @@ use self::bulk::Action;
 use self::client::{Answer, Client, Request, Verb};
 use self::errors::refused;
 use self::pace::Pace;
+use self::start::Family;
 use self::together::Together;
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::ArtistId;
 use crate::feed::{Position, Shard};
-use crate::search::batch::Batch;
+use crate::search::batch::{Batch, Operation};
 use crate::search::plan::check_limit;
 use crate::search::{Facets, IndexOperation, IndexedVersion, ItemAnswer, Replacement, SearchError, SearchIndex, SearchPage, SearchQuery};
 use async_trait::async_trait;
@@ -43,6 +46,7 @@ const PURGE_STEP: usize = 1_000;
 pub struct OpenSearchIndex {
     shared: Arc<Shared>,
     target: Target,
+    family: Family,
 }
 
 /// What all values of one connection share.
@@ -94,7 +98,7 @@ impl OpenSearchIndex {
             settings,
         };
         let target = Target { searched: shared.settings.searched(), written: shared.settings.written(), is_searched: true };
-        Ok(Self { shared: Arc::new(shared), target })
+        Ok(Self { shared: Arc::new(shared), target, family: Family::Artists })
     }
 
     /// What the server says it is: its distribution and version.
@@ -118,19 +122,23 @@ impl OpenSearchIndex {
         if answer.is_ok() { Ok(answer) } else { Err(refused(self.shared.client.url(), doing, &answer)) }
     }
 
-    /// Applies operations in requests of their own.
-    async fn apply_now(&self, operations: Vec<IndexOperation>) -> Result<Vec<(ArtistId, ItemAnswer)>, SearchError> {
+    /// Applies operations in requests of their own; `action` writes one.
+    async fn apply_now<O: Operation>(
+        &self,
+        operations: Vec<O>,
+        action: impl Fn(&O) -> serde_json::Result<Action>,
+    ) -> Result<Vec<(O::Id, ItemAnswer)>, SearchError> {
         let batch = Batch::of(operations);
         let (mut actions, mut answers) = (Vec::new(), HashMap::new());
         for operation in batch.to_write() {
-            match (operation.problem(), Action::write(operation)) {
+            match (operation.problem(), action(operation)) {
                 (None, Ok(action)) => actions.push(action),
                 (Some(problem), _) => {
-                    answers.insert(operation.artist_id.clone(), ItemAnswer::Failed(problem));
+                    answers.insert(operation.key().to_owned(), ItemAnswer::Failed(problem));
                 }
                 (None, Err(error)) => {
                     let told = format!("its document has no JSON form: {error}");
-                    answers.insert(operation.artist_id.clone(), ItemAnswer::Failed(told));
+                    answers.insert(operation.key().to_owned(), ItemAnswer::Failed(told));
                 }
             }
         }
@@ -174,7 +182,7 @@ impl SearchIndex for OpenSearchIndex {
         if self.target.is_searched && !operations.is_empty() {
             self.apply_together(operations).await
         } else {
-            self.apply_now(operations).await
+            self.apply_now(operations, Action::write).await
         }
     }
 
@@ -218,7 +226,7 @@ impl SearchIndex for OpenSearchIndex {
             let old = self.entries(&query::tombstones(before.0, after.as_ref(), PURGE_STEP)).await?;
             let Some(last) = old.last() else { return Ok(purged) };
             after = Some(last.artist_id.clone());
-            purged += self.write(old.iter().map(Action::drop).collect()).await?.changed;
+            purged += self.write(old.iter().map(|entry| Action::drop(entry.artist_id.as_str(), entry.version)).collect()).await?.changed;
         }
     }
 

@@ -35,7 +35,7 @@ impl OpenSearchIndex {
         hits(&answer)?.iter().map(|entry| indexed(entry).ok_or_else(|| garbled("an entry", entry))).collect()
     }
 
-    async fn ask(&self, name: &str, doing: &str, body: &Value) -> Result<Value, SearchError> {
+    pub(super) async fn ask(&self, name: &str, doing: &str, body: &Value) -> Result<Value, SearchError> {
         let request = Request {
             verb: Verb::Post,
             path: format!("/{name}/_search"),
@@ -48,7 +48,7 @@ impl OpenSearchIndex {
     }
 }
 
-fn hits(answer: &Value) -> Result<&Vec<Value>, SearchError> {
+pub(super) fn hits(answer: &Value) -> Result<&Vec<Value>, SearchError> {
     answer["hits"]["hits"].as_array().ok_or_else(|| garbled("hits", answer))
 }
 
@@ -73,7 +73,7 @@ fn indexed(entry: &Value) -> Option<IndexedVersion> {
     })
 }
 
-fn garbled(what: &str, answer: &Value) -> SearchError {
+pub(super) fn garbled(what: &str, answer: &Value) -> SearchError {
     let told: String = answer.to_string().chars().take(300).collect();
     SearchError::Unavailable(format!("OpenSearch answered without {what} where one was asked for: {told}"))
 }

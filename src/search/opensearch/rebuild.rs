@@ -1,7 +1,6 @@
 //! An index beside the one that is searched: filled without refreshes and copies, then put in its place in one step.
 
 use crate::search::opensearch::client::Verb;
-use crate::search::opensearch::start::{aliases, index_settings};
 use crate::search::opensearch::{OpenSearchIndex, Target};
 use crate::search::{Replacement, SearchError, SearchIndex};
 use async_trait::async_trait;
@@ -23,18 +22,18 @@ impl OpenSearchIndex {
     pub(super) async fn make_beside(&self) -> Result<Beside, SearchError> {
         self.put_template().await?;
         self.drop_unused().await?;
-        let name = format!("{}{}", self.shared.settings.index_stem(), self.shared.clock.now().0);
+        let name = format!("{}{}", self.family.stem(&self.shared.settings), self.shared.clock.now().0);
         let loading = json!({ "settings": { "index": {
             "refresh_interval": "-1", "auto_expand_replicas": false, "number_of_replicas": 0
         } } });
         self.admin("make an index", Verb::Put, format!("/{name}"), Some(loading)).await?;
         let target = Target { searched: name.clone(), written: name, is_searched: false };
-        Ok(Beside { current: self.clone(), new: Self { shared: Arc::clone(&self.shared), target } })
+        Ok(Beside { current: self.clone(), new: Self { shared: Arc::clone(&self.shared), target, family: self.family } })
     }
 
     /// Drops indexes of ours that no alias names.
     async fn drop_unused(&self) -> Result<(), SearchError> {
-        let path = format!("/{}*/_alias", self.shared.settings.index_stem());
+        let path = format!("/{}*/_alias", self.family.stem(&self.shared.settings));
         let answer = self.admin("list the indexes", Verb::Get, path, None).await?;
         for (name, index) in answer.body.as_object().into_iter().flatten() {
             let is_named = index["aliases"].as_object().is_some_and(|aliases| !aliases.is_empty());
@@ -62,17 +61,17 @@ impl Beside {
 
     /// Gives the new index the settings of one that is searched, and makes what it holds searchable.
     async fn end_load(&self) -> Result<(), SearchError> {
-        self.new.put_settings(self.name(), &json!({ "index": index_settings() })).await?;
+        self.new.put_settings(self.name(), &json!({ "index": self.new.family.index_settings() })).await?;
         self.new.refresh().await
     }
 
-    /// Moves both aliases in one step; with `drops_old` the old index goes in the same step.
+    /// Moves the aliases in one step; with `drops_old` the old index goes in the same step.
     pub(super) async fn swap(&self, drops_old: bool) -> Result<(), SearchError> {
         self.new.refresh().await?;
         let settings = &self.current.shared.settings;
         let old = self.current.aliased().await?;
         let mut actions: Vec<Value> = Vec::new();
-        for (alias, body) in aliases(settings) {
+        for (alias, body) in self.current.family.aliases(settings) {
             if let (Some(old), false) = (&old, drops_old) {
                 actions.push(json!({ "remove": { "index": old, "alias": alias, "must_exist": false } }));
             }

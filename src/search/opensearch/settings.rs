@@ -92,9 +92,9 @@ impl OpenSearchSettings {
         format!("{}-all", self.prefix)
     }
 
-    /// What the names of our indexes begin with: the version is that of the template's file.
-    pub(super) fn index_stem(&self) -> String {
-        format!("{}-v1-", self.prefix)
+    /// The alias of dead letters, written and searched.
+    pub fn letters(&self) -> String {
+        format!("{}-letters", self.prefix)
     }
 }
 

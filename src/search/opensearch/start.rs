@@ -7,8 +7,6 @@ use crate::search::opensearch::{OpenSearchIndex, OpenSearchSettings};
 use serde_json::{Map, Value, json};
 use tracing::{info, warn};
 
-/// The template, as an operator could put it by hand for the prefix `artists`.
-const TEMPLATE: &str = include_str!("../../../deploy/opensearch/artists-v1.json");
 /// How often an index that another process makes at the same time is looked for.
 const LOOKS: usize = 3;
 
@@ -16,23 +14,68 @@ const LOOKS: usize = 3;
 #[derive(Debug, PartialEq, Eq)]
 struct Difference(String);
 
-fn template(settings: &OpenSearchSettings) -> Result<Value, SearchError> {
-    let mut template: Value = serde_json::from_str(TEMPLATE)
-        .map_err(|error| SearchError::Refused(format!("deploy/opensearch/artists-v1.json of this build is no JSON: {error}")))?;
-    template["index_patterns"] = json!([format!("{}*", settings.index_stem())]);
-    Ok(template)
+/// The indexes that a deployment has: each has a template, names and aliases of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Artists,
+    Letters,
 }
 
-/// The settings of the template that an index has while it is searched.
-pub(super) fn index_settings() -> Value {
-    let template: Value = serde_json::from_str(TEMPLATE).unwrap_or_default();
-    let index = &template["template"]["settings"]["index"];
-    json!({ "refresh_interval": index["refresh_interval"], "auto_expand_replicas": index["auto_expand_replicas"] })
-}
+impl Family {
+    /// The template, as an operator could put it by hand for the prefix `artists`.
+    fn template_text(self) -> &'static str {
+        match self {
+            Self::Artists => include_str!("../../../deploy/opensearch/artists-v1.json"),
+            Self::Letters => include_str!("../../../deploy/opensearch/letters-v1.json"),
+        }
+    }
 
-/// The two aliases of an index.
-pub(super) fn aliases(settings: &OpenSearchSettings) -> Vec<(String, Value)> {
-    vec![(settings.searched(), json!({ "filter": { "term": { "deleted": false } } })), (settings.written(), json!({}))]
+    /// What the names of its indexes begin with: the version is that of the template's file.
+    pub fn stem(self, settings: &OpenSearchSettings) -> String {
+        match self {
+            Self::Artists => format!("{}-v1-", settings.prefix),
+            Self::Letters => format!("{}-v1-", settings.letters()),
+        }
+    }
+
+    fn template_name(self, settings: &OpenSearchSettings) -> String {
+        match self {
+            Self::Artists => settings.prefix.clone(),
+            Self::Letters => settings.letters(),
+        }
+    }
+
+    pub fn template(self, settings: &OpenSearchSettings) -> Result<Value, SearchError> {
+        let mut template: Value = serde_json::from_str(self.template_text())
+            .map_err(|error| SearchError::Refused(format!("the {self:?} template of this build is no JSON: {error}")))?;
+        template["index_patterns"] = json!([format!("{}*", self.stem(settings))]);
+        Ok(template)
+    }
+
+    /// The settings of the template that an index has while it is searched.
+    pub fn index_settings(self) -> Value {
+        let template: Value = serde_json::from_str(self.template_text()).unwrap_or_default();
+        let index = &template["template"]["settings"]["index"];
+        json!({ "refresh_interval": index["refresh_interval"], "auto_expand_replicas": index["auto_expand_replicas"] })
+    }
+
+    /// The aliases of an index: that of artists has one that hides tombstones.
+    pub fn aliases(self, settings: &OpenSearchSettings) -> Vec<(String, Value)> {
+        match self {
+            Self::Artists => {
+                vec![(settings.searched(), json!({ "filter": { "term": { "deleted": false } } })), (settings.written(), json!({}))]
+            }
+            Self::Letters => vec![(settings.letters(), json!({}))],
+        }
+    }
+
+    /// What to do about an index of another form.
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Artists => "run `inkdex reindex`, which builds a new one beside it and swaps the alias",
+            Self::Letters => "drop it: the next start makes a new one and fills it from the ledger",
+        }
+    }
 }
 
 impl OpenSearchIndex {
@@ -52,14 +95,13 @@ impl OpenSearchIndex {
     /// Puts the template, so that every index of ours has its mapping, whoever makes it.
     pub(super) async fn put_template(&self) -> Result<(), SearchError> {
         let settings = &self.shared.settings;
-        let path = format!("/_index_template/{}", settings.prefix);
-        self.admin("put the index template", Verb::Put, path, Some(template(settings)?)).await.map(drop)
+        let path = format!("/_index_template/{}", self.family.template_name(settings));
+        self.admin("put the index template", Verb::Put, path, Some(self.family.template(settings)?)).await.map(drop)
     }
 
     /// The one index behind the alias that is written; none if there is no such alias.
     pub(super) async fn aliased(&self) -> Result<Option<String>, SearchError> {
-        let settings = &self.shared.settings;
-        let written = settings.written();
+        let written = &self.target.written;
         let answer = self.send_admin(Verb::Get, format!("/_alias/{written}"), None).await?;
         if answer.status == 404 {
             return Ok(None);
@@ -79,13 +121,13 @@ impl OpenSearchIndex {
 
     async fn create_first(&self) -> Result<String, SearchError> {
         let settings = &self.shared.settings;
-        let index = format!("{}000001", settings.index_stem());
+        let index = format!("{}000001", self.family.stem(settings));
         let mut last = None;
         for _ in 0..LOOKS {
-            let aliases: Map<String, Value> = aliases(settings).into_iter().collect();
+            let aliases: Map<String, Value> = self.family.aliases(settings).into_iter().collect();
             let made = self.send_admin(Verb::Put, format!("/{index}"), Some(json!({ "aliases": aliases }))).await?;
             if made.is_ok() {
-                info!(index, "the index {index} was made, behind the aliases {} and {}", settings.searched(), settings.written());
+                info!(index, "the index {index} was made, behind the aliases {} and {}", self.target.searched, self.target.written);
                 return Ok(index);
             }
             // Another process makes it at this moment, or an index lost its aliases.
@@ -104,10 +146,10 @@ impl OpenSearchIndex {
     }
 
     fn not_made(&self, index: &str, made: &Answer) -> SearchError {
-        let (searched, written) = (self.shared.settings.searched(), self.shared.settings.written());
+        let (searched, written) = (&self.target.searched, &self.target.written);
         match made.kind() {
             "resource_already_exists_exception" => SearchError::Refused(format!(
-                "the index {index} exists but the alias {written} is gone; point both aliases ({searched} with the filter deleted:false, {written}) at the index to use, or drop {index}"
+                "the index {index} exists but the alias {written} is gone; point the aliases (of artists, {searched} with the filter deleted:false, and {written}) at the index to use, or drop {index}"
             )),
             "invalid_alias_name_exception" | "invalid_index_name_exception" => SearchError::Refused(format!(
                 "an index of OpenSearch has the name of our alias ({}); drop it, or set another opensearch.prefix",
@@ -120,21 +162,22 @@ impl OpenSearchIndex {
     /// Checks that an index is of the form that this build writes and reads.
     async fn check(&self, index: &str) -> Result<(), SearchError> {
         let told = self.admin("read the mapping", Verb::Get, format!("/{index}"), None).await?;
-        let expected = template(&self.shared.settings)?;
+        let expected = self.family.template(&self.shared.settings)?;
         if let Some(Difference(difference)) = difference(&expected["template"]["mappings"], &told.body[index]["mappings"]) {
             return Err(SearchError::Refused(format!(
-                "the index {index} has another mapping than this build needs: {difference}; run `inkdex reindex`, which builds a new one beside it and swaps the alias"
+                "the index {index} has another mapping than this build needs: {difference}; {}",
+                self.family.remedy()
             )));
         }
-        let filter = &told.body[index]["aliases"][self.shared.settings.searched()]["filter"];
-        if *filter != json!({ "term": { "deleted": false } }) {
-            let searched = self.shared.settings.searched();
+        let searched = &self.target.searched;
+        let filter = &told.body[index]["aliases"][searched]["filter"];
+        if self.family == Family::Artists && *filter != json!({ "term": { "deleted": false } }) {
             return Err(SearchError::Refused(format!(
                 "the alias {searched} of the index {index} does not hide tombstones (its filter is {filter}); give it the filter {{\"term\": {{\"deleted\": false}}}}, or run `inkdex reindex`"
             )));
         }
         let settings = &told.body[index]["settings"]["index"];
-        let wanted = index_settings();
+        let wanted = self.family.index_settings();
         if settings["refresh_interval"] != wanted["refresh_interval"] {
             // Unset, a shard that nobody searches stops refreshing; switched off, nothing would ever become searchable.
             warn!(index, found = %settings["refresh_interval"], "the refresh interval of the index {index} is set to {}", wanted["refresh_interval"]);
@@ -189,7 +232,7 @@ mod tests {
 
     fn mappings() -> Value {
         let settings = OpenSearchSettings::new(Url::parse("http://search.example").unwrap(), "people");
-        let template = template(&settings).expect("the template of this build");
+        let template = Family::Artists.template(&settings).expect("the template of this build");
         assert_eq!(template["index_patterns"], json!(["people-v1-*"]));
         template["template"]["mappings"].clone()
     }
@@ -198,7 +241,7 @@ mod tests {
     #[test]
     fn the_template_has_the_form_of_the_code() {
         assert_eq!(mappings()["_meta"]["document_form"], json!(DOCUMENT_FORM));
-        assert_eq!(index_settings(), json!({ "refresh_interval": "200ms", "auto_expand_replicas": "0-1" }));
+        assert_eq!(Family::Artists.index_settings(), json!({ "refresh_interval": "200ms", "auto_expand_replicas": "0-1" }));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::domain::ids::ArtistId;
 use crate::search::opensearch::OpenSearchIndex;
+use crate::search::opensearch::bulk::Action;
 use crate::search::{IndexOperation, ItemAnswer, SearchError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,7 +92,7 @@ impl OpenSearchIndex {
             callers.push((operations.len(), answer));
             all.extend(operations);
         }
-        let mut answers = self.apply_now(all).await.map(Vec::into_iter);
+        let mut answers = self.apply_now(all, Action::write).await.map(Vec::into_iter);
         for (count, caller) in callers {
             let own = match &mut answers {
                 Ok(answers) => Ok(answers.by_ref().take(count).collect()),

@@ -1,6 +1,5 @@
-//! Writing: bulk requests under the pace, each artist's answer settled, what was busy sent again, what was too much cut.
+//! Writing: bulk requests under the pace, each record's answer settled, what was busy sent again, what was too much cut.
 
-use crate::domain::ids::ArtistId;
 use crate::search::opensearch::OpenSearchIndex;
 use crate::search::opensearch::bulk::{Action, Fate, body, fates};
 use crate::search::opensearch::client::{Answer, Request, Verb};
@@ -23,15 +22,15 @@ const READ_BACK: usize = 1_000;
 /// What became of some actions.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// By artist; what the reply did not name is not in it.
-    pub answers: HashMap<ArtistId, ItemAnswer>,
+    /// By id; what the reply did not name is not in it.
+    pub answers: HashMap<String, ItemAnswer>,
     /// How many changed the index.
     pub changed: u64,
 }
 
 /// What a whole request came to.
 enum Sent {
-    Fates(HashMap<ArtistId, Fate>),
+    Fates(HashMap<String, Fate>),
     /// All of it may be taken later.
     Busy(String),
     /// Too large, or one of them makes the whole unreadable: cut it in two.
@@ -42,7 +41,7 @@ enum Sent {
 #[derive(Default)]
 struct Progress {
     written: Written,
-    conflicts: Vec<ArtistId>,
+    conflicts: Vec<String>,
     busy: Vec<Action>,
     /// Why the last of them was busy.
     why: String,
@@ -53,7 +52,7 @@ struct Progress {
 }
 
 impl OpenSearchIndex {
-    /// Writes, at most one action an artist. When it answers, what was changed is searchable if this index is searched.
+    /// Writes, at most one action a record. When it answers, what was changed is searchable if this index is searched.
     pub(super) async fn write(&self, actions: Vec<Action>) -> Result<Written, SearchError> {
         let mut progress = Progress::default();
         let mut requests = cut(actions, |action| action.lines.len(), self.pace().limits());
@@ -85,12 +84,12 @@ impl OpenSearchIndex {
             self.refresh().await?;
         }
         let held = self.held(&progress.conflicts).await?;
-        for artist_id in progress.conflicts {
-            let answer = match held.get(&artist_id) {
+        for id in progress.conflicts {
+            let answer = match held.get(&id) {
                 Some(held) => ItemAnswer::Stale { held: *held },
                 None => ItemAnswer::Failed("a newer entry was dropped from the index while this one was written".to_owned()),
             };
-            progress.written.answers.insert(artist_id, answer);
+            progress.written.answers.insert(id, answer);
         }
         Ok(progress.written)
     }
@@ -153,7 +152,7 @@ impl OpenSearchIndex {
                 progress.busy.extend(request);
             }
             Sent::Cut(why) if request.len() == 1 => {
-                let bad = request.into_iter().map(|action| (action.artist_id, ItemAnswer::Failed(why.clone())));
+                let bad = request.into_iter().map(|action| (action.id, ItemAnswer::Failed(why.clone())));
                 progress.written.answers.extend(bad);
             }
             Sent::Cut(_) => {
@@ -163,7 +162,7 @@ impl OpenSearchIndex {
             Sent::Fates(mut fates) => {
                 for action in request {
                     // One that the reply does not name stays without an answer, which its caller takes for a failure.
-                    if let Some(fate) = fates.remove(&action.artist_id) {
+                    if let Some(fate) = fates.remove(&action.id) {
                         self.settle_one(action, fate, waited, progress)?;
                     }
                 }
@@ -180,7 +179,7 @@ impl OpenSearchIndex {
                 ItemAnswer::Applied
             }
             Fate::Conflict => {
-                progress.conflicts.push(action.artist_id);
+                progress.conflicts.push(action.id);
                 return Ok(());
             }
             Fate::Busy(why) => {
@@ -191,12 +190,12 @@ impl OpenSearchIndex {
             Fate::Stopped { status, kind, reason } => return Err(of_status(self.shared.client.url(), "write", status, &kind, &reason)),
             Fate::Bad(why) => ItemAnswer::Failed(why),
         };
-        progress.written.answers.insert(action.artist_id, answer);
+        progress.written.answers.insert(action.id, answer);
         Ok(())
     }
 
     /// The versions that the index holds now, searchable or not.
-    async fn held(&self, ids: &[ArtistId]) -> Result<HashMap<ArtistId, i64>, SearchError> {
+    async fn held(&self, ids: &[String]) -> Result<HashMap<String, i64>, SearchError> {
         let mut held = HashMap::new();
         for ids in ids.chunks(READ_BACK) {
             let path = format!("/{}/_mget", self.target.written);
@@ -205,7 +204,7 @@ impl OpenSearchIndex {
             let request = Request { verb: Verb::Post, path, parameters: &[("_source", "false")], body, within };
             let answer: Answer = self.expect_ok("read versions back", request).await?;
             let found = answer.body["docs"].as_array().map(Vec::as_slice).unwrap_or_default();
-            held.extend(found.iter().filter_map(|entry| Some((ArtistId::new(entry["_id"].as_str()?), entry["_version"].as_i64()?))));
+            held.extend(found.iter().filter_map(|entry| Some((entry["_id"].as_str()?.to_owned(), entry["_version"].as_i64()?))));
         }
         Ok(held)
     }

@@ -10,18 +10,18 @@ use crate::feed::{Position, Shard};
 use crate::search::batch::Batch;
 use crate::search::tantivy::TantivySettings;
 use crate::search::tantivy::errors::unavailable;
-use crate::search::tantivy::schema::{Fields, column, schema, schema_hash};
+use crate::search::tantivy::held::{self, HeldVersions, VersionColumns};
+use crate::search::tantivy::schema::{Fields, schema, schema_hash};
 use crate::search::{IndexOperation, IndexedVersion, ItemAnswer, SearchError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError, RwLock};
 use tantivy::collector::DocSetCollector;
-use tantivy::columnar::Column;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::query::TermQuery;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TERMINATED, Term};
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, Term};
 
 /// Segments with fewer documents than this are merged among themselves, so that a commit of a few artists stays cheap.
 const SMALL_SEGMENT_DOCS: u32 = 1_000;
@@ -116,11 +116,11 @@ impl Core {
         let batch = Batch::of(operations);
         self.with_writer(|core, writer| {
             let searcher = core.searcher();
-            let held = HeldVersions::of(&searcher, core.fields)?;
+            let held = HeldVersions::of(&searcher, core.fields.id)?;
             let mut written = HashMap::new();
             for operation in batch.to_write() {
                 let answer = core.write(writer, &held, operation)?;
-                written.insert(operation.artist_id.clone(), answer);
+                written.insert(operation.artist_id.to_string(), answer);
             }
             let failed = written.values().any(|answer| matches!(answer, ItemAnswer::Failed(_)));
             let mut positions = core.positions();
@@ -136,7 +136,7 @@ impl Core {
         if let Some(problem) = operation.problem() {
             return Ok(ItemAnswer::Failed(problem));
         }
-        let held = held.version(&operation.artist_id).map_err(unavailable("read the version of an indexed artist"))?;
+        let held = held.version(operation.artist_id.as_str())?;
         if let Some(held) = held.filter(|held| *held > operation.version) {
             return Ok(ItemAnswer::Stale { held });
         }
@@ -151,28 +151,13 @@ impl Core {
 
     /// See `SearchIndex::scan`.
     pub fn scan(&self, after: Option<&ArtistId>, limit: usize) -> tantivy::Result<Vec<IndexedVersion>> {
-        let mut found = Vec::new();
-        for segment in self.searcher().segment_readers() {
-            let columns = VersionColumns::of(segment)?;
-            let ids = segment.inverted_index(self.fields.id)?;
-            let range = ids.terms().range();
-            let mut terms = match after {
-                Some(after) => range.gt(after.as_str()).into_stream()?,
-                None => range.into_stream()?,
-            };
-            let mut of_segment = 0;
-            while of_segment < limit && terms.advance() {
-                let postings = ids.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
-                let Some(doc) = alive(segment, postings) else { continue };
-                let artist_id = ArtistId::new(String::from_utf8_lossy(terms.key()));
-                let deleted = columns.deleted.first(doc).unwrap_or(false);
-                found.push(IndexedVersion { artist_id, version: columns.version.first(doc).unwrap_or(0), deleted });
-                of_segment += 1;
-            }
-        }
-        found.sort_by(|one, other| one.artist_id.cmp(&other.artist_id));
-        found.truncate(limit);
-        Ok(found)
+        let entries = held::scan(&self.searcher(), self.fields.id, after.map(ArtistId::as_str), limit)?;
+        let versions = entries.into_iter().map(|entry| IndexedVersion {
+            artist_id: ArtistId::new(entry.id),
+            version: entry.version,
+            deleted: entry.deleted,
+        });
+        Ok(versions.collect())
     }
 
     /// See `SearchIndex::purge_tombstones`. Also rewrites the segments that hold replaced documents, so that the bytes of
@@ -182,10 +167,10 @@ impl Core {
         self.with_writer(|core, writer| {
             // Looked for before the lock was taken: one that was overwritten since is kept by its version.
             let searcher = core.searcher();
-            let held = HeldVersions::of(&searcher, core.fields)?;
+            let held = HeldVersions::of(&searcher, core.fields.id)?;
             let mut purged = 0;
             for (artist_id, version) in &old {
-                if held.version(artist_id).map_err(unavailable("read the version of an indexed artist"))? == Some(*version) {
+                if held.version(artist_id.as_str())? == Some(*version) {
                     writer.delete_term(core.id_term(artist_id));
                     purged += 1;
                 }
@@ -303,56 +288,4 @@ impl Core {
         self.reader.reload().map_err(unavailable("reload the search index"))?;
         Ok(writer)
     }
-}
-
-/// The columns of a segment that every document has.
-struct VersionColumns {
-    version: Column<i64>,
-    deleted: Column<bool>,
-}
-
-impl VersionColumns {
-    fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
-        let columns = segment.fast_fields();
-        Ok(Self { version: columns.i64(column::VERSION)?, deleted: columns.bool(column::DELETED)? })
-    }
-}
-
-/// Looks up the versions that a view of the index holds.
-struct HeldVersions<'a> {
-    searcher: &'a Searcher,
-    fields: Fields,
-    columns: Vec<VersionColumns>,
-}
-
-impl<'a> HeldVersions<'a> {
-    fn of(searcher: &'a Searcher, fields: Fields) -> Result<Self, SearchError> {
-        let columns = searcher.segment_readers().iter().map(VersionColumns::of).collect::<tantivy::Result<_>>();
-        Ok(Self { searcher, fields, columns: columns.map_err(unavailable("read the versions of the search index"))? })
-    }
-
-    fn version(&self, artist_id: &ArtistId) -> tantivy::Result<Option<i64>> {
-        let term = Term::from_field_text(self.fields.id, artist_id.as_str());
-        for (segment, columns) in self.searcher.segment_readers().iter().zip(&self.columns) {
-            let ids = segment.inverted_index(self.fields.id)?;
-            if let Some(postings) = ids.read_postings(&term, IndexRecordOption::Basic)?
-                && let Some(doc) = alive(segment, postings)
-            {
-                return Ok(columns.version.first(doc));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// The document that is not replaced; an id has one at most.
-fn alive(segment: &SegmentReader, mut postings: impl DocSet) -> Option<u32> {
-    let mut doc = postings.doc();
-    while doc != TERMINATED {
-        if !segment.is_deleted(doc) {
-            return Some(doc);
-        }
-        doc = postings.advance();
-    }
-    None
 }

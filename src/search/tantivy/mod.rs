@@ -6,9 +6,13 @@ mod collect;
 mod core;
 mod errors;
 mod folder;
+mod held;
+mod letters;
 mod open;
 mod query;
 mod schema;
+
+pub use letters::TantivyLetters;
 
 use self::collect::{BestHits, RankedHit, ValueCounts};
 use self::core::Core;

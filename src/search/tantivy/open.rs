@@ -61,7 +61,8 @@ fn create(directory: Folder, settings: &TantivySettings) -> Result<TantivyIndex,
     Core::start(index, settings).map(TantivyIndex::of)
 }
 
-fn directory(folder: &Path) -> Result<Folder, SearchError> {
+/// The folder as tantivy's directory, made if it is not there.
+pub(super) fn directory(folder: &Path) -> Result<Folder, SearchError> {
     fs::create_dir_all(folder)
         .map_err(|error| SearchError::Unavailable(format!("could not make the folder {}: {error}", folder.display())))?;
     Folder::open(folder).map_err(|error| unavailable("open the folder of the search index")(error.into()))
@@ -75,7 +76,7 @@ fn damaged_or(error: TantivyError, doing: &'static str) -> Result<OpenOutcome, S
 ///
 /// The file has no checksum, and tantivy skips keys that it does not know: with one letter changed in `deletes` it would
 /// find removed people again.
-fn is_list_of_segments_whole(index: &Index, folder: &Path) -> Result<bool, SearchError> {
+pub(super) fn is_list_of_segments_whole(index: &Index, folder: &Path) -> Result<bool, SearchError> {
     let list = folder.join("meta.json");
     let text = fs::read(&list).map_err(|error| SearchError::Unavailable(format!("could not read {}: {error}", list.display())))?;
     let known = index.load_metas().map_err(unavailable("read the state of the search index"))?;
@@ -84,7 +85,7 @@ fn is_list_of_segments_whole(index: &Index, folder: &Path) -> Result<bool, Searc
 }
 
 /// How many files of the index are damaged, by the checksum at the end of each.
-fn damaged_files(index: &Index, folder: &Path) -> Result<usize, TantivyError> {
+pub(super) fn damaged_files(index: &Index, folder: &Path) -> Result<usize, TantivyError> {
     let mut damaged = 0;
     for file in index.load_metas()?.list_segment_files() {
         // Those that a segment has no use for do not exist; a missing one that it needs fails the reader.
@@ -114,7 +115,7 @@ fn other_form(index: &Index) -> Result<Option<String>, SearchError> {
 }
 
 /// Removes what tantivy writes and nothing else: a wrong path in a configuration must not empty a folder.
-fn drop_files(folder: &Path) -> std::io::Result<()> {
+pub(super) fn drop_files(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();

@@ -66,11 +66,16 @@ fn indexed_text(tokenizer: &str) -> TextOptions {
     TextOptions::default().set_indexing_options(indexing)
 }
 
+/// A field of one term.
+pub(super) fn keyword() -> TextOptions {
+    indexed_text("raw")
+}
+
 /// The schema and its fields.
 pub(super) fn schema() -> (Schema, Fields) {
     let mut builder = SchemaBuilder::new();
     let number: NumericOptions = FAST.into();
-    let keyword = indexed_text("raw");
+    let keyword = keyword();
     let fields = Fields {
         id: builder.add_text_field(column::ID, keyword.clone() | FAST),
         version: builder.add_i64_field(column::VERSION, number.clone()),

@@ -33,6 +33,7 @@ const META: Cql = Cql::serial("SELECT value FROM meta_values WHERE family = ? AN
 const MAKE_META: Cql = Cql::lwt("INSERT INTO meta_values (family, key, value) VALUES (?, ?, ?) IF NOT EXISTS");
 const SWAP_META: Cql = Cql::lwt("UPDATE meta_values SET value = ? WHERE family = ? AND key = ? IF value = ?");
 const DROP_META: Cql = Cql::lwt("DELETE FROM meta_values WHERE family = ? AND key = ? IF EXISTS");
+const DROP_META_IF: Cql = Cql::lwt("DELETE FROM meta_values WHERE family = ? AND key = ? IF value = ?");
 const METAS: Cql = Cql::read("SELECT key, value FROM meta_values WHERE family = ? AND key >= ? LIMIT ?");
 
 const AUDIT: Cql = Cql::write("INSERT INTO audit (day, at, writer, sealed) VALUES (?, ?, ?, ?) USING TIMESTAMP ?");
@@ -58,6 +59,7 @@ pub(super) const STATEMENTS: &[Cql] = &[
     MAKE_META,
     SWAP_META,
     DROP_META,
+    DROP_META_IF,
     METAS,
     AUDIT,
     AUDIT_ROWS,
@@ -217,6 +219,15 @@ impl Meta for CqlStore {
         }
         match self.db.lwt(&DROP_META, (family(key), key)).await? {
             Lwt::Applied | Lwt::Met(_) => Ok(()),
+            Lwt::Unknown(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+
+    /// After an unknown outcome the value may be forgotten or not: whoever asks again is told that it is not forgotten by this.
+    async fn drop_meta_if(&self, key: &str, expected: &str) -> StoreResult<bool> {
+        match self.db.lwt(&DROP_META_IF, (family(key), key, expected)).await? {
+            Lwt::Applied => Ok(true),
+            Lwt::Met(_) => Ok(false),
             Lwt::Unknown(why) => Err(StoreError::Unavailable(why)),
         }
     }

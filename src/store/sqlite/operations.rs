@@ -154,6 +154,12 @@ impl Meta for SqliteStore {
         self.db.write(write).await
     }
 
+    async fn drop_meta_if(&self, key: &str, expected: &str) -> StoreResult<bool> {
+        let (key, expected) = (key.to_owned(), expected.to_owned());
+        let sql = "DELETE FROM meta WHERE key = ?1 AND value = ?2";
+        self.db.write(move |txn: &super::core::Txn<'_>| Ok(execute(txn.connection, sql, params![key, expected])? > 0)).await
+    }
+
     async fn audit(&self, row: &AuditRow) -> StoreResult<()> {
         let row = row.clone();
         let write = move |txn: &super::core::Txn<'_>| {

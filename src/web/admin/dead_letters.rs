@@ -1,11 +1,12 @@
-//! Dead letters: list, show, requeue and discard one (002-C7).
+//! Dead letters: list by filters, show, requeue and discard one (002-C7, 002-X5).
 
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{JobId, SessionId};
-use crate::domain::job::{Attempt, Job};
+use crate::domain::ids::JobId;
+use crate::domain::job::{Attempt, Job, JobKind};
 use crate::domain::outcome::Category;
+use crate::jobs::find_letters::find_letters;
 use crate::jobs::letters;
-use crate::store::DeadLetterQuery;
+use crate::search::letters::{LetterFilter, LetterQuery};
 use crate::web::admin::{ACTOR, Because, PAGE_DEFAULT, PAGE_MAX};
 use crate::web::admission::Operator;
 use crate::web::body::JsonBody;
@@ -155,6 +156,8 @@ pub struct LetterList {
     pub dead_letters: Vec<JobRecord>,
     /// For the next page; none at the end.
     pub next_page_token: Option<String>,
+    /// The index of dead letters is out and the ledger's list was looked through: a page may be short and yet have a next one.
+    pub degraded: bool,
 }
 
 /// A job with its history.
@@ -190,6 +193,11 @@ pub struct LetterDiscarded {
     params(
         ("session" = Option<String>, Query, description = "Of this session only"),
         ("category" = Option<String>, Query, description = "transient, blocked, config, data, poison, bug or unknown"),
+        ("host" = Option<String>, Query, description = "Of this host only, exactly"),
+        ("code" = Option<String>, Query, description = "Of this code only, as `timeout`"),
+        ("kind" = Option<String>, Query, description = "Of this kind of job only, as `scrape_artist`"),
+        ("stage" = Option<String>, Query, description = "That failed at this stage only, as `parse`"),
+        ("fingerprint" = Option<String>, Query, description = "Of this cause only"),
         ("page_token" = Option<String>, Query, description = "`next_page_token` of the page before"),
         ("limit" = Option<u16>, Query, description = "Letters of a page, 1 to 500; 50 if it is not given")
     ),
@@ -200,7 +208,7 @@ pub struct LetterDiscarded {
 )]
 #[get("/admin/v1/dead-letters")]
 pub async fn list_dead_letters(_: Operator, web: Data<Web>, request: HttpRequest) -> Result<Json<LetterList>, WebError> {
-    let mut params = Params::of(&request, &["session", "category", "page_token", "limit"]);
+    let mut params = Params::of(&request, &["session", "category", "host", "code", "kind", "stage", "fingerprint", "page_token", "limit"]);
     let category = params.text("category");
     if let Some(category) = &category
         && !CATEGORIES.iter().any(|known| known.as_str() == category)
@@ -208,21 +216,32 @@ pub async fn list_dead_letters(_: Operator, web: Data<Web>, request: HttpRequest
         let known: Vec<&str> = CATEGORIES.iter().map(|known| known.as_str()).collect();
         params.problem("category", format!("`{category}` is no category; there are {}", known.join(", ")));
     }
+    let kind = params.text("kind");
+    if let Some(kind) = &kind
+        && JobKind::parse(kind).is_none()
+    {
+        params.problem("kind", format!("`{kind}` is no kind of job; there are {}", JobKind::ALL.map(JobKind::as_str).join(", ")));
+    }
     let after = params.text("page_token").map(|token| read_token(&token));
     if after.as_ref().is_some_and(Option::is_none) {
         params.problem("page_token", "it is none of ours; start again without it");
     }
-    let query = DeadLetterQuery {
-        session: params.text("session").map(SessionId::new),
+    let filter = LetterFilter {
+        session: params.text("session"),
+        kind,
+        host: params.text("host"),
         category,
-        limit: params.limit(PAGE_DEFAULT, PAGE_MAX),
-        after: after.flatten(),
+        code: params.text("code"),
+        stage: params.text("stage"),
+        fingerprint: params.text("fingerprint"),
     };
+    let query = LetterQuery { filter, limit: params.limit(PAGE_DEFAULT, PAGE_MAX), after: after.flatten() };
     params.finish()?;
-    let page = web.ports().store.dead_letters(&query).await?;
+    let page = find_letters(web.ports().store.as_ref(), Ok(web.ports().letters.as_ref()), &query).await?;
     Ok(Json(LetterList {
         dead_letters: page.jobs.iter().map(JobRecord::from).collect(),
         next_page_token: page.next.as_ref().map(|(at, id)| token(*at, id)),
+        degraded: page.degraded,
     }))
 }
 
