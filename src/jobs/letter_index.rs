@@ -16,11 +16,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tracing::{error, info};
 
-/// Prefix of the keys of what is owed to the index.
-pub const OWED_PREFIX: &str = "letter_owed/";
+/// What the keys of debts begin with. They are listed by the hour in which they were made, so that nobody reads over the marks
+/// of those that were dropped before.
+const OWED: &str = "letter_owed";
+/// Meta key of the first hour in which a debt may be left.
+const OWED_FROM_KEY: &str = "letter_index.owed_from";
+const HOUR_US: i64 = 3_600_000_000;
+/// Hours that are looked at however empty they are: whoever made up its mind about an hour puts its debt before they are over.
+const HOURS_OPEN: i64 = 2;
 /// Meta key of the generation of the index that was filled.
 pub(crate) const FILLED_KEY: &str = "letter_index.filled";
-/// Debts looked at by one sweep.
+/// Debts of an hour looked at by one sweep.
 const OWED_MAX: usize = 10_000;
 /// Letters read or written at once.
 pub(crate) const PAGE: usize = 500;
@@ -81,7 +87,7 @@ pub async fn put_job(ports: &Ports, old: &Job, new: &Job, attempt: Option<&Attem
 /// # Errors
 /// The store failed.
 pub async fn owe(ports: &Ports, id: &JobId, version: i64) -> StoreResult<()> {
-    let key = format!("{OWED_PREFIX}{id}");
+    let key = key_now(ports, id);
     let mut known = ports.store.meta(&key).await?;
     for _ in 0..RACES {
         // What somebody else is about to put stays owed.
@@ -111,6 +117,45 @@ pub async fn owe_dropped(ports: &Ports, session: &SessionId) -> StoreResult<()> 
     }
 }
 
+/// The hour of a moment, counted from 1970.
+fn hour(at: Timestamp) -> i64 {
+    at.0.div_euclid(HOUR_US)
+}
+
+fn key_now(ports: &Ports, id: &JobId) -> String {
+    format!("{OWED}.{}/{id}", hour(ports.clock.now()))
+}
+
+/// Whose debt is under a key.
+pub(crate) fn job_of(key: &str) -> JobId {
+    JobId::new(key.split_once('/').map_or("", |(_, id)| id))
+}
+
+/// What is owed to the index, as keys and values among the store's small ones.
+///
+/// # Errors
+/// The store failed.
+pub async fn debts(ports: &Ports) -> StoreResult<Vec<(String, String)>> {
+    Ok(debts_by_hour(ports).await?.1)
+}
+
+/// The first hour looked at as it is stored, what is owed, and the first hour that has to be looked at again.
+async fn debts_by_hour(ports: &Ports) -> StoreResult<(Option<String>, Vec<(String, String)>, i64)> {
+    let stored = ports.store.meta(OWED_FROM_KEY).await?;
+    let now = hour(ports.clock.now());
+    let mut again = now - HOURS_OPEN;
+    let from = stored.as_deref().and_then(|text| text.parse().ok()).unwrap_or(again).min(again);
+    let mut debts = Vec::new();
+    for hour in from..=now {
+        let of_hour = ports.store.metas(&format!("{OWED}.{hour}/"), OWED_MAX).await?;
+        if !of_hour.is_empty() {
+            again = again.min(hour);
+        }
+        debts.extend(of_hour);
+    }
+    Ok((stored, debts, again))
+}
+
 fn text(owed: &Owed) -> String {
     serde_json::to_string(owed).unwrap_or_default()
 }
@@ -134,7 +179,12 @@ pub async fn sweep(ports: &Ports) -> Result<Swept, PortError> {
     }
     let mut swept = Swept::default();
     let mut debts = Vec::new();
-    for (key, text) in ports.store.metas(OWED_PREFIX, OWED_MAX).await? {
+    let (from, listed, again) = debts_by_hour(ports).await?;
+    let again = again.to_string();
+    if from.as_ref() != Some(&again) {
+        ports.store.put_meta(OWED_FROM_KEY, from.as_deref(), &again).await?;
+    }
+    for (key, text) in listed {
         let owed = read(&text);
         if owed.refused.is_some() && ports.clock.now().since(Timestamp(owed.at)) < REFUSED_FOR {
             swept.refused += 1;
@@ -159,7 +209,7 @@ pub async fn sweep(ports: &Ports) -> Result<Swept, PortError> {
 
 /// What brings the index up to a debt's row; `None` while the row is still to come.
 async fn operation_for(ports: &Ports, debt: Debt) -> Result<(Debt, Option<LetterOperation>), PortError> {
-    let id = JobId::new(debt.key.trim_start_matches(OWED_PREFIX));
+    let id = job_of(&debt.key);
     let now = ports.clock.now();
     let operation = match ports.store.job(&id).await {
         Ok(Some(job)) if version_of(&job) < debt.owed.version && now.since(Timestamp(debt.owed.at)) < UNDER_WAY => None,
@@ -197,7 +247,14 @@ async fn refuse(ports: &Ports, id: &JobId, debt: &Debt, why: &str) -> Result<(),
     let why = Failure::new(Category::Data, "index", "sync", why).message;
     error!(job.id = %id, "dead letter {id} cannot be indexed, no filter finds it: {why}");
     let owed = Owed { refused: Some(why), at: ports.clock.now().0, ..debt.owed.clone() };
-    ports.store.put_meta(&debt.key, Some(&debt.text), &text(&owed)).await?;
+    let key = key_now(ports, id);
+    if key == debt.key {
+        ports.store.put_meta(&key, Some(&debt.text), &text(&owed)).await?;
+    } else {
+        // It goes along with the hours; whoever owes it anew in this one says no less.
+        ports.store.put_meta(&key, None, &text(&owed)).await?;
+        ports.store.drop_meta_if(&debt.key, &debt.text).await?;
+    }
     Ok(())
 }
 
@@ -228,7 +285,7 @@ pub(crate) async fn write(ports: &Ports, operations: Vec<LetterOperation>) -> Re
             ItemAnswer::Failed(why) => {
                 let version = versions.get(&id).copied().unwrap_or_default();
                 owe(ports, &id, version).await?;
-                let key = format!("{OWED_PREFIX}{id}");
+                let key = key_now(ports, &id);
                 if let Some(text) = ports.store.meta(&key).await? {
                     let owed = read(&text);
                     refuse(ports, &id, &Debt { key, text, owed }, &why).await?;

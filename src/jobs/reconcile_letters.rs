@@ -1,16 +1,13 @@
 //! Compares dead letters and their index both ways, and repairs what differs.
 
 use crate::domain::ids::JobId;
-use crate::jobs::letter_index::{FILLED_KEY, OWED_PREFIX, PAGE, fill, write};
+use crate::jobs::letter_index::{FILLED_KEY, PAGE, debts, fill, job_of, write};
 use crate::jobs::reconcile::{CATCH_UP, LOOKS};
 use crate::jobs::{PortError, Ports};
 use crate::search::letters::{IndexedLetter, LetterOperation, version_of};
 use crate::store::{DeadLetterQuery, StoreError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Debts looked at.
-const OWED_MAX: usize = 100_000;
 
 /// How dead letters and their index differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -70,8 +67,8 @@ pub async fn compare(ports: &Ports) -> Result<LetterDrift, PortError> {
     }
     drift.unknown = indexed.into_values().filter(|entry| !entry.deleted).map(|entry| entry.job_id).collect();
     // Read last: what became owed while the others were read is on its way as well.
-    for (key, _) in ports.store.metas(OWED_PREFIX, OWED_MAX).await? {
-        let owed = JobId::new(key.trim_start_matches(OWED_PREFIX));
+    for (key, _) in debts(ports).await? {
+        let owed = job_of(&key);
         for ids in [&mut drift.missing, &mut drift.differing, &mut drift.unknown] {
             ids.remove(&owed);
         }

@@ -1,6 +1,7 @@
 //! The daemon as people start and stop it, and the verbs beside it.
 
 use super::{inkdex, told};
+use crate::support::wait::{LONG, until};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -108,6 +109,15 @@ fn verbs_work_beside_a_running_daemon_and_without_it() {
     let letters = ask(&["dead-letters"]);
     let letter = letters["dead_letters"][0]["job_id"].as_str().expect("a letter").to_owned();
     assert_eq!(letters["dead_letters"][0]["death"]["code"].as_str(), Some("parse_over_budget"), "{letters}");
+    // The daemon's index answers filters beside it.
+    let cause = letters["dead_letters"][0]["death"]["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(until("the index finds the letter by its cause", LONG, async || {
+        let found = ask(&["dead-letters", "--fingerprint", &cause, "--code", "parse_over_budget"]);
+        (found["dead_letters"][0]["job_id"].as_str() == Some(&letter) && found["degraded"] == false).then_some(())
+    }));
+    let (_, err, code) = hear(&["dead-letters", "--kind", "sad"]);
+    assert!(code == Some(1) && err.contains("scrape_artist"), "{err}");
     assert_eq!(ask(&["dead-letters", "show", &letter])["attempts"].as_array().map(Vec::len), Some(1));
     assert_eq!(ask(&["dead-letters", "show", &letter[..10]])["job"]["job_id"].as_str(), Some(letter.as_str()), "by its beginning");
     assert_eq!(ask(&["dead-letters", "requeue", &letter, "--reason", "again"])["generation"].as_u64(), Some(2));

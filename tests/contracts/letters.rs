@@ -231,7 +231,6 @@ macro_rules! letters_contract {
     };
     (@cases $engine:ident, $place:expr, $($case:ident),+) => {
         mod $engine {
-            use super::*;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
@@ -244,7 +243,7 @@ macro_rules! letters_contract {
 
 letters_contract!(tantivy, tempfile::tempdir().expect("a folder for the test"));
 #[cfg(feature = "opensearch")]
-letters_contract!(opensearch, OwnIndexes::new());
+letters_contract!(opensearch, super::OwnIndexes::new());
 
 /// An embedded index whose files are damaged is made anew, empty and of another generation.
 #[tokio::test]

@@ -12,7 +12,7 @@ use inkdex::domain::job::{AlertDebt, Job, JobState, NewJob, Task, Usage};
 use inkdex::domain::outcome::{Cancelled, Category, Failure, Outcome};
 use inkdex::jobs::courier::{self, Begun};
 use inkdex::jobs::find_letters::{LettersFound, find_letters};
-use inkdex::jobs::letter_index::{OWED_PREFIX, Swept, owe, owe_dropped, sweep};
+use inkdex::jobs::letter_index::{Swept, debts, owe, owe_dropped, sweep};
 use inkdex::jobs::{Ports, letters, reconcile_letters, remove_artist};
 use inkdex::queue::Receipt;
 use inkdex::scrape::guard::HostMap;
@@ -65,7 +65,7 @@ async fn indexed(ports: &Ports) -> Vec<JobId> {
 }
 
 async fn owed(ports: &Ports) -> usize {
-    ports.store.metas(OWED_PREFIX, 100).await.unwrap().len()
+    debts(ports).await.unwrap().len()
 }
 
 fn settled(letters: u64) -> Swept {
@@ -294,6 +294,9 @@ async fn a_refused_letter_stays_owed() {
     faulty.plan(Fault::Refuses(bad.clone()));
     assert_eq!(sweep(&ports).await.unwrap(), Swept { settled: 1, refused: 1, waiting: 0 });
     assert_eq!(indexed(&ports).await, [good]);
+    clock.advance(Duration::from_secs(3_601));
+    let refused_again = Swept { refused: 1, ..Swept::default() };
+    assert_eq!((sweep(&ports).await.unwrap(), owed(&ports).await), (refused_again, 1));
     faulty.plan(Fault::None);
     assert_eq!(sweep(&ports).await.unwrap(), Swept { refused: 1, ..Swept::default() }, "not yet");
     clock.advance(Duration::from_secs(3_601));
@@ -411,4 +414,30 @@ async fn index_sync_brings_letters_into_the_index() {
     letters::discard(&app.ports, &letters[0], "test", None).await.unwrap();
     until("a discarded letter leaves the index", LONG, async || (!indexed(&app.ports).await.contains(&letters[0])).then_some(())).await;
     app.stop().await;
+}
+
+/// Debts are listed by the hour: however long an outage is, none is passed over, and none is looked for where none can be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn debts_of_a_long_outage_are_all_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START));
+    let (ports, faulty) = Faulty::before(ports_in(folder.path(), HostMap::none(), clock.clone()));
+    sweep(&ports).await.unwrap();
+    faulty.plan(Fault::Out);
+    let mut died = Vec::new();
+    for studio in ["needle", "anchor", "rose"] {
+        died.insert(0, die(&ports, studio).await);
+        assert!(sweep(&ports).await.is_err());
+        clock.advance(Duration::from_secs(30 * 3_600));
+    }
+    assert_eq!(owed(&ports).await, 3);
+    faulty.plan(Fault::None);
+    assert_eq!(sweep(&ports).await.unwrap(), settled(3));
+    assert_eq!((owed(&ports).await, indexed(&ports).await), (0, died.clone()));
+    // Nobody writes into an hour that is long over.
+    owe(&ports, &died[0], 3).await.unwrap();
+    sweep(&ports).await.unwrap();
+    clock.advance(Duration::from_secs(30 * 3_600));
+    assert_eq!((owed(&ports).await, sweep(&ports).await.unwrap()), (1, settled(1)));
+    assert_eq!(indexed(&ports).await, died);
 }

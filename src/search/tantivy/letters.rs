@@ -218,6 +218,8 @@ impl Core {
     fn apply(&self, operations: Vec<LetterOperation>) -> Result<Vec<(JobId, ItemAnswer)>, SearchError> {
         let generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         let batch = Batch::of(operations);
+        // A commit whose answer was an error may have been made all the same.
+        self.reader.reload().map_err(unavailable("reload dead letters"))?;
         let searcher = self.reader.searcher();
         let held = HeldVersions::of(&searcher, self.fields.id)?;
         let mut answers = HashMap::new();
