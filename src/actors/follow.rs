@@ -35,6 +35,8 @@ pub(super) struct SyncState {
     pub outages: u64,
     /// Dead letters that the index was brought up to.
     pub letters: u64,
+    /// Dead letters that their index refuses.
+    pub letters_refused: u64,
     rebuilt: u64,
     pub halted: bool,
     /// It takes nothing until somebody changes something.

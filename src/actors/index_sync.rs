@@ -154,7 +154,11 @@ impl Handler<SweepLetters> for IndexSync {
         ctx.spawn(work.into_actor(self).map(|swept, sync, ctx| {
             let pause = match swept {
                 Ok(swept) => {
-                    sync.state().letters += swept.settled;
+                    {
+                        let mut state = sync.state();
+                        state.letters += swept.settled;
+                        state.letters_refused = swept.refused;
+                    }
                     sync.letters_pause = OUTAGE.0;
                     sync.context.settings.sweep
                 }

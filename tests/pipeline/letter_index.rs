@@ -402,7 +402,17 @@ async fn reconcile_compares_both_ways_and_repairs() {
 /// The running application does all of it by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn index_sync_brings_letters_into_the_index() {
-    let world = World::of(DemoWeb::generate(13)).await;
+    letters_come_and_go(World::of(DemoWeb::generate(13)).await).await;
+}
+
+/// As above, on the production backends.
+#[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn index_sync_brings_letters_into_the_index_on_servers() {
+    letters_come_and_go(World::on_servers(DemoWeb::generate(13)).await).await;
+}
+
+async fn letters_come_and_go(world: World) {
     let app = world.start().await;
     run(&app).await;
     let letters = until("the night's letters are indexed", LONG, async || {
@@ -413,6 +423,8 @@ async fn index_sync_brings_letters_into_the_index() {
     assert_eq!(listed_ids(&app.ports).await, letters);
     letters::discard(&app.ports, &letters[0], "test", None).await.unwrap();
     until("a discarded letter leaves the index", LONG, async || (!indexed(&app.ports).await.contains(&letters[0])).then_some(())).await;
+    until("nothing is owed", LONG, async || (owed(&app.ports).await == 0).then_some(())).await;
+    assert!(reconcile_letters::compare_steadily(&app.ports).await.unwrap().is_none());
     app.stop().await;
 }
 
