@@ -131,6 +131,11 @@ pub(crate) fn job_of(key: &str) -> JobId {
     JobId::new(key.split_once('/').map_or("", |(_, id)| id))
 }
 
+/// Whether the index did not take what is owed.
+pub(crate) fn is_refused(text: &str) -> bool {
+    read(text).refused.is_some()
+}
+
 /// What is owed to the index, as keys and values among the store's small ones.
 ///
 /// # Errors

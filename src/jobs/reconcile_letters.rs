@@ -1,7 +1,7 @@
 //! Compares dead letters and their index both ways, and repairs what differs.
 
 use crate::domain::ids::JobId;
-use crate::jobs::letter_index::{FILLED_KEY, PAGE, debts, fill, job_of, write};
+use crate::jobs::letter_index::{FILLED_KEY, PAGE, debts, fill, is_refused, job_of, write};
 use crate::jobs::reconcile::{CATCH_UP, LOOKS};
 use crate::jobs::{PortError, Ports};
 use crate::search::letters::{IndexedLetter, LetterOperation, version_of};
@@ -42,7 +42,8 @@ impl LetterDrift {
     }
 }
 
-/// Compares every dead letter with the index. What is owed to the index is on its way, and so no difference.
+/// Compares every dead letter with the index. What is owed to the index is on its way, and so no
+/// difference, unless the index has refused it.
 ///
 /// # Errors
 /// A part of ours failed.
@@ -67,7 +68,7 @@ pub async fn compare(ports: &Ports) -> Result<LetterDrift, PortError> {
     }
     drift.unknown = indexed.into_values().filter(|entry| !entry.deleted).map(|entry| entry.job_id).collect();
     // Read last: what became owed while the others were read is on its way as well.
-    for (key, _) in debts(ports).await? {
+    for (key, _) in debts(ports).await?.into_iter().filter(|(_, text)| !is_refused(text)) {
         let owed = job_of(&key);
         for ids in [&mut drift.missing, &mut drift.differing, &mut drift.unknown] {
             ids.remove(&owed);

@@ -297,6 +297,7 @@ async fn a_refused_letter_stays_owed() {
     clock.advance(Duration::from_secs(3_601));
     let refused_again = Swept { refused: 1, ..Swept::default() };
     assert_eq!((sweep(&ports).await.unwrap(), owed(&ports).await), (refused_again, 1));
+    assert!(reconcile_letters::compare(&ports).await.unwrap().missing.iter().eq([&bad]));
     faulty.plan(Fault::None);
     assert_eq!(sweep(&ports).await.unwrap(), Swept { refused: 1, ..Swept::default() }, "not yet");
     clock.advance(Duration::from_secs(3_601));
