@@ -46,7 +46,7 @@ fn attempt_failed(statement: &str, error: &RequestAttemptError) -> StoreError {
 }
 
 /// Cassandra says `table x does not exist`, ScyllaDB `unconfigured table x`.
-fn is_missing_table(message: &str) -> bool {
+pub(super) fn is_missing_table(message: &str) -> bool {
     let message = message.to_lowercase();
     message.contains("unconfigured table") || (message.contains("table") && message.contains("does not exist"))
 }

@@ -1,7 +1,7 @@
 //! The schema: what `inkdex migrate` runs, once each and one process at a time, and the check that every start makes.
 
 use super::db::{connect, first};
-use super::errors::failed;
+use super::errors::{failed, is_missing_table};
 use super::settings::CqlSettings;
 use crate::domain::artist::hex;
 use crate::store::{StoreError, StoreResult};
@@ -39,6 +39,9 @@ const OWN_TABLES: [&str; 3] = [
 /// How long a migrating process that died keeps others away, in seconds; a statement takes less.
 const LOCK_S: i32 = 120;
 
+/// How often a statement is sent again whose answer the database was late with.
+const LATE_ANSWERS: u32 = 5;
+
 /// How often one looks whether another is done.
 const LOCK_EVERY: Duration = Duration::from_millis(250);
 
@@ -74,14 +77,25 @@ async fn run(session: &Session, text: &str, values: impl SerializeRow) -> StoreR
     session.query_unpaged(statement, values).await.map_err(|error| failed(text, &error))
 }
 
-/// Runs a conditional statement; answers whether it was applied.
-async fn run_if(session: &Session, text: &str, values: impl SerializeRow) -> StoreResult<bool> {
-    let result = run(session, text, values).await?.into_rows_result();
-    let result = result.map_err(|error| StoreError::Bug(format!("{text}: {error}")))?;
-    let at = result.column_specs().get_by_name("[applied]").map(|(at, _)| at);
+/// Runs a conditional statement on the lock, whose outcome may stay unknown when the database is late: then it is run again, and
+/// counts as applied if the lock is `owner`'s. Answers whether it was applied.
+async fn run_if(session: &Session, text: &str, values: impl SerializeRow + Copy, owner: &str) -> StoreResult<bool> {
+    let mut answer = run(session, text, values).await;
+    for _ in 0..LATE_ANSWERS {
+        let Err(StoreError::Unavailable(why)) = &answer else { break };
+        tracing::warn!(why, "the database was late with `{text}`; it is asked again");
+        tokio::time::sleep(LOCK_EVERY).await;
+        answer = run(session, text, values).await;
+    }
+    let result = answer?.into_rows_result().map_err(|error| StoreError::Bug(format!("{text}: {error}")))?;
     let row = result.first_row::<Row>().map_err(|error| StoreError::Bug(format!("{text}: {error}")))?;
-    let said = at.and_then(|at| row.columns.get(at)).and_then(|value| value.as_ref()).and_then(|value| value.as_boolean());
-    said.ok_or_else(|| StoreError::Bug(format!("{text}: the answer does not say [applied]")))
+    let column = |name| {
+        let at = result.column_specs().get_by_name(name).map(|(at, _)| at);
+        at.and_then(|at| row.columns.get(at)).and_then(|value| value.as_ref())
+    };
+    let applied = column("[applied]").and_then(|value| value.as_boolean());
+    let applied = applied.ok_or_else(|| StoreError::Bug(format!("{text}: the answer does not say [applied]")))?;
+    Ok(applied || column("owner").and_then(|value| value.as_text()).is_some_and(|holder| holder == owner))
 }
 
 async fn look(session: &Session, settings: &CqlSettings) -> StoreResult<Found> {
@@ -92,7 +106,11 @@ async fn look(session: &Session, settings: &CqlSettings) -> StoreResult<Found> {
         return Ok(Found { keyspace, run: None });
     }
     let text = format!("SELECT version, checksum FROM {}.schema_migrations", settings.keyspace);
-    let result = run(session, &text, ()).await?.into_rows_result();
+    let result = match run(session, &text, ()).await {
+        // While another process makes the table, the schema tables name it a moment before it can be read.
+        Err(StoreError::Refused(why)) if is_missing_table(&why) => return Ok(Found { keyspace, run: None }),
+        answer => answer?.into_rows_result(),
+    };
     let result = result.map_err(|error| StoreError::Bug(format!("{text}: {error}")))?;
     let rows = result.rows::<(i32, String)>().map_err(|error| StoreError::Bug(format!("{text}: {error}")))?;
     let rows = rows.collect::<Result<Vec<_>, _>>().map_err(|error| StoreError::Bug(format!("{text}: {error}")))?;
@@ -199,11 +217,13 @@ impl Migrator {
     pub async fn run(&self) -> StoreResult<Vec<&'static str>> {
         let found = look(&self.session, &self.settings).await?;
         still_to_run(&self.settings.keyspace, found.run.as_deref().unwrap_or_default())?;
-        if !found.keyspace {
-            run(&self.session, &self.create_keyspace(), ()).await?;
-        }
         let keyspace = &self.settings.keyspace;
-        self.session.use_keyspace(keyspace, false).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        // A keyspace that another process is making is named by the schema tables a moment before it can be used; making it waits for
+        // that. Only then, since who migrates an old keyspace need not be allowed to make one.
+        if !found.keyspace || self.session.use_keyspace(keyspace, false).await.is_err() {
+            run(&self.session, &self.create_keyspace(), ()).await?;
+            self.session.use_keyspace(keyspace, false).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        }
         for table in OWN_TABLES {
             run(&self.session, table, ()).await?;
         }
@@ -211,7 +231,7 @@ impl Migrator {
         self.lock(&owner).await?;
         let result = self.run_locked(&owner).await;
         let text = "DELETE FROM schema_lock WHERE name = 'migrate' IF owner = ?";
-        if let Err(error) = run_if(&self.session, text, (&owner,)).await {
+        if let Err(error) = run_if(&self.session, text, (owner.as_str(),), &owner).await {
             tracing::warn!(%error, "the lock on the schema could not be given back; it runs out within {LOCK_S} s");
         }
         result
@@ -220,7 +240,7 @@ impl Migrator {
     async fn lock(&self, owner: &str) -> StoreResult<()> {
         let text = format!("INSERT INTO schema_lock (name, owner) VALUES ('migrate', ?) IF NOT EXISTS USING TTL {LOCK_S}");
         let wait = async {
-            while !run_if(&self.session, &text, (owner,)).await? {
+            while !run_if(&self.session, &text, (owner,), owner).await? {
                 tokio::time::sleep(LOCK_EVERY).await;
             }
             Ok(())
@@ -238,15 +258,15 @@ impl Migrator {
         for migration in &open {
             for statement in migration.statements() {
                 run(&self.session, &statement, ()).await?;
-                if !run_if(&self.session, &renew, (owner, owner)).await? {
+                if !run_if(&self.session, &renew, (owner, owner), owner).await? {
                     return Err(StoreError::Unavailable("another process began to migrate; run this again".to_owned()));
                 }
             }
             let text = "INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?) IF NOT EXISTS";
-            run_if(&self.session, text, (migration.version, migration.name, migration.checksum())).await?;
+            run_if(&self.session, text, (migration.version, migration.name, migration.checksum().as_str()), owner).await?;
         }
         let text = "INSERT INTO schema_settings (name, value) VALUES (?, ?) IF NOT EXISTS";
-        run_if(&self.session, text, (FEED_SHARDS, self.settings.feed_shards.to_string())).await?;
+        run_if(&self.session, text, (FEED_SHARDS, self.settings.feed_shards.to_string().as_str()), owner).await?;
         Ok(open.into_iter().map(|migration| migration.name).collect())
     }
 }
