@@ -211,6 +211,7 @@ memtable_offheap_space: 64MiB
 file_cache_size: 64MiB
 key_cache_size: 8MiB
 auto_snapshot: false
+paxos_variant: v2
 YAML
   cat >"$base/conf/logback.xml" <<'XML'
 <configuration><appender name="OUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%-5level %date{ISO8601} %logger{20} %msg%n</pattern></encoder></appender>

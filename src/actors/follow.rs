@@ -23,7 +23,7 @@ const AT_ONCE: usize = 4;
 
 /// How often a position that the feed keeps is saved while changes come; once none do, it is saved at once. Whoever goes on
 /// from an older one repeats work.
-const SAVE_EVERY: Duration = Duration::from_millis(500);
+const SAVE_EVERY: Duration = Duration::from_secs(2);
 
 /// What IndexSync shows of itself.
 #[derive(Debug, Clone, Default, Serialize)]

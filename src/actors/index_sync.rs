@@ -22,6 +22,9 @@ use tracing::{error, warn};
 /// Pauses after an outage, doubling.
 const OUTAGE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// An idle sweep of what is owed to the index of dead letters doubles its pause up to so many times: each asks store and index.
+const LETTERS_IDLE_MOST: u32 = 3;
+
 /// How long one of several processes follows a shard for itself.
 const LEASE: Duration = Duration::from_secs(3);
 
@@ -37,6 +40,8 @@ pub struct IndexSync {
     /// One of several processes sweeps what is owed to the index of dead letters.
     letters: Arc<WorkLease>,
     letters_pause: Duration,
+    /// Sweeps in a row that found nothing to do: the next may be later.
+    letters_idle: u32,
     _life: Incarnation,
 }
 
@@ -73,6 +78,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
             pause: OUTAGE.0,
             letters: Arc::new(WorkLease::new("sync/letters", LEASE)),
             letters_pause: OUTAGE.0,
+            letters_idle: 0,
             _life: life,
         }
     });
@@ -160,7 +166,8 @@ impl Handler<SweepLetters> for IndexSync {
                         state.letters_refused = swept.refused;
                     }
                     sync.letters_pause = OUTAGE.0;
-                    sync.context.settings.sweep
+                    sync.letters_idle = if swept.settled + swept.waiting > 0 { 0 } else { (sync.letters_idle + 1).min(LETTERS_IDLE_MOST) };
+                    sync.context.settings.sweep * 2_u32.pow(sync.letters_idle)
                 }
                 Err(error) => {
                     sync.state().outages += 1;

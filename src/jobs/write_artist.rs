@@ -308,8 +308,9 @@ async fn make_again(ports: &Ports, request: &WriteArtist, key: &IdentityKey, hol
 async fn put_record(ports: &Ports, attempt: &Attempt, id: &ArtistId, held: BTreeSet<IdentityKey>) -> Result<Written, WriteError> {
     let (mut fence, mut held) = (attempt.fence, held);
     for _ in 0..RACES {
-        let record = resolved(ports, id, &std::mem::take(&mut held)).await?;
+        // The row first: evidence that came in after it was read is met by whoever put it, whose row is then a newer one.
         let current = ports.store.artist(id).await?;
+        let record = resolved(ports, id, &std::mem::take(&mut held)).await?;
         let writer = Writer { job_id: attempt.job_id.clone(), generation: attempt.generation, fence };
         match decide_write(id, current.as_ref(), &Intent::Record(Box::new(record)), &writer, ports.clock.now()) {
             WriteDecision::AlreadyApplied { .. } => return Ok(Written::Unchanged(id.clone())),

@@ -12,6 +12,7 @@ use inkdex::domain::write::Writer;
 use inkdex::jobs::Ports;
 use inkdex::jobs::write_artist::{SourceReading, WriteArtist, Written, remove_record, write_artist};
 use inkdex::scrape::guard::HostMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use url::Url;
 
@@ -127,6 +128,28 @@ async fn a_denied_write_leaves_no_identity_row() {
     for key in [&site, &handle] {
         assert_eq!(bench.ports.store.identity(key).await.unwrap(), None);
         assert!(bench.ports.store.is_denied(&[bench.ports.deny.of_key(key)]).await.unwrap());
+    }
+}
+
+/// Rule 5: two pages of one artist add up, also when two jobs read them at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_two_jobs_say_at_once_adds_up() {
+    let bench = bench();
+    let model = people::record_of(&bench.ports, 0);
+    for round in 0..150 {
+        let handle = format!("pair.{round}");
+        let sites = ["one", "other"].map(|side| format!("https://{side}-{round}.example/"));
+        let [one, other] = sites.clone().map(|site| {
+            let request = bench.request(&site, 1, vec![own_site(&model, "Ana Lima", Some(&handle), &site)]);
+            let ports = bench.ports.clone();
+            tokio::spawn(async move { write_artist(&ports, &request).await.unwrap() })
+        });
+        // Whoever comes last may find that the other has written what both say.
+        let (Written::New(id) | Written::Changed(id) | Written::Unchanged(id)) = one.await.unwrap() else { panic!("round {round}") };
+        other.await.unwrap();
+        let row = bench.ports.store.artist(&id).await.unwrap().unwrap();
+        let pages: BTreeSet<&str> = row.live().unwrap().pages.iter().map(Url::as_str).collect();
+        assert_eq!(pages, sites.iter().map(String::as_str).collect(), "round {round}");
     }
 }
 

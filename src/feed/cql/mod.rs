@@ -19,8 +19,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The first pause of an idle reader; it doubles from there.
-const IDLE_FIRST: Duration = Duration::from_millis(10);
+/// The first pause of an idle reader; it doubles from there. What this process adds wakes the reader; with a shorter pause the
+/// looks for what others add cost the database more than the changes do.
+const IDLE_FIRST: Duration = Duration::from_millis(80);
 
 /// How long a reader that is woken waits for more: a look costs the same for one row and for many.
 const GATHER: Duration = Duration::from_millis(20);
@@ -72,7 +73,7 @@ impl CqlFeed {
     /// The pause before the next look; the one after it is twice as long.
     fn pause(&self, shard: Shard) -> Duration {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = idle.entry(shard).or_insert(IDLE_FIRST);
+        let pause = idle.entry(shard).or_insert(IDLE_FIRST.min(self.times.idle_max));
         let now = *pause;
         *pause = (now * 2).min(self.times.idle_max);
         now
