@@ -6,6 +6,8 @@ use crate::discover::{Asking, Discovered, EntryProblem, SourceError, StudioSourc
 use crate::domain::place::{Coordinates, Place, country_code};
 use crate::domain::studio::{FoundStudio, Terms};
 use crate::domain::text::{clean_line, in_plain_words};
+use crate::scrape::FetchError;
+use crate::scrape::guard::read_url;
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -122,7 +124,10 @@ fn studio(entry: Entry, source: &str) -> Result<FoundStudio, String> {
 
 fn website(name: &str, text: &str) -> Result<Url, String> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = Url::parse(&with_scheme).map_err(|error| format!("{name}: website `{}` is no URL: {error}", clean_line(text, 100)))?;
+    let url = read_url(&with_scheme, None).map_err(|error| match error {
+        FetchError::BadResponse { url, why } => format!("{name}: website `{url}`: {why}"),
+        other => format!("{name}: website {other}"),
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{name}: website `{}` is neither http nor https", clean_line(text, 100)));
     }

@@ -92,9 +92,10 @@ impl Why {
         allowed
     }
 
-    /// The URL in the form in which it would be fetched, if its form lets it pass.
-    fn form(&mut self, guard: &Guard) -> Option<Url> {
-        let mut url = match read_url(&self.url, None) {
+    /// What was asked for in the form in which it would be fetched, if its form lets it pass. It is read as it was written, and
+    /// not as it is shown: what is not shown may be what it is refused for.
+    fn form(&mut self, text: &str, guard: &Guard) -> Option<Url> {
+        let mut url = match read_url(text, None) {
             Ok(url) => url,
             Err(error) => {
                 self.stop("url", Decision::Refuse, error.to_string());
@@ -116,7 +117,7 @@ impl Why {
 /// Judges by the form of the URL and a robots.txt at hand alone: nothing is asked of the network.
 pub fn offline(text: &str, guard: &Guard, robots: &str, agent: &str) -> Why {
     let mut why = Why::about(text);
-    if let Some(url) = why.form(guard)
+    if let Some(url) = why.form(text, guard)
         && why.hear("the robots.txt given", robots_line::answer(robots, agent, &url))
     {
         why.decided_by = "robots";
@@ -148,7 +149,7 @@ impl Inquiry {
     /// The store or the objects of the directory cannot be read.
     pub async fn ask(&self, text: &str) -> anyhow::Result<Why> {
         let mut why = Why::about(text);
-        let Some(url) = why.form(&self.guard) else { return Ok(why) };
+        let Some(url) = why.form(text, &self.guard) else { return Ok(why) };
         if self.denial.is_denied(&url).await? {
             why.stop("denylist", Decision::Refuse, "its owner was removed from the directory and is never visited again");
             return Ok(why);

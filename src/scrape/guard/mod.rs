@@ -21,6 +21,9 @@ const ANSWER_LIFE: Duration = Duration::from_secs(60);
 /// Most hosts whose answer is kept.
 const ANSWERS_MAX: usize = 10_000;
 
+/// The ports that are fetched; a mapped host has its own besides.
+const PORTS: [u16; 2] = [80, 443];
+
 /// Names that lead inwards wherever they resolve to.
 const INWARD_SUFFIXES: &[&str] =
     &["local", "internal", "localhost", "localdomain", "intranet", "lan", "home", "corp", "private", "home.arpa", "onion", "alt"];
@@ -53,6 +56,7 @@ pub struct Guard {
     answers: Mutex<HashMap<String, (Duration, Vec<IpAddr>)>>,
     /// Refuse every host that is not mapped: nothing leaves the machine.
     only_mapped: bool,
+    ports: Vec<u16>,
 }
 
 fn refuse(url: &Url, why: impl std::fmt::Display) -> FetchError {
@@ -103,13 +107,21 @@ impl Guard {
 
     /// A guard over another resolver.
     pub fn with_lookup(map: HostMap, lookup: Arc<dyn NameLookup>, clock: Arc<dyn Clock>) -> Self {
-        Self { map, lookup, clock, answers: Mutex::new(HashMap::new()), only_mapped: false }
+        Self { map, lookup, clock, answers: Mutex::new(HashMap::new()), only_mapped: false, ports: PORTS.to_vec() }
     }
 
     /// The guard, refusing every host that is not in its map if `only_mapped`: for rehearsals, which leave no machine.
     #[must_use]
     pub fn only_mapped(self, only_mapped: bool) -> Self {
         Self { only_mapped, ..self }
+    }
+
+    /// The guard, fetching from this port too. No configuration leads here: it is for tests whose listeners wait for a guard
+    /// that lets them be reached, where the port must not be what saves it.
+    #[must_use]
+    pub fn and_port(mut self, port: u16) -> Self {
+        self.ports.push(port);
+        self
     }
 
     /// Where the host of `url` is mapped to, if the configuration says so.
@@ -133,7 +145,7 @@ impl Guard {
         }
         let port = url.port_or_known_default().unwrap_or(0);
         let mapped = self.mapped(url);
-        if !matches!(port, 80 | 443) && mapped.is_none_or(|to| to.port != port) {
+        if !self.ports.contains(&port) && mapped.is_none_or(|to| to.port != port) {
             return Err(refuse(url, format_args!("asks for port {port}; only 80 and 443 are fetched")));
         }
         if mapped.is_some() {
