@@ -1,5 +1,6 @@
 //! Limits on everything a site controls: one response ([`FetchLimits`]) and one site in one visit ([`SiteBudget`]).
 
+use crate::scrape::near_duplicates::NearDuplicates;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -89,6 +90,8 @@ pub struct SiteLimits {
     pub segment_repeats: usize,
     /// Different queries of one path.
     pub query_variants: usize,
+    /// Pages of one part of the site (the first segment of the path) that say what another of it said.
+    pub near_duplicates: usize,
     /// Wall time, milliseconds.
     pub wall_ms: u64,
     /// Bytes on the wire in all.
@@ -103,6 +106,7 @@ impl Default for SiteLimits {
             path_segments: 15,
             segment_repeats: 3,
             query_variants: 20,
+            near_duplicates: 10,
             wall_ms: 600_000,
             bytes: 100_000_000,
         }
@@ -128,6 +132,9 @@ pub enum BudgetStop {
     /// [`SiteLimits::query_variants`]
     #[error("too many queries of one path")]
     QueryVariants,
+    /// [`SiteLimits::near_duplicates`]
+    #[error("too many pages that say the same")]
+    NearDuplicates,
     /// [`SiteLimits::wall_ms`]
     #[error("the site takes too long")]
     Wall,
@@ -145,6 +152,7 @@ impl BudgetStop {
             Self::PathSegments => "path_too_deep",
             Self::SegmentRepeats => "path_repeats",
             Self::QueryVariants => "query_variants",
+            Self::NearDuplicates => "near_duplicates",
             Self::Wall => "site_wall_time",
             Self::Bytes => "site_bytes",
         }
@@ -181,6 +189,7 @@ impl SiteLimits {
 pub struct SiteBudget {
     admitted: HashSet<Url>,
     queries: HashMap<String, usize>,
+    said: NearDuplicates,
     bytes: u64,
 }
 
@@ -208,6 +217,9 @@ impl SiteBudget {
         if self.admitted.len() >= limits.pages {
             return Err(BudgetStop::Pages);
         }
+        if self.said.of_part(url) >= limits.near_duplicates {
+            return Err(BudgetStop::NearDuplicates);
+        }
         if url.query().is_some() {
             let variants = self.queries.entry(url.path().to_owned()).or_default();
             if *variants >= limits.query_variants {
@@ -217,6 +229,11 @@ impl SiteBudget {
         }
         self.admitted.insert(url.clone());
         Ok(())
+    }
+
+    /// Takes note of what a page said.
+    pub fn note(&mut self, url: &Url, html: &str) {
+        self.said.note(url, html);
     }
 
     /// Counts bytes received from the site.

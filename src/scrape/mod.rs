@@ -6,6 +6,7 @@ pub mod guard;
 pub mod http;
 pub mod known;
 pub mod limits;
+pub mod near_duplicates;
 pub mod page_cache;
 pub mod politeness;
 pub mod refresh;

@@ -228,6 +228,7 @@ impl Visit {
             Ok(Hop::Redirect { to, .. }) => Kept::Moved { to },
             Ok(Hop::Page(page)) => {
                 self.count_bytes(url, page.wire_bytes);
+                self.budgets.entry(host_key(url)).or_default().note(url, &page.text);
                 match meta_refresh(&page.text, url, self.shared.settings.limits.refresh()) {
                     Some(to) => Kept::Moved { to },
                     None => Kept::Page(page),
