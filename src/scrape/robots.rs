@@ -7,6 +7,7 @@ use crate::scrape::page_cache::{pack, unpack};
 use robotxt::Robots;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,6 +51,42 @@ pub struct RobotsFile {
     pub text: String,
 }
 
+/// The keys by which a line names an agent, as the parser knows them.
+const AGENT_KEYS: [&str; 3] = ["user-agent", "user agent", "useragent"];
+
+/// A line as the parser has to have it, if that is another; it may become two.
+///
+/// - Many files name a crawler as its logs show it (`Inkdex/0.1 (+https://…)`) or say more behind `*`: RFC 9309 asks for the
+///   product token alone (section 2.2.1), and Google reads no further than that.
+/// - `*/feed` means every `/feed`, the first one too; the parser puts a slash before the star and takes it for later ones only.
+pub fn plain_line(line: &str, product_token: &str) -> Option<String> {
+    let rest = line.trim_start_matches(['\u{feff}', ' ', '\t']);
+    let (key, value) = rest.split('#').next()?.split_once(':')?;
+    let (key, value) = (key.trim_end_matches([' ', '\t']), value.trim());
+    if !AGENT_KEYS.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+        return value.starts_with("*/").then(|| format!("{key}: {}\n{key}: {value}", &value[1..]));
+    }
+    let token = match value.strip_prefix('*') {
+        Some(more) if more.starts_with([' ', '\t']) => "*",
+        Some(_) => return None,
+        None => &value[..value.find(|c: char| !c.is_ascii_alphabetic() && !matches!(c, '-' | '_')).unwrap_or(value.len())],
+    };
+    let is_ours = token == "*" || token.eq_ignore_ascii_case(product_token);
+    (is_ours && token != value).then(|| format!("user-agent: {token}"))
+}
+
+/// The rules of a text for a product token.
+pub fn parse(text: &str, product_token: &str) -> Robots {
+    if !text.split(['\n', '\r']).any(|line| plain_line(line, product_token).is_some()) {
+        return Robots::parse(text.as_bytes(), product_token);
+    }
+    let lines = text.split_inclusive(['\n', '\r']).map(|line| match plain_line(line, product_token) {
+        Some(plain) => Cow::Owned(plain + &line[line.trim_end_matches(['\n', '\r']).len()..]),
+        None => Cow::Borrowed(line),
+    });
+    Robots::parse(lines.collect::<String>().as_bytes(), product_token)
+}
+
 /// The rules of one file for one product token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RobotsRules {
@@ -60,8 +97,7 @@ pub struct RobotsRules {
 impl RobotsRules {
     /// The rules of a file for our product token.
     pub fn of(file: &RobotsFile, product_token: &str) -> Self {
-        let rules =
-            if (200..300).contains(&file.status) { Robots::parse(file.text.as_bytes(), product_token) } else { Robots::allow_all() };
+        let rules = if (200..300).contains(&file.status) { parse(&file.text, product_token) } else { Robots::allow_all() };
         Self { rules, fetched_at: file.fetched_at }
     }
 
@@ -79,11 +115,6 @@ impl RobotsRules {
     /// The `Crawl-delay` of our group, if there is one.
     pub fn crawl_delay(&self) -> Option<Duration> {
         self.rules.crawl_delay()
-    }
-
-    /// The sitemaps the file names; they pass the guard like any other URL.
-    pub fn sitemaps(&self) -> &[Url] {
-        self.rules.sitemaps()
     }
 }
 
@@ -216,6 +247,10 @@ mod tests {
             ),
             ("User-agent: other\nUser-agent: inkdex\nDisallow: /a", &["/"], &["/a"]),
             ("User-agent: inkdex-images\nDisallow: /\n", &["/"], &[]),
+            ("User-agent: Inkdex/0.1 (+https://x.example)\nDisallow: /a\n\nUser-agent: inkdex\nDisallow: /b", &["/"], &["/a", "/b"]),
+            ("\u{feff}User-agent: *  # all\nDisallow: /a\n\nUser-agent : * and others\nDisallow: /b", &["/"], &["/a", "/b"]),
+            ("User-agent: *\nDisallow: */feed # all\nDisallow: */x/$", &["/x", "/x/y"], &["/feed", "/feeds", "/a/feed", "/x/", "/a/x/"]),
+            ("User-agent: InkdexTwo/1\nUser-agent: *bot\nDisallow: /", &["/"], &[]),
             ("User-agent: *\nDisallow: /p\nAllow: /p/ok", &["/p/ok", "/p/ok/deep"], &["/p", "/p/no"]),
             ("User-agent: *\nAllow: /p\nDisallow: /p", &["/p"], &[]),
             ("User-agent: *\nDisallow: /*.php$", &["/a.php?x=1", "/a.phpx"], &["/a.php", "/b/c.php"]),

@@ -1,6 +1,7 @@
 //! Which line of a robots.txt decides about a URL, for people who ask why. The decision itself is the parser's
 //! ([`robotxt`], RFC 9309); only the line is looked for here.
 
+use crate::scrape::robots::{parse, plain_line};
 use robotxt::Robots;
 use serde::Serialize;
 use url::{Position, Url};
@@ -46,7 +47,7 @@ impl std::fmt::Display for RobotsAnswer {
 
 /// What the text of a robots.txt says to `agent` about `url`.
 pub fn answer(text: &str, agent: &str, url: &Url) -> RobotsAnswer {
-    let robots = Robots::parse(text.as_bytes(), agent);
+    let robots = parse(text, agent);
     let path = &url[Position::BeforePath..Position::AfterQuery];
     let group = robots.user_agent().to_owned();
     let rule = robots.matching_rule(path).and_then(|rule| line_of(text, &group, rule));
@@ -57,8 +58,8 @@ pub fn answer(text: &str, agent: &str, url: &Url) -> RobotsAnswer {
 enum Line {
     /// Names an agent.
     Agent,
-    /// Is a rule.
-    Rule(robotxt::Rule),
+    /// Is a rule, or several to the parser.
+    Rules(Vec<robotxt::Rule>),
     /// An empty rule or a delay: no rule, but the list of agents ends.
     EndsAgents,
     /// Means nothing.
@@ -76,8 +77,9 @@ fn read(line: &str) -> Line {
     if probe.rules().iter().all(|rule| rule.pattern() != BELOW) {
         return Line::Agent;
     }
-    if let Some(rule) = probe.rules().iter().find(|rule| !matches!(rule.pattern(), ABOVE | BELOW)) {
-        return Line::Rule(rule.clone());
+    let rules: Vec<_> = probe.rules().iter().filter(|rule| !matches!(rule.pattern(), ABOVE | BELOW)).cloned().collect();
+    if !rules.is_empty() {
+        return Line::Rules(rules);
     }
     let parted = Robots::parse(format!("user-agent: {PROBE}\n{line}\nuser-agent: other\ndisallow: {BELOW}").as_bytes(), PROBE);
     if parted.rules().is_empty() { Line::EndsAgents } else { Line::Other }
@@ -93,16 +95,18 @@ fn names(line: &str, group: &str) -> bool {
 fn line_of(text: &str, group: &str, wanted: &robotxt::Rule) -> Option<RuleLine> {
     let (mut in_agents, mut ours, mut opened) = (false, false, 0);
     for (at, line) in lines(text.trim_start_matches('\u{feff}')).enumerate() {
-        match read(line) {
+        let plain = plain_line(line, group);
+        let plain = plain.as_deref().unwrap_or(line);
+        match read(plain) {
             Line::Agent => {
                 if !in_agents {
                     (in_agents, ours, opened) = (true, false, at + 1);
                 }
-                ours |= names(line, group);
+                ours |= names(plain, group);
             }
-            Line::Rule(rule) => {
+            Line::Rules(rules) => {
                 in_agents = false;
-                if ours && rule == *wanted {
+                if ours && rules.contains(wanted) {
                     let text = crate::domain::text::clean_line(line.split('#').next().unwrap_or_default().trim(), RULE_MAX_CHARS);
                     return Some(RuleLine { text, line: at + 1, group_line: opened });
                 }
@@ -142,6 +146,10 @@ mod tests {
         assert_eq!(ask(FILE, "other", "/"), (false, Some((3, 2))));
         assert_eq!(ask("", "Inkdex", "/"), (true, None));
         assert_eq!(ask("User-agent: *\rDisallow: /a\r\rDisallow: /b", "x", "/b"), (false, Some((4, 1))));
+        let versioned = "User-agent: *\nDisallow: /\n\nUser-agent: Inkdex/0.1 (+https://x.example)\nDisallow: */feed";
+        for (path, expected) in [("/feed", (false, Some((5, 4)))), ("/a/feed", (false, Some((5, 4)))), ("/", (true, None))] {
+            assert_eq!(ask(versioned, "Inkdex", path), expected, "{path}");
+        }
     }
 
     #[test]
