@@ -69,7 +69,7 @@ section! {
         /// Milliseconds of processor time for parsing and reading a page.
         parse_ms: u64 = 500, |ms| (1..=60_000).contains(ms) => "1 to 60000";
         /// Nodes of a parsed page.
-        parse_nodes: usize = 300_000, |nodes| (100..=5_000_000).contains(nodes) => "100 to 5000000";
+        parse_nodes: usize = 60_000, |nodes| (100..=5_000_000).contains(nodes) => "100 to 5000000";
         /// Depth of a parsed page.
         parse_depth: usize = 512, |depth| (16..=10_000).contains(depth) => "16 to 10000";
         /// Hosts reached at fixed addresses. Each is warned about at the start.

@@ -24,7 +24,7 @@ pub struct ParseLimits {
 
 impl Default for ParseLimits {
     fn default() -> Self {
-        Self { time_ms: 500, nodes: 300_000, depth: 512 }
+        Self { time_ms: 500, nodes: 60_000, depth: 512 }
     }
 }
 
