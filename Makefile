@@ -7,12 +7,13 @@ INKDEX := $(CARGO_TARGET_DIR)/debug/inkdex
 CORPUS ?= ../shared/corpus/dev
 ARTISTS ?= 2000
 
-.PHONY: help demo test storm corpus production figures
+.PHONY: help demo test storm hostile corpus production figures
 
 help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
 	@echo "make test                 install what the tests need, then formatting, lints, licences and every test, against real servers on loopback"
 	@echo "make storm [ARTISTS=2000]  only the big fault run: kills, pauses, cuts and a restart on real servers, over so many artists"
+	@echo "make hostile              only what hostile sites can do: URLs that lead inwards, rebinding, shapes, bombs; counted"
 	@echo "make production [ARGS=--exit]   the demo on Cassandra, SQS, OpenSearch and S3, as real servers on loopback"
 	@echo "make figures [ARGS='--changes 500']   change to searchable (fails at p99 of 1 s), and our adapters beside the bare drivers, on those servers"
 	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
@@ -60,3 +61,7 @@ storm:
 	@scripts/toolchain.sh
 	@scripts/servers.sh fetch
 	INKDEX_STORM_ARTISTS=$(ARTISTS) cargo test --locked --test storm
+
+hostile:
+	@scripts/toolchain.sh
+	@told=$$(mktemp); trap 'rm -f "$$told"' EXIT; INKDEX_HOSTILE_TOLD="$$told" cargo test --locked --test hostile && cat "$$told"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need besides Rust: Chromium for the pages, Python for the comparison with the rule book of scores and,
-# with warcio, for reading the evidence of visits; OpenSSL for a server whose certificate nobody signed.
+# with warcio, for reading the evidence of visits; OpenSSL for a server whose certificate nobody signed; and fetches the robots.txt
+# files that parsers are compared on.
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
@@ -31,3 +32,5 @@ if [ ! -x "$folder/bin/warcio" ]; then
   echo "installing warcio $warcio"
   python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "warcio==$warcio"
 fi
+
+"$(dirname "${BASH_SOURCE[0]}")/robots-corpus.sh" >/dev/null

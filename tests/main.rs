@@ -4,6 +4,7 @@ mod cli;
 mod contracts;
 mod discovery;
 mod faults;
+mod hostile;
 mod pipeline;
 mod rules;
 mod support;

@@ -1,25 +1,14 @@
 //! The fetcher and visits against a server that misbehaves in every way: each case ends within its limits with a typed reason,
 //! the trap is never touched, and other sites are read meanwhile. Times are scaled to milliseconds.
 
-use crate::support::hostile::{HOST, HostileServer, PATHS, READS, ROBOTS, expect};
-use async_trait::async_trait;
-use inkdex::domain::chance::Chance;
-use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
-use inkdex::domain::ids::SessionId;
+use crate::support::hostile::{HOST, PATHS, READS, ROBOTS, codes};
+use crate::support::visits::Bench;
 use inkdex::domain::outcome::{Category, WaitFor};
-use inkdex::domain::progress::Progress;
-use inkdex::objects::Objects;
-use inkdex::scrape::guard::{Guard, HostMap, MappedHost};
-use inkdex::scrape::http::HttpFetch;
 use inkdex::scrape::limits::{FetchLimits, SiteLimits};
-use inkdex::scrape::politeness::PolitenessSettings;
-use inkdex::scrape::visit::{Recrawl, UrlDenial, VisitContext, VisitError, VisitSettings, Visitor};
+use inkdex::scrape::visit::VisitError;
 use inkdex::scrape::{FetchError, FetchedPage};
-use inkdex::store::{HostAnswer, HostHolds, HostTicket, StoreError, StoreResult};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use url::Url;
 
 /// What a limit may be overrun by on a busy machine.
 const SLACK: Duration = Duration::from_secs(1);
@@ -34,65 +23,7 @@ struct FetchLimitsMs {
     total: u64,
 }
 
-/// Holds in memory by the contract of the port: token, end, next time, back-off.
-#[derive(Debug, Default)]
-struct Holds {
-    rows: Mutex<HashMap<String, (u64, Timestamp, Timestamp, Timestamp)>>,
-}
-
-#[async_trait]
-impl HostHolds for Holds {
-    async fn take(&self, host: &str, _owner: &str, hold_us: i64, now: Timestamp) -> StoreResult<HostAnswer> {
-        let mut rows = self.rows.lock().unwrap();
-        let (token, until, next_at, back_off) = rows.entry(host.to_owned()).or_default();
-        if (*until).max(*back_off) > now {
-            return Ok(HostAnswer::Busy((*until).max(*back_off)));
-        }
-        *token += 1;
-        *until = Timestamp(now.0 + hold_us);
-        Ok(HostAnswer::Taken(HostTicket { host: host.to_owned(), token: *token, until: *until, next_at: *next_at }))
-    }
-
-    async fn give_back(&self, ticket: &HostTicket, given_next_at: Timestamp) -> StoreResult<()> {
-        let mut rows = self.rows.lock().unwrap();
-        if let Some((_, until, next_at, _)) = rows.get_mut(&ticket.host).filter(|row| row.0 == ticket.token) {
-            *until = Timestamp(0);
-            *next_at = (*next_at).max(given_next_at);
-        }
-        Ok(())
-    }
-
-    async fn back_off(&self, host: &str, until: Timestamp) -> StoreResult<()> {
-        let mut rows = self.rows.lock().unwrap();
-        let (_, _, _, back_off) = rows.entry(host.to_owned()).or_default();
-        *back_off = (*back_off).max(until);
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct NobodyDenied;
-
-#[async_trait]
-impl UrlDenial for NobodyDenied {
-    async fn is_denied(&self, _url: &Url) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-}
-
-/// A visitor whose `*.example` hosts are the hostile server.
-struct Bench {
-    server: HostileServer,
-    visitor: Visitor,
-    clock: Arc<dyn Clock>,
-    _folder: tempfile::TempDir,
-}
-
 fn bench() -> Bench {
-    let server = HostileServer::start().unwrap();
-    let mut map = HostMap::none();
-    map.add("*.example", MappedHost { address: server.addr.ip(), port: server.addr.port(), spacing_ms: 1 }).unwrap();
-    let guard = Arc::new(Guard::new(map));
     let limits = FetchLimits {
         connect_ms: TIMES.connect,
         head_ms: TIMES.head,
@@ -100,42 +31,7 @@ fn bench() -> Bench {
         total_ms: TIMES.total,
         ..FetchLimits::default()
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let fetch = HttpFetch::new(Arc::clone(&guard), limits.clone(), "Inkdex/0.1 (+https://inkdex.example/bot)", Arc::clone(&clock)).unwrap();
-    let settings = VisitSettings {
-        politeness: PolitenessSettings::default(),
-        limits,
-        site: SiteLimits::default(),
-        product_token: "Inkdex".into(),
-        guard,
-        recrawl: true,
-        evidence: true,
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let objects = Objects::in_folder(folder.path()).unwrap();
-    let chance = Arc::new(Chance::seeded(1));
-    let holds = Arc::new(Holds::default());
-    let visitor = Visitor::new(Arc::new(fetch), holds, objects, Arc::new(NobodyDenied), Arc::clone(&clock), chance, settings);
-    Bench { server, visitor, clock, _folder: folder }
-}
-
-impl Bench {
-    /// Reads a page in a visit of its own; answers what came and how long it took.
-    async fn read(&self, owner: &str, host: &str, path: &str) -> (Result<FetchedPage, VisitError>, Duration) {
-        let who = VisitContext {
-            session: SessionId::new("daily-1"),
-            owner: owner.into(),
-            fresh_after: None,
-            recrawl: Recrawl::All,
-            progress: Progress::default(),
-        };
-        let mut visit = self.visitor.begin(who);
-        let began = self.clock.monotonic();
-        let found = visit.page(&Url::parse(&format!("http://{host}{path}")).unwrap()).await;
-        let took = self.clock.monotonic() - began;
-        visit.end().await.unwrap();
-        (found, took)
-    }
+    Bench::new(limits, SiteLimits::default())
 }
 
 /// What came of a page: `read`, or the failure's code.
@@ -149,27 +45,6 @@ fn word(found: &Result<FetchedPage, VisitError>) -> &'static str {
     }
 }
 
-/// The words that answer an expectation of the server's list.
-fn accepted(expected: &str) -> &'static [&'static str] {
-    match expected {
-        expect::HEAD_TIMEOUT => &["head_timeout"],
-        expect::IDLE_TIMEOUT => &["idle_timeout"],
-        expect::TOTAL_TIMEOUT => &["total_timeout"],
-        expect::TOO_LARGE => &["body_too_large", "decoded_too_large"],
-        // Fetching takes them in; the parser's budget ends them.
-        expect::OVER_BUDGET => &["read"],
-        expect::REDIRECT_LOOP | expect::TOO_MANY_REDIRECTS => &["too_many_redirects"],
-        expect::REFUSED | expect::NOT_FOLLOWED => &["guarded"],
-        expect::BAD_REDIRECT | expect::BAD_ENCODING | expect::BOUNDED => &["bad_response"],
-        expect::CUT_SHORT => &["connection", "bad_response"],
-        expect::BAD_HEAD => &["connection", "bad_response"],
-        expect::HEAD_TOO_LARGE => &["headers_too_large"],
-        expect::WRONG_TYPE => &["wrong_type"],
-        expect::NO_FACTS => &["read", "wrong_type"],
-        _ => &["read"],
-    }
-}
-
 /// 002-X4: a site that hangs, is endless, is 500 MB, is a bomb, redirects in circles or to 127.0.0.1, or lies about itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_hostile_page_ends_typed_within_its_limits() {
@@ -177,7 +52,7 @@ async fn every_hostile_page_ends_typed_within_its_limits() {
     let mut wrong = Vec::new();
     for case in PATHS {
         let (found, took) = bench.read(case.path, HOST, case.path).await;
-        let mut fits = accepted(case.expect).contains(&word(&found));
+        let mut fits = codes(case.expect).contains(&word(&found));
         if let (Some(phrase), Ok(page)) = (case.expect.strip_prefix(READS), &found) {
             fits = page.text.contains(phrase);
         }

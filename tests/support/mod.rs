@@ -20,6 +20,7 @@ pub mod ports;
 pub mod proxy;
 pub mod servers;
 pub mod studio_apis;
+pub mod visits;
 pub mod wait;
 pub mod world;
 

@@ -57,6 +57,27 @@ pub mod expect {
     pub const NOT_FOLLOWED: &str = "not followed";
 }
 
+/// The codes of the product that answer an expectation; `read` where a page is taken in.
+pub fn codes(expected: &str) -> &'static [&'static str] {
+    match expected {
+        expect::HEAD_TIMEOUT => &["head_timeout"],
+        expect::IDLE_TIMEOUT => &["idle_timeout"],
+        expect::TOTAL_TIMEOUT => &["total_timeout"],
+        expect::TOO_LARGE => &["body_too_large", "decoded_too_large"],
+        // Fetching takes them in; the parser's budget ends them.
+        expect::OVER_BUDGET => &["read"],
+        expect::REDIRECT_LOOP | expect::TOO_MANY_REDIRECTS => &["too_many_redirects"],
+        expect::REFUSED | expect::NOT_FOLLOWED => &["guarded"],
+        expect::BAD_REDIRECT | expect::BAD_ENCODING | expect::BOUNDED => &["bad_response"],
+        expect::CUT_SHORT => &["connection", "bad_response"],
+        expect::BAD_HEAD => &["connection", "bad_response"],
+        expect::HEAD_TOO_LARGE => &["headers_too_large"],
+        expect::WRONG_TYPE => &["wrong_type"],
+        expect::NO_FACTS => &["read", "wrong_type"],
+        _ => &["read"],
+    }
+}
+
 /// Prefix of an expectation: the page is read and contains the phrase that follows.
 pub const READS: &str = "reads: ";
 
@@ -88,6 +109,15 @@ pub const PATHS: &[HostileCase] = &[
     case("/bomb-brotli", "1 GiB of zeros in 841 bytes of brotli", TOO_LARGE),
     case("/bomb-zstd", "1 GiB of zeros in 33 kB of zstd", TOO_LARGE),
     case("/bomb-nested", "the gzip bomb inside gzip", BOUNDED),
+    case("/bomb-bare", "1 GiB of zeros in bare deflate", TOO_LARGE),
+    case("/bomb-members", "1,500 gzip files in a row, 1.5 GiB of zeros", TOO_LARGE),
+    case("/bomb-name", "a gzip file whose name has no end", BAD_ENCODING),
+    case("/bomb-zstd-10", "10 GiB of zeros in 330 kB of zstd", TOO_LARGE),
+    case("/bomb-zstd-window", "zstd that asks for a window of 128 MiB", BAD_ENCODING),
+    case("/bomb-zstd-skipped", "zstd that never decodes to anything", TOO_LARGE),
+    case("/bomb-brotli-window", "brotli that asks for a window of 1 GiB", BAD_ENCODING),
+    case("/bomb-two", "the gzip bomb that says it is in brotli besides", BOUNDED),
+    case("/bomb-short", "the gzip bomb behind a Content-Length of 1,000", BAD_ENCODING),
     case("/redirect-circle", "two pages that redirect to each other", REDIRECT_LOOP),
     case("/redirect-self", "a page that redirects to itself", REDIRECT_LOOP),
     case("/redirect-many", "seven different redirects", TOO_MANY_REDIRECTS),

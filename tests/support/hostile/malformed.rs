@@ -36,6 +36,10 @@ impl Wire {
                 let whole = bombs::gzip();
                 self.coded("gzip", &whole[..600]).await
             }
+            "/bomb-short" => {
+                let head = format!("{ok}Content-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n");
+                self.send(&[head.as_bytes(), &bombs::gzip()].concat()).await
+            }
             "/not-gzip" => self.coded("gzip", PAGE.as_bytes()).await,
             "/header-70k" => {
                 let text = format!("{ok}X-Long: {}\r\n\r\n", "a".repeat(70_000));

@@ -3,7 +3,10 @@
 //! most of this. A second port, the trap, must never be reached: redirects lead there.
 
 mod bombs;
+pub mod canary;
 mod cases;
+pub mod shapes;
+pub mod vectors;
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -18,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
-pub use cases::{HostileCase, PATHS, READS, ROBOTS, RobotsCase, expect};
+pub use cases::{HostileCase, PATHS, READS, ROBOTS, RobotsCase, codes, expect};
 
 /// The host of [`PATHS`]; any host without a robots variant of its own is served the same.
 pub const HOST: &str = "hostile.example";
@@ -38,6 +41,8 @@ struct Counts {
     trapped: Mutex<usize>,
     /// Body and head bytes sent, by path.
     sent_bytes: Mutex<HashMap<String, usize>>,
+    /// What a test put up by itself, by host and path.
+    own: Mutex<HashMap<(String, String), Vec<u8>>>,
 }
 
 /// A running hostile server; dropping it closes every connection and frees both ports.
@@ -77,6 +82,11 @@ impl HostileServer {
             // Dropping the runtime drops every connection's task, and with it its socket.
         })?;
         Ok(Self { addr, trap, counts, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Answers `path` of `host` with just these bytes, head and body.
+    pub fn put_up(&self, host: &str, path: &str, answer: Vec<u8>) {
+        locked(&self.counts.own).insert((host.to_owned(), path.to_owned()), answer);
     }
 
     /// How often a path was asked for, over all hosts.
@@ -160,7 +170,10 @@ impl Wire {
         };
         self.path.clone_from(&path);
         *locked(&self.counts.requests).entry((host.clone(), path.clone())).or_insert(0) += 1;
-        if ROBOTS.iter().any(|case| case.host == host) {
+        let own = locked(&self.counts.own).get(&(host.clone(), path.clone())).cloned();
+        if let Some(answer) = own {
+            self.send(&answer).await?;
+        } else if ROBOTS.iter().any(|case| case.host == host) {
             self.robots(&host, &path).await?;
         } else {
             self.page(&host, &path).await?;
@@ -283,7 +296,15 @@ impl Wire {
             "/bomb-gzip" => self.coded("gzip", &bombs::gzip()).await,
             "/bomb-deflate" => self.coded("deflate", &bombs::deflate()).await,
             "/bomb-brotli" => self.coded("br", &bombs::brotli()).await,
-            "/bomb-zstd" => self.coded("zstd", &bombs::zstd()).await,
+            "/bomb-zstd" => self.coded("zstd", &bombs::zstd(1)).await,
+            "/bomb-zstd-10" => self.coded("zstd", &bombs::zstd(10)).await,
+            "/bomb-zstd-window" => self.coded("zstd", &bombs::zstd_window()).await,
+            "/bomb-zstd-skipped" => self.coded("zstd", &bombs::zstd_skipped()).await,
+            "/bomb-brotli-window" => self.coded("br", &bombs::brotli_window()).await,
+            "/bomb-bare" => self.coded("deflate", &bombs::deflate_bare()).await,
+            "/bomb-members" => self.coded("gzip", &bombs::gzip_members()).await,
+            "/bomb-name" => self.coded("gzip", &bombs::gzip_name()).await,
+            "/bomb-two" => self.coded("gzip, br", &bombs::gzip()).await,
             "/bomb-nested" => self.coded("gzip, gzip", &bombs::gzip_in_gzip()).await,
             "/redirect-circle" => self.redirect("/redirect-circle/back").await,
             "/redirect-circle/back" => self.redirect("/redirect-circle").await,

@@ -1,0 +1,96 @@
+//! Shapes and bombs: each is cut at its named limit, in time, and in little more memory than an honest page.
+
+use super::child::{Reading, limits, read_in_child};
+use crate::support::hostile::shapes::SHAPES;
+use crate::support::hostile::{HOST, HostileServer, PATHS, codes, expect};
+
+/// Memory above that of an honest page, kilobytes.
+const ABOVE_KB: u64 = 32 * 1024;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Costs {
+    pub cut: usize,
+    pub above_kb: u64,
+    pub slowest_ms: u64,
+}
+
+impl std::fmt::Display for Costs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} cut, the slowest in {} ms, at most {} kB above an honest page", self.cut, self.slowest_ms, self.above_kb)
+    }
+}
+
+/// What the readings cost; none of them may cost much memory.
+fn costs(readings: &[Reading]) -> Costs {
+    let base = readings[0].peak_kb;
+    let above_kb = readings.last().map_or(0, |last| last.peak_kb - base);
+    let steps: Vec<String> = readings.iter().map(|reading| format!("{} {} kB", reading.path, reading.peak_kb)).collect();
+    assert!(above_kb <= ABOVE_KB, "{above_kb} kB above an honest page:\n{}", steps.join("\n"));
+    let slowest_ms = readings.iter().map(|reading| reading.took_ms).max().unwrap_or(0);
+    Costs { cut: readings.len() - 1, above_kb, slowest_ms }
+}
+
+async fn read(server: HostileServer, paths: Vec<String>) -> Vec<Reading> {
+    tokio::task::spawn_blocking(move || read_in_child(server.addr, &paths)).await.unwrap()
+}
+
+/// S5: 75 pages.
+pub async fn every_shape_is_cut() -> Costs {
+    let server = HostileServer::start().unwrap();
+    let mut paths = Vec::new();
+    let mut expected = Vec::new();
+    for shape in &SHAPES {
+        for page in shape.pages() {
+            let path = format!("/shape/{}/{}", shape.name.replace(' ', "-"), page.len());
+            // Compressed, or their size on the wire would save the parser.
+            let body = zstd::bulk::compress(page.as_bytes(), 1).unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Encoding: zstd\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            server.put_up(HOST, &path, [head.as_bytes(), &body].concat());
+            paths.push(path);
+            expected.push(shape.cut);
+        }
+    }
+    let readings = read(server, paths).await;
+    let wrong: Vec<String> = readings[1..]
+        .iter()
+        .zip(expected)
+        .filter(|(reading, cut)| !cut.contains(&reading.ended.as_str()))
+        .map(|(reading, cut)| format!("{reading:?} instead of {cut:?}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    costs(&readings)
+}
+
+/// S3, S4: what is too large, too slow or no encoding, by its table; each names its limit.
+pub async fn every_bomb_is_cut() -> Costs {
+    let server = HostileServer::start().unwrap();
+    let is_bomb = |expected: &str| {
+        [
+            expect::TOO_LARGE,
+            expect::BOUNDED,
+            expect::BAD_ENCODING,
+            expect::HEAD_TOO_LARGE,
+            expect::CUT_SHORT,
+            expect::HEAD_TIMEOUT,
+            expect::IDLE_TIMEOUT,
+            expect::TOTAL_TIMEOUT,
+        ]
+        .contains(&expected)
+    };
+    let bombs: Vec<_> = PATHS.iter().filter(|case| is_bomb(case.expect)).collect();
+    assert!(bombs.len() >= 12);
+    let readings = read(server, bombs.iter().map(|case| case.path.to_owned()).collect()).await;
+    let most_ms = limits().total_ms + 1_000;
+    let wrong: Vec<String> = readings[1..]
+        .iter()
+        .zip(&bombs)
+        .filter(|(reading, case)| !codes(case.expect).contains(&reading.ended.as_str()) || reading.took_ms > most_ms)
+        .map(|(reading, case)| format!("{reading:?} instead of {}", case.expect))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    costs(&readings)
+}
