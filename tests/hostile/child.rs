@@ -8,7 +8,7 @@ use inkdex::jobs::reading::{ChildSettings, PageReader, ReadError};
 use inkdex::scrape::guard::{Guard, HostMap, MappedHost};
 use inkdex::scrape::http::HttpFetch;
 use inkdex::scrape::limits::FetchLimits;
-use inkdex::scrape::{Fetch, Hop};
+use inkdex::scrape::{Ask, Fetch, Hop};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -75,9 +75,10 @@ fn peak_kb() -> u64 {
 
 async fn read(fetch: &HttpFetch, reader: &PageReader, path: &str) -> String {
     let url = Url::parse(&format!("http://hostile.example{path}")).unwrap();
-    let page = match fetch.fetch(&url).await {
+    let page = match fetch.fetch(&url, &Ask::default()).await {
         Ok(Hop::Page(page)) => page,
         Ok(Hop::Redirect { .. }) => return "redirect".to_owned(),
+        Ok(Hop::NotModified { .. }) => return "not modified".to_owned(),
         Err(error) => return error.code().to_owned(),
     };
     match reader.read(&page.url, page.text, false).await {
