@@ -6,7 +6,7 @@ use super::errors::{failed, is_unknown, not_connected, not_prepared};
 use super::memory::Memory;
 use super::migrate;
 use super::settings::CqlSettings;
-use super::skew::{ClockSample, SkewGuard};
+use super::skew::{ClockSample, Offset, SkewGuard};
 use super::stamps::Stamps;
 use super::statement::{Cas, Cql, Kind, Lwt, applied};
 use super::steps::Steps;
@@ -191,7 +191,12 @@ impl CqlDb {
 
     /// How far our clock was ahead of the database's when last compared, in microseconds.
     pub fn clock_ahead_us(&self) -> Option<i64> {
-        self.shared.skew.ahead_us()
+        self.shared.skew.offset().map(|offset| offset.ahead_us)
+    }
+
+    /// How our clock stands to the database's, for what processes tell each other by times; without a comparison, the same.
+    pub(super) fn clock_offset(&self) -> Offset {
+        self.shared.skew.offset().unwrap_or_default()
     }
 
     /// What the database says of itself: `cassandra 5.0.9`.

@@ -1,4 +1,5 @@
-//! Holds on hosts that several processes share: a row a host, changed by compare-and-set on its revision.
+//! Holds on hosts that several processes share: a row a host, changed by compare-and-set on its revision. Its times are in the
+//! database's clock, as that of another process may say something else; where it is not known to the microsecond, later counts.
 
 use super::CqlStore;
 use super::ledger_rows::TRIES;
@@ -80,30 +81,34 @@ impl CqlHostHolds {
 #[async_trait]
 impl HostHolds for CqlHostHolds {
     async fn take(&self, host: &str, owner: &str, hold_us: i64, now: Timestamp) -> StoreResult<HostAnswer> {
+        let clock = self.store.db.clock_offset();
+        let ours = |theirs: i64| clock.ours(Timestamp(theirs));
+        let (earliest, not_before) = (clock.earliest(now).0, clock.latest(self.not_before).0);
         let until = now.0.saturating_add(hold_us);
         let take = |row: &Row| {
-            let busy = if row.until > now.0 { row.until.max(row.back_off) } else { row.back_off };
-            if busy > now.0 {
-                return Err(HostAnswer::Busy(Timestamp(busy)));
+            let busy = if row.until > earliest { row.until.max(row.back_off) } else { row.back_off };
+            if busy > earliest {
+                return Err(HostAnswer::Busy(ours(busy)));
             }
             // A hold in which no request may begin would only keep others away.
-            let next_at = row.next_at.max(self.not_before.0);
-            if next_at >= until {
-                return Err(HostAnswer::Busy(Timestamp(next_at)));
+            let next_at = row.next_at.max(not_before);
+            if ours(next_at).0 >= until {
+                return Err(HostAnswer::Busy(ours(next_at)));
             }
-            Ok(Row { token: fresh_token(), owner: owner.to_owned(), until, next_at, ..row.clone() })
+            Ok(Row { token: fresh_token(), owner: owner.to_owned(), until: clock.latest(Timestamp(until)).0, next_at, ..row.clone() })
         };
         Ok(match self.change(host, take).await? {
             Ok(row) => {
                 let token = row.token.cast_unsigned();
-                let ticket = HostTicket { host: host.to_owned(), token, until: Timestamp(row.until), next_at: Timestamp(row.next_at) };
-                HostAnswer::Taken(ticket)
+                let next_at = ours(row.next_at);
+                HostAnswer::Taken(HostTicket { host: host.to_owned(), token, until: Timestamp(until), next_at })
             }
             Err(answer) => answer,
         })
     }
 
     async fn give_back(&self, ticket: &HostTicket, next_at: Timestamp) -> StoreResult<()> {
+        let next_at = self.store.db.clock_offset().latest(next_at);
         let give = |row: &Row| {
             // The token is spent: giving back twice must not end the next one's hold.
             if row.token.cast_unsigned() != ticket.token {
@@ -115,6 +120,7 @@ impl HostHolds for CqlHostHolds {
     }
 
     async fn back_off(&self, host: &str, until: Timestamp) -> StoreResult<()> {
+        let until = self.store.db.clock_offset().latest(until);
         // Listed first: who asks for all back-offs may see one that is not in force, never miss one that is.
         self.store.put_host_back_off(host, until).await?;
         self.store.db.step("put the back-off").await?;

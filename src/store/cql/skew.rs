@@ -12,6 +12,35 @@ pub const SKEW_MAX: Duration = Duration::from_secs(5);
 /// A round trip longer than this says too little about the moment in its middle.
 const SLOW: Duration = Duration::from_secs(1);
 
+/// What the database says is rounded down to this.
+const RESOLUTION: Duration = Duration::from_millis(1);
+
+/// How our clock stands to the database's. Without a sample they are taken for the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Offset {
+    /// How far we are ahead, in microseconds.
+    pub ahead_us: i64,
+    /// How far that may be wrong, either way.
+    pub within_us: i64,
+}
+
+impl Offset {
+    /// The earliest that the database's clock may say at this moment of ours.
+    pub fn earliest(self, ours: Timestamp) -> Timestamp {
+        Timestamp(ours.0.saturating_sub(self.ahead_us).saturating_sub(self.within_us))
+    }
+
+    /// The latest that it may say then.
+    pub fn latest(self, ours: Timestamp) -> Timestamp {
+        Timestamp(ours.0.saturating_sub(self.ahead_us).saturating_add(self.within_us))
+    }
+
+    /// The latest that our clock may say at this moment of the database's.
+    pub fn ours(self, theirs: Timestamp) -> Timestamp {
+        Timestamp(theirs.0.saturating_add(self.ahead_us).saturating_add(self.within_us))
+    }
+}
+
 /// One question to the database for its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockSample {
@@ -26,23 +55,23 @@ pub struct ClockSample {
 }
 
 impl ClockSample {
-    /// How far we are ahead of the database, in microseconds; none if the sample is too slow to tell, or our clock was
-    /// set during it.
-    fn ahead_us(&self) -> Option<i64> {
+    /// How we stand to the database; none if the sample is too slow to tell, or our clock was set during it.
+    fn offset(&self) -> Option<Offset> {
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         let by_wall = self.answered.0.saturating_sub(self.asked.0);
-        let by_monotonic = i64::try_from(self.round_trip.as_micros()).unwrap_or(i64::MAX);
-        let slow = i64::try_from(SLOW.as_micros()).unwrap_or(i64::MAX);
+        let (by_monotonic, slow) = (micros(self.round_trip), micros(SLOW));
         if by_monotonic > slow || (by_wall - by_monotonic).abs() > slow {
             return None;
         }
-        Some(self.asked.0.saturating_add(by_monotonic / 2).saturating_sub(self.said.0))
+        let ahead_us = self.asked.0.saturating_add(by_monotonic / 2).saturating_sub(self.said.0);
+        Some(Offset { ahead_us, within_us: by_monotonic / 2 + micros(RESOLUTION) })
     }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the last sample that could tell said: how far we are ahead.
-    last_us: Option<i64>,
+    /// What the last sample that could tell said.
+    last: Option<Offset>,
     /// What two in a row decided; none before the first two.
     off: Option<bool>,
 }
@@ -60,18 +89,19 @@ fn is_off(ahead_us: i64) -> bool {
 impl SkewGuard {
     /// Takes a sample in. Answers whether it could tell anything.
     pub fn observe(&self, sample: &ClockSample) -> bool {
-        let Some(ahead_us) = sample.ahead_us() else { return false };
+        let Some(offset) = sample.offset() else { return false };
+        let off = is_off(offset.ahead_us);
         let mut state = self.state();
-        if state.last_us.is_some_and(|last| is_off(last) == is_off(ahead_us)) {
-            state.off = Some(is_off(ahead_us));
+        if state.last.is_some_and(|last| is_off(last.ahead_us) == off) {
+            state.off = Some(off);
         }
-        state.last_us = Some(ahead_us);
+        state.last = Some(offset);
         true
     }
 
-    /// How far our clock was ahead of the database's when last seen, in microseconds.
-    pub fn ahead_us(&self) -> Option<i64> {
-        self.state().last_us
+    /// How our clock stood to the database's when last seen.
+    pub fn offset(&self) -> Option<Offset> {
+        self.state().last
     }
 
     /// Whether two samples have decided.
@@ -85,7 +115,7 @@ impl SkewGuard {
         if state.off != Some(true) {
             return None;
         }
-        let ahead_us = state.last_us.unwrap_or(0);
+        let ahead_us = state.last.unwrap_or_default().ahead_us;
         let direction = if ahead_us > 0 { "ahead of" } else { "behind" };
         let seconds = Duration::from_micros(ahead_us.unsigned_abs()).as_secs_f64();
         Some(format!(
@@ -127,8 +157,20 @@ mod tests {
     fn skew_is_measured_against_the_middle_of_the_round_trip() {
         for ahead_ms in [-7_000, -1, 0, 300, 5_001] {
             for round_trip_ms in [0, 2, 900] {
-                assert_eq!(sample(ahead_ms, round_trip_ms).ahead_us(), Some(ahead_ms * 1_000), "{ahead_ms} in {round_trip_ms}");
+                let offset = Offset { ahead_us: ahead_ms * 1_000, within_us: round_trip_ms * 500 + 1_000 };
+                assert_eq!(sample(ahead_ms, round_trip_ms).offset(), Some(offset), "{ahead_ms} in {round_trip_ms}");
             }
+        }
+    }
+
+    #[test]
+    fn what_one_clock_says_is_not_met_too_early_by_another() {
+        let moment = Timestamp(1_795_305_600_000_000);
+        for (ahead_us, within_us) in [(3_000_000, 2_000), (-3_000_000, 2_000), (0, 0)] {
+            let offset = Offset { ahead_us, within_us };
+            assert_eq!(offset.latest(moment).0 - offset.earliest(moment).0, 2 * within_us);
+            assert_eq!(offset.ours(offset.earliest(moment)), moment);
+            assert_eq!(offset.ours(offset.latest(moment)).0 - moment.0, 2 * within_us, "never sooner than it was meant");
         }
     }
 
@@ -162,7 +204,7 @@ mod tests {
                 assert!(!guard.observe(&nothing));
             }
         }
-        assert_eq!((guard.ahead_us(), guard.is_decided()), (None, false));
+        assert_eq!((guard.offset(), guard.is_decided()), (None, false));
     }
 
     #[test]

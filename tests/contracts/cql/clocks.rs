@@ -5,14 +5,14 @@ use super::super::fixtures::{nameless_place, record, writer};
 use super::super::harness::Harness;
 use super::Cql;
 use crate::support::clock::ShiftedClock;
-use inkdex::domain::clock::{Clock, SystemClock};
+use inkdex::domain::clock::{Clock, SystemClock, Timestamp};
 use inkdex::domain::identity::{IdentityKey, KeyState};
 use inkdex::domain::ids::ArtistId;
 use inkdex::domain::write::{Intent, PutRow, WriteDecision, decide_write};
 use inkdex::feed::cql::{CqlFeed, FeedTimes};
 use inkdex::feed::{ChangeFeed, Position};
-use inkdex::store::cql::{CqlDb, CqlStore};
-use inkdex::store::{ArtistStore, IdentityStore, PutAnswer, StoreError, StyleQuery};
+use inkdex::store::cql::{CqlDb, CqlHostHolds, CqlStore};
+use inkdex::store::{ArtistStore, HostAnswer, HostHolds, IdentityStore, PutAnswer, StoreError, StyleQuery};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,48 @@ async fn a_clock_that_is_off_refuses_to_write() {
         let key = IdentityKey::stored(format!("site:{}.example", off.as_secs()));
         let point = CqlStore::new(db).point_identity(&key, None, &KeyState::Held(ArtistId::new("a"))).await;
         assert_eq!(point.is_ok(), allowed, "{off:?}: {point:?}");
+    }
+}
+
+/// Rule 14: times of holds are the database's, so that processes whose clocks disagree keep the same distance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_disagree_keep_the_same_distance() {
+    // What four samples may be wrong by, each of half of the slowest round trip that tells anything.
+    const WITHIN_US: i64 = 2_010_000;
+    let h = Cql::start().await;
+    let machine = SystemClock::new();
+    let process = async |off_s: i64| {
+        let clock = Arc::new(ShiftedClock::at(Timestamp(machine.now().0 + off_s * 1_000_000)));
+        let db = CqlDb::open(h.keyspace.settings.clone(), clock.clone()).await.unwrap();
+        db.watch_clock(clock.clone()).await.unwrap();
+        (CqlHostHolds::new(CqlStore::new(db), Timestamp(0)), clock, off_s * 1_000_000)
+    };
+    for (giver_off_s, taker_off_s) in [(0, 3), (3, 0), (-3, 3), (3, -3)] {
+        let host = format!("{giver_off_s}.{taker_off_s}.example");
+        let (giver, giver_clock, giver_off) = process(giver_off_s).await;
+        let (taker, taker_clock, taker_off) = process(taker_off_s).await;
+        // How much later than meant a moment of the giver is for the taker.
+        let later = |meant: Timestamp, met: Timestamp| (met.0 - taker_off) - (meant.0 - giver_off);
+        let HostAnswer::Taken(ticket) = giver.take(&host, "giver", 30_000_000, giver_clock.now()).await.unwrap() else {
+            panic!("{host} is free")
+        };
+        let HostAnswer::Busy(until) = taker.take(&host, "taker", 30_000_000, taker_clock.now()).await.unwrap() else {
+            panic!("{host} is held")
+        };
+        assert!((0..WITHIN_US).contains(&later(ticket.until, until)), "{host}: the hold's end is {} us later", later(ticket.until, until));
+        let next_at = giver_clock.now().plus(Duration::from_secs(1));
+        giver.give_back(&ticket, next_at).await.unwrap();
+        let HostAnswer::Taken(next) = taker.take(&host, "taker", 30_000_000, taker_clock.now()).await.unwrap() else {
+            panic!("{host} was given back")
+        };
+        assert!((0..WITHIN_US).contains(&later(next_at, next.next_at)), "{host}: its turn is {} us later", later(next_at, next.next_at));
+        let back_off = giver_clock.now().plus(Duration::from_secs(60));
+        giver.back_off(&host, back_off).await.unwrap();
+        taker.give_back(&next, taker_clock.now()).await.unwrap();
+        let HostAnswer::Busy(until) = taker.take(&host, "taker", 30_000_000, taker_clock.now()).await.unwrap() else {
+            panic!("{host} is to be left alone")
+        };
+        assert!((0..WITHIN_US).contains(&later(back_off, until)), "{host}: its back-off is {} us longer", later(back_off, until));
     }
 }
 
