@@ -49,6 +49,8 @@ pub fn read_in_child(server: SocketAddr, paths: &[String]) -> Vec<Reading> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &name(), "--nocapture", "--test-threads=1"])
         .env(ADDRESS, server.to_string())
+        // One heap for all threads: what each of several keeps for later is not what a page costs.
+        .env("MALLOC_ARENA_MAX", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
