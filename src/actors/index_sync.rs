@@ -25,8 +25,8 @@ const OUTAGE: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// An idle sweep of what is owed to the index of dead letters doubles its pause up to so many times: each asks store and index.
 const LETTERS_IDLE_MOST: u32 = 3;
 
-/// How long one of several processes follows a shard for itself.
-const LEASE: Duration = Duration::from_secs(3);
+/// How long one of several processes follows a shard for itself. Renewing it is a conditional write for each of the shards.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// Follows the feed.
 pub struct IndexSync {

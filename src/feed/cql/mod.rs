@@ -18,6 +18,7 @@ use place::Place;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// The first pause of an idle reader; it doubles from there. What this process adds wakes the reader; with a shorter pause the
 /// looks for what others add cost the database more than the changes do.
@@ -56,31 +57,50 @@ impl Default for FeedTimes {
 pub struct CqlFeed {
     db: Arc<CqlDb>,
     times: FeedTimes,
-    /// The pause that each idle shard has come to.
-    idle: Mutex<HashMap<Shard, Duration>>,
+    /// What each shard's reader has come to.
+    readers: Mutex<HashMap<Shard, Reader>>,
+}
+
+/// What the last look at a shard came to.
+#[derive(Debug, Clone)]
+struct Reader {
+    /// The pause before the next look.
+    pause: Duration,
+    /// How much this process had added when it looked.
+    grown: u64,
+    /// Who goes on from here was handed all there was: a look right after that one finds nothing but what was added since.
+    has_all_to: Option<Position>,
 }
 
 impl CqlFeed {
     /// The feed of an open keyspace.
     pub fn new(db: Arc<CqlDb>, times: FeedTimes) -> Self {
-        Self { db, times, idle: Mutex::default() }
+        Self { db, times, readers: Mutex::default() }
     }
 
     fn known(&self, shard: Shard) -> Result<(), FeedError> {
         if shard.0 < self.db.feed_shards() { Ok(()) } else { Err(FeedError::BadPosition(format!("shard {}", shard.0))) }
     }
 
-    /// The pause before the next look; the one after it is twice as long.
-    fn pause(&self, shard: Shard) -> Duration {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = idle.entry(shard).or_insert(IDLE_FIRST.min(self.times.idle_max));
-        let now = *pause;
-        *pause = (now * 2).min(self.times.idle_max);
-        now
+    fn reader(&self, shard: Shard) -> Reader {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.get(&shard).cloned().unwrap_or_else(|| Reader { pause: self.first_pause(), grown: 0, has_all_to: None })
     }
 
-    fn is_busy(&self, shard: Shard) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).remove(&shard);
+    fn set_reader(&self, shard: Shard, reader: Reader) {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).insert(shard, reader);
+    }
+
+    fn first_pause(&self) -> Duration {
+        IDLE_FIRST.min(self.times.idle_max)
+    }
+}
+
+/// Waits until this process has added something since.
+async fn has_grown(grown: &mut watch::Receiver<u64>, since: u64) {
+    if grown.wait_for(|grown| *grown != since).await.is_err() {
+        // Nobody of this process will add anything any more.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -100,22 +120,30 @@ impl ChangeFeed for CqlFeed {
         tokio::pin!(over);
         let mut last = wait.is_zero();
         let mut grown = self.db.feed_grown(shard.0);
+        let mut reader = self.reader(shard);
+        let mut looks_now = last || after.is_none() || reader.has_all_to.as_ref() != after;
         loop {
-            // Seen before the look: what is added after it is not slept through.
-            grown.mark_unchanged();
-            let dirty = lanes::look(&self.db, &self.times, &mut place, max).await?;
-            if !dirty.is_empty() {
-                self.is_busy(shard);
-            }
-            if !dirty.is_empty() || last || max == 0 {
-                return Ok(FeedBatch { dirty, next: place.write()? });
+            if looks_now {
+                // Seen before the look: what is added after it is not slept through.
+                reader.grown = *grown.borrow();
+                let dirty = lanes::look(&self.db, &self.times, &mut place, max).await?;
+                if !dirty.is_empty() {
+                    reader.pause = self.first_pause();
+                }
+                if !dirty.is_empty() || last || max == 0 {
+                    let next = place.write()?;
+                    reader.has_all_to = (dirty.len() < max).then(|| next.clone());
+                    self.set_reader(shard, reader);
+                    return Ok(FeedBatch { dirty, next });
+                }
             }
             tokio::select! {
                 () = &mut over => last = true,
                 // This process has added something, and what it adds in the next moment is read with it.
-                _woken = grown.changed() => tokio::time::sleep(GATHER).await,
-                () = tokio::time::sleep(self.pause(shard)) => {}
+                () = has_grown(&mut grown, reader.grown) => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(reader.pause) => reader.pause = (reader.pause * 2).min(self.times.idle_max),
             }
+            looks_now = true;
         }
     }
 

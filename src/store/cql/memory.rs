@@ -35,6 +35,8 @@ struct Known {
     line_floors: HashMap<String, i64>,
     /// Into how many buckets a style is divided, and when that was read.
     style_buckets: HashMap<String, (u16, Timestamp)>,
+    /// Leases taken by this process: their holder and their end as stored.
+    leases: HashMap<String, (String, i64)>,
     /// Sessions made before are over and owe nothing, and when all of them were looked at.
     sessions_floor: Option<(i64, Timestamp)>,
 }
@@ -54,6 +56,20 @@ fn remember<T: std::hash::Hash + Eq>(set: &mut HashSet<T>, value: T) {
 impl Memory {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A lease as this process last put it.
+    pub fn lease(&self, name: &str) -> Option<(String, i64)> {
+        self.known().leases.get(name).cloned()
+    }
+
+    /// Remembers a lease, or that nothing is known of it.
+    pub fn set_lease(&self, name: &str, stands: Option<(String, i64)>) {
+        let mut known = self.known();
+        match stands {
+            Some(stands) => drop(known.leases.insert(name.to_owned(), stands)),
+            None => drop(known.leases.remove(name)),
+        }
     }
 
     /// Whether a chunk was opened here and cannot be over yet.

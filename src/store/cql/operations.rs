@@ -117,8 +117,13 @@ impl StudioStore for CqlStore {
 #[async_trait]
 impl LeaseStore for CqlStore {
     async fn take_lease(&self, name: &str, owner: &str, until: Timestamp, now: Timestamp) -> StoreResult<bool> {
+        // Whoever holds a lease knows what stands, and is told if that has changed.
+        let mut known = self.db.memory().lease(name).filter(|(holder, _)| holder == owner);
         for _ in 0..TRIES {
-            let met: Option<(String, i64)> = self.db.one(&LEASE, (name,)).await?;
+            let met: Option<(String, i64)> = match known.take() {
+                Some(ours) => Some(ours),
+                None => self.db.one(&LEASE, (name,)).await?,
+            };
             let answer = match met {
                 None => self.db.lwt(&MAKE_LEASE, (name, owner, until.0)).await?,
                 Some((holder, ends)) if holder == owner || ends <= now.0 => {
@@ -127,14 +132,17 @@ impl LeaseStore for CqlStore {
                 Some(_) => return Ok(false),
             };
             if let Lwt::Applied = answer {
+                self.db.memory().set_lease(name, Some((owner.to_owned(), until.0)));
                 self.db.step("answer").await?;
                 return Ok(true);
             }
+            self.db.memory().set_lease(name, None);
         }
         Ok(false)
     }
 
     async fn give_back_lease(&self, name: &str, owner: &str) -> StoreResult<()> {
+        self.db.memory().set_lease(name, None);
         match self.db.lwt(&DROP_LEASE, (name, owner)).await? {
             Lwt::Applied | Lwt::Met(_) => Ok(()),
             Lwt::Unknown(why) => Err(StoreError::Unavailable(why)),
