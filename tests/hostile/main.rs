@@ -7,6 +7,7 @@ mod guard;
 mod limits;
 mod rebinding;
 mod robots;
+mod slow;
 mod support;
 
 use std::io::Write;
@@ -38,6 +39,7 @@ async fn nothing_hostile_gets_through() {
     say(&format!("shapes: {shapes}"));
     let bombs = costs::every_bomb_is_cut().await;
     say(&format!("bombs: {bombs}"));
+    say(&format!("slow answers: {}", slow::each_is_cut_at_its_limit().await));
     say(&format!("limits: {} met by their names", limits::every_limit_has_its_name().await));
     let robots = tokio::task::spawn_blocking(robots::read_as_google_reads_them).await.unwrap();
     say(&format!("robots: {robots}"));

@@ -6,6 +6,7 @@ mod guard;
 mod limits;
 mod rebinding;
 mod robots;
+mod slow;
 
 /// S1, rule 13, 002-X4.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,6 +33,12 @@ async fn every_hostile_shape_is_cut_by_its_limit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bomb_is_cut_in_little_memory() {
     println!("{}", costs::every_bomb_is_cut().await);
+}
+
+/// S4, 002-X4.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_answers_by_the_hundred_are_cut_at_their_limits() {
+    println!("{}", slow::each_is_cut_at_its_limit().await);
 }
 
 /// 002-X4, S10.
