@@ -7,13 +7,14 @@ INKDEX := $(CARGO_TARGET_DIR)/debug/inkdex
 CORPUS ?= ../shared/corpus/dev
 ARTISTS ?= 2000
 
-.PHONY: help demo test storm hostile corpus production figures
+.PHONY: help demo test storm hostile politeness corpus production figures
 
 help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
 	@echo "make test                 install what the tests need, then formatting, lints, licences and every test, against real servers on loopback"
 	@echo "make storm [ARTISTS=2000]  only the big fault run: kills, pauses, cuts and a restart on real servers, over so many artists"
 	@echo "make hostile              only what hostile sites can do: URLs that lead inwards, rebinding, shapes, bombs; counted"
+	@echo "make politeness           200 hosts at a request a second each, then two processes whose clocks disagree; judged by the server's log"
 	@echo "make production [ARGS=--exit]   the demo on Cassandra, SQS, OpenSearch and S3, as real servers on loopback"
 	@echo "make figures [ARGS='--changes 500']   change to searchable (fails at p99 of 1 s), and our adapters beside the bare drivers, on those servers"
 	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
@@ -65,3 +66,11 @@ storm:
 hostile:
 	@scripts/toolchain.sh
 	@told=$$(mktemp); trap 'rm -f "$$told"' EXIT; INKDEX_HOSTILE_TOLD="$$told" cargo test --locked --test hostile && cat "$$told"
+
+# Fails below 97% of the rate that politeness allows, so it wants a machine that does nothing else. PROFILE=release for other figures.
+politeness: PROFILE ?= dev
+politeness:
+	@scripts/toolchain.sh
+	@scripts/test-needs.sh faketime
+	@scripts/servers.sh fetch
+	cargo test --locked --profile $(PROFILE) --test politeness -- --test-threads=1

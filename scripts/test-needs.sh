@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what the tests need besides Rust: Chromium for the pages, Python for the comparison with the rule book of scores and,
 # with warcio, for reading the evidence of visits; OpenSSL for a server whose certificate nobody signed; and fetches the robots.txt
-# files that parsers are compared on.
+# files that parsers are compared on. Programs named as arguments are installed besides, from packages of the same names.
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 command -v python3 >/dev/null || missing+=(python3)
 command -v openssl >/dev/null || missing+=(openssl)
+for program; do command -v "$program" >/dev/null || missing+=("$program"); done
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"

@@ -9,6 +9,7 @@ mod letter_index;
 mod letters;
 #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
 mod outages;
+mod politeness;
 mod recrawl;
 mod removal;
 mod replay;

@@ -1,6 +1,6 @@
 //! The faults of the storm. Each proves that it happened.
 
-use crate::fleet::signal;
+use crate::support::fleet::signal;
 use crate::support::proxy::CuttingProxy;
 use crate::support::servers::{OwnServers, Server};
 use crate::support::wait::{LONG, until};

@@ -3,7 +3,6 @@
 //! applied twice, nobody who was removed comes back. A target of its own, since it pauses servers.
 
 mod faults;
-mod fleet;
 mod nights;
 mod removals;
 #[expect(dead_code, reason = "the other tests use the rest of it")]
@@ -11,7 +10,6 @@ mod support;
 mod verdict;
 mod watch;
 
-use fleet::Fleet;
 use inkdex::app::{Surroundings, open_ports};
 use inkdex::config::Config;
 use inkdex::demo::DemoWeb;
@@ -25,6 +23,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use support::fleet::{Fleet, Part};
 use support::ledger::row_of;
 use support::proxy::CuttingProxy;
 use support::servers::{Addresses, OwnServers, Server};
@@ -279,7 +278,7 @@ async fn a_storm_loses_nothing_and_applies_nothing_twice() {
     std::fs::write(&config, toml::to_string(&cut_off).unwrap()).unwrap();
     let surroundings = Surroundings { clock: Arc::new(SystemClock::new()), program: program(), sources: Vec::new() };
     let ports = open_ports(&world.config, surroundings).await.unwrap();
-    let fleet = Fleet::start(config.clone(), &folder, &ROLES);
+    let fleet = Fleet::start(config.clone(), &folder, ROLES.map(Part::doing).to_vec());
 
     let first_day = world.web.clone();
     let mut nights = Nights::new(&world, &ports);

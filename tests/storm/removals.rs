@@ -1,7 +1,7 @@
 //! People removed for good while the storm goes on, by the admin API and by the command.
 
-use crate::fleet::{Fleet, PROGRAM};
 use crate::support::exchange::try_exchange;
+use crate::support::fleet::{Fleet, PROGRAM};
 use crate::support::ledger::rows;
 use crate::support::wait::{LONG, until};
 use inkdex::domain::artist::ArtistRow;

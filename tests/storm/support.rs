@@ -6,6 +6,8 @@ pub mod bucket;
 pub mod clock;
 #[path = "../support/exchange.rs"]
 pub mod exchange;
+#[path = "../support/fleet.rs"]
+pub mod fleet;
 #[path = "../support/ledger.rs"]
 pub mod ledger;
 #[path = "../support/proxy.rs"]

@@ -19,6 +19,7 @@ pub mod people;
 pub mod ports;
 pub mod proxy;
 pub mod servers;
+pub mod sites;
 pub mod studio_apis;
 pub mod visits;
 pub mod wait;

@@ -1,6 +1,6 @@
-//! The processes of the storm: `inkdex serve` with different roles, started again whenever one ends, as a service manager does.
+//! Several processes: `inkdex serve` with different roles, started again whenever one ends, as a service manager does.
 
-use crate::support::wait::{LONG, until};
+use super::wait::{LONG, until};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -17,9 +17,27 @@ const REST: u32 = 5;
 /// What `inkdex serve` says before its address.
 const LISTENS: &str = "inkdex listens at http://";
 
+/// What one of the processes is started with.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// What it does.
+    pub roles: &'static str,
+    /// Further arguments.
+    pub arguments: Vec<String>,
+    /// Further variables of its environment.
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl Part {
+    /// One with these roles and nothing else of its own.
+    pub fn doing(roles: &'static str) -> Self {
+        Self { roles, ..Self::default() }
+    }
+}
+
 /// One of the processes.
 struct Member {
-    roles: &'static str,
+    part: Part,
     log: PathBuf,
     child: Option<Child>,
     /// Looks until it is started again.
@@ -50,16 +68,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Fleet {
-    /// Starts one process for each of these roles, with this configuration; their logs go to `logs`.
-    pub fn start(config: PathBuf, logs: &std::path::Path, roles: &[&'static str]) -> Arc<Self> {
-        let member = |(number, roles): (usize, &&'static str)| Member {
-            roles,
+    /// Starts one process for each of these parts, with this configuration; their logs go to `logs`.
+    pub fn start(config: PathBuf, logs: &std::path::Path, parts: Vec<Part>) -> Arc<Self> {
+        let member = |(number, part): (usize, Part)| Member {
+            part,
             log: logs.join(format!("process-{number}.log")),
             child: None,
             rest: 0,
             address: Arc::default(),
         };
-        let members = roles.iter().enumerate().map(member).collect();
+        let members = parts.into_iter().enumerate().map(member).collect();
         let fleet = Arc::new(Self { config, members: Mutex::new(members), by_themselves: Mutex::default() });
         let tended = Arc::downgrade(&fleet);
         tokio::spawn(async move {
@@ -75,7 +93,7 @@ impl Fleet {
     fn tend(&self) {
         for member in lock(&self.members).iter_mut() {
             if let Some(status) = member.child.as_mut().and_then(|child| child.try_wait().expect("a child of ours")) {
-                lock(&self.by_themselves).push(format!("{} ended by itself: {status}", member.roles));
+                lock(&self.by_themselves).push(format!("{} ended by itself: {status}", member.part.roles));
                 member.ended();
             }
             match member.rest.checked_sub(1) {
@@ -134,8 +152,10 @@ impl Member {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).expect("a log file");
         // Whoever stops this test by a signal stops the processes with it.
         let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", PROGRAM, "serve", "--roles", self.roles, "--config"])
+            .args(["--pdeathsig", "KILL", PROGRAM, "serve", "--roles", self.part.roles, "--config"])
             .arg(config)
+            .args(&self.part.arguments)
+            .envs(self.part.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -1,0 +1,18 @@
+//! What the measuring shares with the other tests.
+
+#[path = "../support/bucket.rs"]
+pub mod bucket;
+#[path = "../support/clock.rs"]
+pub mod clock;
+#[path = "../support/exchange.rs"]
+pub mod exchange;
+#[path = "../support/fleet.rs"]
+pub mod fleet;
+#[path = "../support/servers.rs"]
+pub mod servers;
+#[path = "../support/sites.rs"]
+pub mod sites;
+#[path = "../support/wait.rs"]
+pub mod wait;
+#[path = "../support/world.rs"]
+pub mod world;
