@@ -246,7 +246,7 @@ impl Tally {
             median_gap: gaps.get(gaps.len() / 2).copied().unwrap_or_default(),
             share: made as f64 / possible(window),
             window,
-            share_of_all: (pages().count() - hosts.len()) as f64 / possible(of_pages),
+            share_of_all: pages().count().saturating_sub(hosts.len()) as f64 / possible(of_pages),
             askers: log.iter().map(|asked| asked.agent.clone()).collect(),
             shared_hosts: hosts.values().filter(|asked| askers_of(asked).len() > 1).count(),
             changes: pairs().filter(|pair| pair[0].agent != pair[1].agent).count(),
