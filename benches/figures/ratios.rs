@@ -77,7 +77,15 @@ pub async fn measure() -> anyhow::Result<()> {
 fn record(number: usize, edition: usize, now: Timestamp) -> anyhow::Result<Artist> {
     let request = request(number, edition, now);
     let SourceReading { source, facts, .. } = request.sources.into_iter().next().context("a source")?;
-    let row = EvidenceRow { artist_id: id(number), source, job_id: request.job_id, fence: now, facts, missed: MissedFields::new() };
+    let row = EvidenceRow {
+        artist_id: id(number),
+        source,
+        job_id: request.job_id,
+        fence: now,
+        facts,
+        missed: MissedFields::new(),
+        settled: std::collections::BTreeSet::new(),
+    };
     Artist::resolve(&[row]).map_err(|missing| anyhow::anyhow!("{missing}"))
 }
 

@@ -1,14 +1,15 @@
 //! An artist's record, its row, and how the record is resolved from the evidence of several sources.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::facts::{EvidenceRow, Fact, Source};
+use crate::domain::facts::{Confirmer, EvidenceRow, Fact, Source};
+use crate::domain::fields::Field;
 use crate::domain::ids::{ArtistId, JobId, StudioId};
 use crate::domain::place::{Coordinates, Place};
 use crate::domain::text::fold;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
 /// How many `(job, generation)` that wrote a row it remembers.
@@ -49,6 +50,9 @@ pub struct Artist {
     pub pages: Vec<Url>,
     /// The artist's own site.
     pub own_site: Option<Url>,
+    /// The fields that somebody confirmed or corrected who may, and who; also one that has no value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confirmed: BTreeMap<Field, Confirmer>,
 }
 
 /// Why a record cannot be written (002-R18).
@@ -65,13 +69,15 @@ pub enum Incomplete {
 impl Artist {
     /// The record that a set of evidence rows adds up to: each field from the most trusted source that has it.
     ///
-    /// An artist's own site outranks a studio's; among studios the newest reading wins, then the smaller source key,
-    /// so that the order in which sources were read never matters. Sets of styles, profiles and pictures are united.
+    /// What was confirmed beats all that was read, and the newest of two confirmations wins. An artist's own site outranks a
+    /// studio's; among studios the newest reading wins, then the smaller source key, so that the order in which sources were
+    /// read never matters. Sets of styles, profiles and pictures are united.
     ///
     /// # Errors
     /// [`Incomplete`] if a required field (002-R18) is missing.
     pub fn resolve(rows: &[EvidenceRow]) -> Result<Self, Incomplete> {
-        let mut rows: Vec<&EvidenceRow> = rows.iter().collect();
+        let (mut said, mut rows): (Vec<&EvidenceRow>, Vec<&EvidenceRow>) = rows.iter().partition(|row| row.source.confirmed_by().is_some());
+        said.sort_by_key(|row| (std::cmp::Reverse(row.fence), row.source.key()));
         rows.sort_by_key(|row| (!matches!(row.source, Source::OwnSite(_)), std::cmp::Reverse(row.fence), row.source.key()));
         let mut pages: Vec<Url> = Vec::new();
         for page in rows.iter().flat_map(|row| &row.facts.pages) {
@@ -83,33 +89,41 @@ impl Artist {
             .iter()
             .filter_map(|row| match &row.source {
                 Source::Studio(id) => Some(id.clone()),
-                Source::OwnSite(_) => None,
+                Source::Artist | Source::Operator | Source::OwnSite(_) => None,
             })
             .collect();
         studio_ids.sort();
+        // Who decides about a field: whoever settled it last, else all that were read.
+        let settling = |field: Field| said.iter().find(|row| row.settled.contains(&field)).copied();
+        let of = |field: Field| settling(field).map_or_else(|| rows.clone(), |row| vec![row]);
+        let confirmer = |row: &EvidenceRow| row.source.confirmed_by();
+        let fields = said.iter().flat_map(|row| &row.settled);
+        let confirmed = fields.filter_map(|field| Some((*field, settling(*field).and_then(confirmer)?))).collect();
         // Place parts come from one source together: a city of one page and a country of another may not fit.
-        let placed = rows.iter().find(|row| row.facts.city.is_some()).or_else(|| rows.iter().find(|row| row.facts.country.is_some()));
-        let name = rows.iter().find_map(|row| row.facts.name.clone()).ok_or(Incomplete::Name)?;
+        let read = || rows.iter().find(|row| row.facts.city.is_some()).or_else(|| rows.iter().find(|row| row.facts.country.is_some()));
+        let placed = settling(Field::Place).or_else(|| read().copied());
+        let name = of(Field::Name).iter().find_map(|row| row.facts.name.clone()).ok_or(Incomplete::Name)?;
         if pages.is_empty() {
             return Err(Incomplete::Page);
         }
         Ok(Self {
             name,
-            studio: rows.iter().find_map(|row| row.facts.studio.clone()),
+            studio: of(Field::Studio).iter().find_map(|row| row.facts.studio.clone()),
             studio_ids,
             country: placed.and_then(|row| row.facts.country.clone()),
             region: placed.and_then(|row| row.facts.region.clone()),
             city: placed.and_then(|row| row.facts.city.clone()),
             coordinates: placed.and_then(|placed| coordinates(placed, &rows)),
-            instagram: rows.iter().find_map(|row| row.facts.instagram.clone()),
-            socials: united(rows.iter().flat_map(|row| &row.facts.socials), |url| url.to_string()),
-            emails: united(rows.iter().flat_map(|row| &row.facts.emails), |email| fold(email)),
-            phones: united(rows.iter().flat_map(|row| &row.facts.phones), |phone| digits(phone)),
-            styles: sorted(united(rows.iter().flat_map(|row| &row.facts.styles), Clone::clone)),
-            images: united(rows.iter().flat_map(|row| &row.facts.images), |url| url.to_string()),
-            bio: rows.iter().find_map(|row| row.facts.bio.clone()),
+            instagram: of(Field::Instagram).iter().find_map(|row| row.facts.instagram.clone()),
+            socials: united(of(Field::Socials).iter().flat_map(|row| &row.facts.socials), |url| url.to_string()),
+            emails: united(of(Field::Emails).iter().flat_map(|row| &row.facts.emails), |email| fold(email)),
+            phones: united(of(Field::Phones).iter().flat_map(|row| &row.facts.phones), |phone| digits(phone)),
+            styles: sorted(united(of(Field::Styles).iter().flat_map(|row| &row.facts.styles), Clone::clone)),
+            images: united(of(Field::Images).iter().flat_map(|row| &row.facts.images), |url| url.to_string()),
+            bio: of(Field::Bio).iter().find_map(|row| row.facts.bio.clone()),
             pages,
-            own_site: rows.iter().find_map(|row| row.facts.own_site.clone()),
+            own_site: of(Field::OwnSite).iter().find_map(|row| row.facts.own_site.clone()),
+            confirmed,
         })
     }
 
@@ -139,10 +153,14 @@ impl Artist {
         count as f32 / known.len() as f32
     }
 
-    /// SHA-256 (hex) over the values alone: the same facts read again at another time hash the same.
+    /// SHA-256 (hex) over the values and what of them is confirmed: the same facts read again at another time hash the same.
     pub fn content_hash(&self) -> String {
-        let values: Value = self.values().into_iter().map(|(_, value)| value).collect();
-        hex(&Sha256::digest(values.to_string().as_bytes()))
+        let mut values: Vec<Value> = self.values().into_iter().map(|(_, value)| value).collect();
+        // Only where there is something to say: the hashes of all other records stay what they are.
+        if !self.confirmed.is_empty() {
+            values.push(json!(self.confirmed));
+        }
+        hex(&Sha256::digest(Value::from(values).to_string().as_bytes()))
     }
 
     /// The fields by name, with their values alone.

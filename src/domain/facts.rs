@@ -1,10 +1,11 @@
 //! What one source says about an artist, each value with its evidence; the rows from which a record is resolved.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::fields::MissedFields;
+use crate::domain::fields::{Field, MissedFields};
 use crate::domain::ids::{ArtistId, JobId, StudioId};
 use crate::domain::place::{Basis, Coordinates};
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeSet;
 use url::Url;
 
 /// A value with where it came from.
@@ -40,10 +41,15 @@ pub fn in_thousandths<S: Serializer>(confidence: &f32, serializer: S) -> Result<
     serializer.serialize_f64((f64::from(*confidence) * 1_000.0).round() / 1_000.0)
 }
 
-/// Which page or site a set of facts was read from. The order is the order of trust: an artist's own site first.
+/// Which page or site a set of facts was read from, or who said them. The order is the order of trust: what somebody confirmed
+/// who may first, then an artist's own site.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "of")]
 pub enum Source {
+    /// The artist, who proved to have their own site.
+    Artist,
+    /// An operator of this directory.
+    Operator,
     /// The artist's own portfolio site, by its canonical form.
     OwnSite(String),
     /// A studio's site.
@@ -54,8 +60,47 @@ impl Source {
     /// The source as a storage key.
     pub fn key(&self) -> String {
         match self {
+            Self::Artist => "said:artist".to_owned(),
+            Self::Operator => "said:operator".to_owned(),
             Self::OwnSite(site) => format!("own:{site}"),
             Self::Studio(id) => format!("studio:{id}"),
+        }
+    }
+
+    /// Who confirmed the facts, unless they were read from a site.
+    pub fn confirmed_by(&self) -> Option<Confirmer> {
+        match self {
+            Self::Artist => Some(Confirmer::Artist),
+            Self::Operator => Some(Confirmer::Operator),
+            Self::OwnSite(_) | Self::Studio(_) => None,
+        }
+    }
+}
+
+/// Who confirmed or corrected a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmer {
+    /// The artist.
+    Artist,
+    /// An operator.
+    Operator,
+}
+
+impl Confirmer {
+    /// As stored and shown, and the extractor of what they said.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Artist => "artist",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// The source under which what they said is kept.
+    pub fn source(self) -> Source {
+        match self {
+            Self::Artist => Source::Artist,
+            Self::Operator => Source::Operator,
         }
     }
 }
@@ -112,4 +157,8 @@ pub struct EvidenceRow {
     /// The fields whose value is that of an earlier reading.
     #[serde(default)]
     pub missed: MissedFields,
+    /// The fields that this source decides, whatever others say; one without a value is confirmed to have none. Only of those
+    /// who confirm.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub settled: BTreeSet<Field>,
 }

@@ -1,7 +1,7 @@
 //! The fields of a source's facts, one by one: what a newer reading lacks is kept until it was missed twice (rule 11).
 
 use crate::domain::clock::Timestamp;
-use crate::domain::facts::{Fact, SourceFacts};
+use crate::domain::facts::{Evidence, Fact, SourceFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use url::Url;
@@ -9,10 +9,12 @@ use url::Url;
 /// Counted misses after which a field's value goes.
 pub const MISSES_TO_DROP: u32 = 2;
 
-/// A field that may be missed by itself. A name is not: without one there is no artist.
+/// A field that may be missed or confirmed by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
+    /// The printed name. It is never missed: without one there is no artist.
+    Name,
     /// The studio's printed name.
     Studio,
     /// Country, region, city and coordinates: a place is one statement.
@@ -35,7 +37,7 @@ pub enum Field {
     OwnSite,
 }
 
-/// Every field.
+/// Every field that may be missed.
 pub const FIELDS: [Field; 10] = [
     Field::Studio,
     Field::Place,
@@ -48,6 +50,25 @@ pub const FIELDS: [Field; 10] = [
     Field::Bio,
     Field::OwnSite,
 ];
+
+impl Field {
+    /// As it is written on a command line and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Studio => "studio",
+            Self::Place => "place",
+            Self::Instagram => "instagram",
+            Self::Socials => "socials",
+            Self::Emails => "emails",
+            Self::Phones => "phones",
+            Self::Styles => "styles",
+            Self::Images => "images",
+            Self::Bio => "bio",
+            Self::OwnSite => "site",
+        }
+    }
+}
 
 /// How often a field was missed that still has its last value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +86,7 @@ impl SourceFacts {
     /// Whether the field has a value. A set is one value: it is replaced as a whole.
     pub fn has(&self, field: Field) -> bool {
         match field {
+            Field::Name => self.name.is_some(),
             Field::Studio => self.studio.is_some(),
             Field::Place => self.city.is_some() || self.country.is_some() || self.region.is_some() || self.coordinates.is_some(),
             Field::Instagram => self.instagram.is_some(),
@@ -84,6 +106,7 @@ impl SourceFacts {
             facts.into_iter().map(|fact| &fact.evidence.page).collect()
         }
         match field {
+            Field::Name => pages(&self.name),
             Field::Studio => pages(&self.studio),
             Field::Place => {
                 let mut all = pages(self.country.iter().chain(&self.region).chain(&self.city));
@@ -108,8 +131,9 @@ impl SourceFacts {
     }
 
     /// Takes over the field as `other` has it.
-    fn take(&mut self, field: Field, other: &Self) {
+    pub fn take(&mut self, field: Field, other: &Self) {
         match field {
+            Field::Name => self.name.clone_from(&other.name),
             Field::Studio => self.studio.clone_from(&other.studio),
             Field::Place => {
                 self.country.clone_from(&other.country);
@@ -126,6 +150,17 @@ impl SourceFacts {
             Field::Bio => self.bio.clone_from(&other.bio),
             Field::OwnSite => self.own_site.clone_from(&other.own_site),
         }
+    }
+
+    /// Does something to the evidence of every value.
+    pub fn each_evidence(&mut self, mut change: impl FnMut(&mut Evidence)) {
+        let texts =
+            [&mut self.name, &mut self.studio, &mut self.country, &mut self.region, &mut self.city, &mut self.instagram, &mut self.bio];
+        texts.into_iter().flatten().for_each(|fact| change(&mut fact.evidence));
+        self.coordinates.iter_mut().for_each(|fact| change(&mut fact.evidence));
+        let lists = [&mut self.emails, &mut self.phones, &mut self.styles];
+        lists.into_iter().flatten().for_each(|fact| change(&mut fact.evidence));
+        self.socials.iter_mut().chain(&mut self.images).for_each(|fact| change(&mut fact.evidence));
     }
 
     /// Leaves the field without a value.
@@ -166,7 +201,6 @@ pub fn count_miss(facts: &mut SourceFacts, missed: &mut MissedFields, field: Fie
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::facts::Evidence;
     use crate::domain::place::{Basis, Coordinates};
 
     fn fact<T>(value: T) -> Fact<T> {

@@ -13,6 +13,8 @@ pub enum Basis {
     Inferred,
     /// It is where the studio is, by the studio's own record.
     Studio,
+    /// The artist or an operator said so; no page has to.
+    Confirmed,
 }
 
 /// A place as far as it is known.

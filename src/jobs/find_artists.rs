@@ -10,6 +10,7 @@ use crate::domain::outcome::{Category, Done, Failure, Outcome};
 use crate::domain::studio::{Studio, StudioKind};
 use crate::domain::text::names_agree;
 use crate::extract::{Member, SiteFacts, SiteKind};
+use crate::jobs::added_up::names_of;
 use crate::jobs::discover_studios::step_of;
 use crate::jobs::{Ended, PortError, Ports, Running, courier, remove_artist, site_visit, store_outcome, wait_for_dependency};
 use crate::store::StoreError;
@@ -187,13 +188,14 @@ async fn propose_absences(ports: &Ports, running: &Running, studio_id: &StudioId
 async fn is_listed(ports: &Ports, artist_id: &ArtistId, tasks: &[ScrapeTask]) -> Result<bool, PortError> {
     let Some(row) = ports.store.artist(artist_id).await? else { return Ok(true) };
     let Some(record) = &row.record else { return Ok(true) };
-    Ok(tasks.iter().any(|task| is_about(task, record)))
+    let names = names_of(ports, artist_id, record).await?;
+    Ok(tasks.iter().any(|task| is_about(task, record, &names)))
 }
 
-/// Whether a studio that names somebody as `task` says means the artist of `record`.
-pub(crate) fn is_about(task: &ScrapeTask, record: &Artist) -> bool {
+/// Whether a studio that names somebody as `task` says means the artist of `record`, who is known by `names`.
+pub(crate) fn is_about(task: &ScrapeTask, record: &Artist, names: &[String]) -> bool {
     let handle = record.instagram.as_ref().map(|fact| fact.value.as_str());
-    names_agree(&task.name, &record.name.value)
+    names.iter().any(|name| names_agree(&task.name, name))
         || (handle.is_some() && task.instagram.as_deref() == handle)
         || (task.own_site && Some(canonical_site(&task.entry)) == record.own_site.as_ref().map(canonical_site))
 }

@@ -10,6 +10,7 @@ use crate::domain::ids::{ArtistId, SessionId};
 use crate::domain::job::{Job, NewJob, ScrapeTask, Task, Usage};
 use crate::domain::ledger::{self, Begin};
 use crate::domain::outcome::{Cancelled, Done, Outcome};
+use crate::jobs::added_up::names_of;
 use crate::jobs::courier::{self, Begun};
 use crate::jobs::find_artists::{is_about, members};
 use crate::jobs::remove_artist::OPERATIONS;
@@ -127,6 +128,8 @@ async fn read_again(ports: &Ports, running: &Running, record: &Artist, evidence:
         let read = match &row.source {
             Source::OwnSite(_) => own_site_again(ports, running, record, row).await,
             Source::Studio(_) => studio_again(ports, running, record, row).await,
+            // What was confirmed stands whatever extractors make of pages.
+            Source::Artist | Source::Operator => continue,
         };
         match read {
             // Another source's row is not this artist's to write.
@@ -153,7 +156,9 @@ async fn studio_again(ports: &Ports, running: &Running, record: &Artist, row: &E
         return nothing;
     };
     let facts = site_visit::read_site(ports, running, &website).await?.reader.finish(&ports.styles);
-    match members(&studio, &website, &facts).into_iter().find(|task| is_about(task, record)) {
+    let known_as = names_of(ports, &row.artist_id, record).await;
+    let names = known_as.map_err(|error| (store_outcome(ports, &error, "replay"), Usage::default()))?;
+    match members(&studio, &website, &facts).into_iter().find(|task| is_about(task, record, &names)) {
         Some(task) => read_studio(ports, running, &task).await,
         None => nothing,
     }

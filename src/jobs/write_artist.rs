@@ -11,6 +11,7 @@ use crate::domain::job::{Attempt, JobKind, NewJob, ScrapeTask, Task};
 use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Category, Failure};
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
+use crate::jobs::added_up::{self, added_up, resolved};
 use crate::jobs::{Ports, courier, remove_artist};
 use crate::store::{PutAnswer, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,7 +82,7 @@ pub enum WriteError {
     Unanswered(String),
 }
 
-fn invalid(code: &str, message: impl AsRef<str>) -> WriteError {
+pub(crate) fn invalid(code: &str, message: impl AsRef<str>) -> WriteError {
     WriteError::Invalid(Failure::new(Category::Data, code, "validate", message))
 }
 
@@ -152,6 +153,7 @@ fn evidence_row(attempt: &Attempt, id: &ArtistId, reading: &SourceReading, befor
         fence: attempt.fence,
         facts: reading.facts.clone(),
         missed: MissedFields::new(),
+        settled: BTreeSet::new(),
     };
     if let Some(before) = before.iter().find(|before| before.source == reading.source) {
         for field in row.facts.keep_from(&before.facts) {
@@ -208,7 +210,7 @@ async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys
     for _ in 0..RACES {
         let (mut readings, mut holders) = (Vec::new(), Holders::new());
         for key in keys {
-            readings.push(read_key(ports, key, &mut holders).await?);
+            readings.push(read_key(ports, key, name, &mut holders).await?);
         }
         let Some(decision) = decide_identity(name, &readings) else {
             return Err(invalid(
@@ -230,15 +232,19 @@ async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys
 /// Whom keys name, read once each: mostly all keys of an artist name one.
 type Holders = BTreeMap<ArtistId, Option<Holder>>;
 
-async fn read_key(ports: &Ports, key: &IdentityKey, holders: &mut Holders) -> Result<KeyReading, StoreError> {
+async fn read_key(ports: &Ports, key: &IdentityKey, name: &str, holders: &mut Holders) -> Result<KeyReading, StoreError> {
     let state = ports.store.identity(key).await?;
     let holder = match &state {
         Some(KeyState::Held(id)) => match holders.get(id) {
             Some(known) => known.clone(),
             None => {
                 let row = ports.store.artist(id).await?;
-                let name = row.as_ref().and_then(ArtistRow::live).map(|artist| artist.name.value.clone());
-                let holder = name.zip(row).map(|(name, row)| Holder { name, created: row.created_version });
+                let record = row.as_ref().and_then(ArtistRow::live);
+                let known_as = match record {
+                    Some(record) => Some(added_up::name_like(ports, id, record, name).await?),
+                    None => None,
+                };
+                let holder = known_as.zip(row).map(|(name, row)| Holder { name, created: row.created_version });
                 holders.insert(id.clone(), holder.clone());
                 holder
             }
@@ -352,30 +358,6 @@ pub async fn follow_evidence(ports: &Ports, attempt: &Attempt, id: &ArtistId) ->
         remove_artist::purge(ports, id).await?;
     }
     Ok(())
-}
-
-/// The record that the newest evidence adds up to, without handles that are shared.
-async fn resolved(ports: &Ports, id: &ArtistId, held: &BTreeSet<IdentityKey>) -> Result<Artist, WriteError> {
-    added_up(ports, id, ports.store.evidence_of(id).await?, held).await
-}
-
-async fn added_up(ports: &Ports, id: &ArtistId, mut rows: Vec<EvidenceRow>, held: &BTreeSet<IdentityKey>) -> Result<Artist, WriteError> {
-    for row in &mut rows {
-        let key = row.facts.instagram.as_ref().and_then(|handle| IdentityKey::instagram(&handle.value));
-        if let Some(key) = key
-            && !held.contains(&key)
-            && ports.store.identity(&key).await? != Some(KeyState::Held(id.clone()))
-        {
-            row.facts.instagram = None;
-        }
-    }
-    Artist::resolve(&rows).map_err(|missing| {
-        let code = match missing {
-            Incomplete::Name => "no_name",
-            Incomplete::Page => "no_page",
-        };
-        invalid(code, missing.to_string())
-    })
 }
 
 /// Removes the record of an artist for `life`, by the same decision as every other write. Answers whether it had one.

@@ -168,6 +168,7 @@ mod tests {
             bio: Some(fact(bio.to_owned())),
             pages: vec![Url::parse("https://needle.example/ana").unwrap()],
             own_site: None,
+            confirmed: std::collections::BTreeMap::new(),
         }
     }
 

@@ -10,6 +10,7 @@ pub mod cql;
 pub mod host_holds;
 mod ledger;
 mod operations;
+mod removal_requests;
 mod seal;
 mod sessions;
 pub mod sqlite;
@@ -18,6 +19,7 @@ mod unreadable;
 pub use artists::{ArtistStore, EvidenceStore, IdentityStore, KeyPage, PutAnswer, StyleEntry, StylePage, StyleQuery};
 pub use ledger::{DeadLetterQuery, Depth, JobPut, Ledger, LedgerPage, Letters};
 pub use operations::{AuditRow, Denylist, HostAnswer, HostHolds, HostTicket, LeaseStore, Meta, SightingStore, StudioStore};
+pub use removal_requests::RemovalRequestStore;
 pub use sessions::SessionStore;
 pub use unreadable::unreadable_rows;
 
@@ -34,6 +36,7 @@ pub trait Store:
     + SightingStore
     + LeaseStore
     + Denylist
+    + RemovalRequestStore
     + Meta
     + std::fmt::Debug
     + Send

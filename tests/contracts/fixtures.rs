@@ -43,6 +43,7 @@ pub fn nameless_place(name: &str) -> Artist {
         bio: None,
         pages: vec![Url::parse("https://studio.example/artists").unwrap()],
         own_site: None,
+        confirmed: std::collections::BTreeMap::new(),
     }
 }
 

@@ -276,6 +276,7 @@ fn evidence(source: Source, fence: i64, name: &str) -> EvidenceRow {
         fence: Timestamp(fence),
         facts,
         missed: MissedFields::new(),
+        settled: std::collections::BTreeSet::new(),
     }
 }
 

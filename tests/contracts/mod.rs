@@ -14,6 +14,7 @@ mod objects;
 mod opensearch;
 mod operations;
 mod queue;
+mod removal_requests;
 mod retention;
 mod search;
 #[cfg(feature = "sqs")]

@@ -1,7 +1,8 @@
 //! Invented artists, written as the Writer writes: decided, put, fed to the index.
 
 use inkdex::domain::artist::Artist;
-use inkdex::domain::facts::{Evidence, Fact};
+use inkdex::domain::facts::{Evidence, EvidenceRow, Fact, Source, SourceFacts};
+use inkdex::domain::fields::MissedFields;
 use inkdex::domain::identity::{IdentityKey, KeyState};
 use inkdex::domain::ids::{ArtistId, JobId, StudioId};
 use inkdex::domain::place::{Basis, Coordinates};
@@ -9,6 +10,7 @@ use inkdex::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use inkdex::jobs::Ports;
 use inkdex::jobs::deny::identity_keys;
 use inkdex::store::PutAnswer;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use url::Url;
 
@@ -216,6 +218,7 @@ fn artist_of(ports: &Ports, cast: &Cast, number: usize) -> Artist {
         bio: (!bio.is_empty()).then(|| text(bio, "bio", 0.75)),
         pages: vec![page],
         own_site: number.is_multiple_of(5).then(|| Url::parse(&format!("https://{slug}.example/")).expect("a URL of ours")),
+        confirmed: std::collections::BTreeMap::new(),
     }
 }
 
@@ -250,4 +253,38 @@ pub async fn seed(ports: &Ports) -> Vec<ArtistId> {
     }
     super::ports::sync_index(ports).await;
     ids
+}
+
+/// Writes the evidence that the record of somebody of the cast adds up from, as a scrape of their studio's site leaves it.
+pub async fn evidence_of(ports: &Ports, id: &str) {
+    let id = ArtistId::new(id);
+    let row = ports.store.artist(&id).await.expect("the store").expect("a row");
+    let record = row.live().expect("a record").clone();
+    let facts = SourceFacts {
+        name: Some(record.name),
+        studio: record.studio,
+        country: record.country,
+        region: record.region,
+        city: record.city,
+        coordinates: record.coordinates,
+        instagram: record.instagram,
+        socials: record.socials,
+        emails: record.emails,
+        phones: record.phones,
+        styles: record.styles,
+        images: record.images,
+        bio: record.bio,
+        pages: record.pages,
+        own_site: record.own_site,
+    };
+    let evidence = EvidenceRow {
+        artist_id: id,
+        source: Source::Studio(record.studio_ids.first().expect("a studio").clone()),
+        job_id: JobId::new("seed evidence"),
+        fence: row.fence,
+        facts,
+        missed: MissedFields::new(),
+        settled: BTreeSet::new(),
+    };
+    assert!(ports.store.put_evidence(&evidence).await.expect("the store"));
 }

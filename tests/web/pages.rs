@@ -161,6 +161,7 @@ fn hostile_artist(ports: &Ports) -> Artist {
         bio: Some(text("bio")),
         pages: vec![hostile_url("page"), script.clone()],
         own_site: Some(script),
+        confirmed: std::collections::BTreeMap::new(),
     }
 }
 

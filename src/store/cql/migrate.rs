@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "001_artists", text: include_str!("../../../deploy/cql/001_artists.cql") },
     Migration { version: 2, name: "002_ledger", text: include_str!("../../../deploy/cql/002_ledger.cql") },
     Migration { version: 3, name: "003_operations", text: include_str!("../../../deploy/cql/003_operations.cql") },
+    Migration { version: 4, name: "004_removal_requests", text: include_str!("../../../deploy/cql/004_removal_requests.cql") },
 ];
 
 /// The tables that the migrations themselves are kept in.

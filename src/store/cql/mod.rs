@@ -26,6 +26,7 @@ mod many;
 mod memory;
 mod migrate;
 mod operations;
+mod removal_requests;
 mod sessions;
 mod settings;
 mod sightings;
@@ -61,6 +62,7 @@ const FAMILIES: &[&[Cql]] = &[
     ledger_queries::STATEMENTS,
     ledger_rows::STATEMENTS,
     operations::STATEMENTS,
+    removal_requests::STATEMENTS,
     sessions::STATEMENTS,
     sightings::STATEMENTS,
 ];

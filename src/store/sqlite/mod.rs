@@ -13,6 +13,7 @@ mod open;
 mod operations;
 #[cfg(test)]
 mod projection_tests;
+mod removal_requests;
 mod schema;
 mod seal;
 mod sessions;

@@ -36,6 +36,7 @@ fn artist(styles: &[&str], handle: &str) -> Artist {
         bio: None,
         pages: vec![Url::parse("https://studio.example/").unwrap()],
         own_site: None,
+        confirmed: std::collections::BTreeMap::new(),
     }
 }
 

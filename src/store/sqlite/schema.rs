@@ -5,7 +5,7 @@ use crate::store::StoreResult;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Each brings the schema from its index to the next version. Released ones are never edited, only followed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001_first.sql"), include_str!("schema/0002_removal_requests.sql")];
 
 /// The version this build reads and writes.
 pub(super) const LATEST: i64 = MIGRATIONS.len() as i64;

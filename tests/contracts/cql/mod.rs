@@ -8,6 +8,7 @@ mod ledger;
 mod open;
 mod operations;
 mod races;
+mod requests;
 mod spread;
 mod unknown;
 
