@@ -9,7 +9,7 @@ use crate::domain::cron::Schedule;
 use crate::domain::ids::SessionId;
 use crate::domain::session::Trigger;
 use crate::jobs::sessions::{self, DueNow, Pipeline};
-use crate::jobs::{PortError, Ports, courier, housekeeping};
+use crate::jobs::{PortError, Ports, courier, housekeeping, removal_requests};
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, ResponseActFuture, WrapFuture};
 use serde::Serialize;
 use std::sync::Arc;
@@ -24,6 +24,9 @@ const SWEEP: usize = 500;
 
 /// How often messages are taken back that the queue's service put aside.
 const TAKE_BACK_EVERY: Duration = Duration::from_secs(30);
+
+/// How often requests are looked at that a crash or an outage left approved and not done: well within the minute that is promised.
+const DRIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// How soon after the start, and how often, what is past its time is dropped.
 const TIDY_FIRST: Duration = Duration::from_secs(60);
@@ -51,6 +54,7 @@ struct SchedulerState {
     skipped: u64,
     sent: u64,
     taken_back: u64,
+    requests_driven: u64,
     failures: u64,
     next_run: Option<String>,
 }
@@ -70,6 +74,11 @@ struct Sweep;
 #[rtype(result = "()")]
 struct TakeBack;
 
+/// Go on with what people asked for: removals that were approved, and requests whose time is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct DriveRequests;
+
 /// Drop what is past its time.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -84,6 +93,7 @@ pub fn spawn(context: &Context, life: Incarnation, mailbox: usize) {
         ctx.notify(Tick);
         ctx.notify(Sweep);
         ctx.notify(TakeBack);
+        ctx.notify(DriveRequests);
         ctx.notify_later(Tidy, TIDY_FIRST);
         let started = inner.ports.clock.now();
         let lease = Arc::new(WorkLease::new("schedule", LEASE.max(inner.settings.tick * 3)));
@@ -255,6 +265,30 @@ impl Handler<TakeBack> for Scheduler {
                 }
             }
             ctx.notify_later(TakeBack, TAKE_BACK_EVERY);
+        }));
+    }
+}
+
+impl Handler<DriveRequests> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: DriveRequests, ctx: &mut Self::Context) {
+        let (context, lease) = (self.context.clone(), self.lease.clone());
+        let work = async move {
+            if *context.stopping.borrow() || !lease.is_ours(&context).await? {
+                return Ok(0);
+            }
+            removal_requests::drive_open(&context.ports).await
+        };
+        ctx.spawn(work.into_actor(self).map(|driven, scheduler, ctx| {
+            match driven {
+                Ok(driven) => scheduler.state.requests_driven += driven as u64,
+                Err(error) => {
+                    scheduler.state.failures += 1;
+                    warn!(%error, "what people asked for is looked at again later");
+                }
+            }
+            ctx.notify_later(DriveRequests, DRIVE_EVERY);
         }));
     }
 }

@@ -1,7 +1,9 @@
 //! What a job does: plain async functions over the ports. Actors call them; nothing here knows an actor.
 
 pub mod absences;
+mod added_up;
 pub mod control;
+pub mod correct_artist;
 pub mod courier;
 pub mod deny;
 pub mod directory;
@@ -12,10 +14,12 @@ pub mod find_letters;
 pub mod housekeeping;
 pub mod letter_index;
 pub mod letters;
+pub mod prove_request;
 pub mod reading;
 pub mod reconcile;
 pub mod reconcile_letters;
 pub mod reindex;
+pub mod removal_requests;
 pub mod remove_artist;
 pub mod replay;
 pub mod report;

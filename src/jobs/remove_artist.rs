@@ -13,7 +13,7 @@ use crate::jobs::write_artist::remove_record;
 use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, store_outcome, wait_for_dependency};
 use crate::objects::ObjectsError;
 use crate::scrape::known::site_of;
-use crate::store::{AuditRow, JobPut};
+use crate::store::{AuditRow, JobPut, StoreError, StoreResult};
 use std::collections::BTreeSet;
 use tracing::info;
 use url::Url;
@@ -32,8 +32,8 @@ pub enum RemoveError {
     Port(#[from] PortError),
 }
 
-impl From<crate::store::StoreError> for RemoveError {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<StoreError> for RemoveError {
+    fn from(error: StoreError) -> Self {
         Self::Port(error.into())
     }
 }
@@ -44,41 +44,52 @@ impl From<crate::store::StoreError> for RemoveError {
 /// # Errors
 /// [`RemoveError`].
 pub async fn remove(ports: &Ports, id: &ArtistId, actor: &str, reason: Option<&str>) -> Result<(), RemoveError> {
-    let row = ports.store.artist(id).await?.ok_or_else(|| RemoveError::Unknown(id.clone()))?;
-    deny_all(ports, id, row.record.as_ref()).await?;
+    if ports.store.artist(id).await?.is_none() {
+        return Err(RemoveError::Unknown(id.clone()));
+    }
+    Ok(remove_whoever(ports, id, actor, reason).await?)
+}
+
+/// As [`remove`], also where nobody has the id yet: whoever the identity keys that point there mean.
+///
+/// # Errors
+/// A part of ours failed; repeat.
+pub(crate) async fn remove_whoever(ports: &Ports, id: &ArtistId, actor: &str, reason: Option<&str>) -> StoreResult<()> {
+    let row = ports.store.artist(id).await?;
+    let hashes = deny_all(ports, id, row.as_ref().and_then(|row| row.record.as_ref())).await?;
+    note(ports, id, actor, "artist.remove.deny", reason, &format!("{hashes} keyed hashes are on the denylist")).await?;
     let session = SessionId::new(OPERATIONS);
     let job = NewJob::new(&session, "remove", Task::RemoveArtist { artist_id: id.clone() }, None);
     ports.store.create_jobs(std::slice::from_ref(&job), ports.clock.now()).await?;
-    purge(ports, id).await?;
-    let audit = AuditRow {
+    purge_and_note(ports, id, actor).await?;
+    note(ports, id, actor, "artist.remove", reason, "denied and purged").await
+}
+
+/// An audit row about a step of a removal: ids and counts, nothing that a page said.
+async fn note(ports: &Ports, id: &ArtistId, actor: &str, verb: &str, reason: Option<&str>, effect: &str) -> StoreResult<()> {
+    let row = AuditRow {
         at: ports.clock.now(),
         actor: actor.to_owned(),
-        verb: "artist.remove".to_owned(),
+        verb: verb.to_owned(),
         target: id.to_string(),
         reason: reason.map(str::to_owned),
-        effect: "denied and purged".to_owned(),
+        effect: effect.to_owned(),
     };
-    ports.store.audit(&audit).await?;
-    Ok(())
+    ports.store.audit(&row).await
 }
 
 /// The job: repeats the purge until it went through.
 pub async fn run(ports: &Ports, running: &Running, id: &ArtistId) -> Outcome {
     running.progress.step();
-    let purged = async {
-        let row = ports.store.artist(id).await?;
-        deny_all(ports, id, row.as_ref().and_then(|row| row.record.as_ref())).await?;
-        purge(ports, id).await
-    };
-    match purged.await {
+    match purge_and_note(ports, id, "job").await {
         Ok(()) => Outcome::Done { how: Done::Written },
         Err(error) if error.class() == crate::domain::ErrorClass::Transient => wait_for_dependency(ports),
         Err(error) => store_outcome(ports, &error, "remove"),
     }
 }
 
-/// Lists every key the artist ever had.
-async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> Result<(), crate::store::StoreError> {
+/// Lists every key the artist ever had. Answers how many hashes that are.
+async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> StoreResult<usize> {
     let mut hashes = vec![ports.deny.of_artist(id)];
     if let Some(record) = record {
         hashes.extend(ports.deny.of_record(id, record));
@@ -87,35 +98,83 @@ async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> Resu
     hashes.extend(ports.store.identities_of(id).await?.iter().map(|key| ports.deny.of_key(key)));
     hashes.sort();
     hashes.dedup();
-    ports.store.deny(&hashes, ports.clock.now()).await
+    ports.store.deny(&hashes, ports.clock.now()).await?;
+    Ok(hashes.len())
+}
+
+/// What a purge took out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Jobs withdrawn or blanked, dead letters among them.
+    pub jobs: usize,
+    /// Whether there was a record.
+    pub record: bool,
+    /// Sites whose copies and evidence objects went.
+    pub sites: usize,
+    /// Evidence rows.
+    pub evidence: usize,
+    /// Identity keys.
+    pub keys: usize,
+}
+
+async fn purge_and_note(ports: &Ports, id: &ArtistId, actor: &str) -> StoreResult<()> {
+    let purged = purge(ports, id).await?;
+    let steps = [
+        ("artist.remove.jobs", purged.jobs > 0, format!("{} jobs and dead letters were withdrawn and blanked", purged.jobs)),
+        ("artist.remove.record", purged.record, "row, key tables and index entry are withdrawn".to_owned()),
+        ("artist.remove.copies", purged.sites > 0, format!("page copies and evidence objects of {} sites were deleted", purged.sites)),
+        ("artist.remove.evidence", purged.evidence > 0, format!("{} evidence rows were deleted", purged.evidence)),
+        ("artist.remove.keys", purged.keys > 0, format!("sightings and {} identity keys were deleted", purged.keys)),
+    ];
+    for (verb, _, effect) in steps.iter().filter(|(_, happened, _)| *happened) {
+        note(ports, id, actor, verb, None, effect).await?;
+    }
+    Ok(())
 }
 
 /// Takes an artist that is denied out of the ledger, the row, the keys, the evidence and the page copies.
 ///
 /// # Errors
 /// The store failed; repeat.
-pub async fn purge(ports: &Ports, id: &ArtistId) -> Result<(), crate::store::StoreError> {
+pub async fn purge(ports: &Ports, id: &ArtistId) -> StoreResult<Purged> {
     let row = ports.store.artist(id).await?;
     let record = row.and_then(|row| row.record);
     // Whatever keys came to the artist after it was denied are denied as well.
     deny_all(ports, id, record.as_ref()).await?;
-    for job in ports.store.jobs_about(id).await? {
+    let jobs = ports.store.jobs_about(id).await?;
+    let mut purged = Purged { jobs: jobs.len(), ..Purged::default() };
+    // Before the jobs are blanked, since of somebody who was never written only they say where copies may lie.
+    let mut pages: BTreeSet<Url> = jobs.iter().flat_map(pages_of_job).collect();
+    purged.sites += forget_copies(ports, &pages).await?;
+    for job in jobs {
         erase(ports, job).await?;
     }
     let now = ports.clock.now();
     let writer = Writer { job_id: JobId::new(format!("remove:{id}:{}", now.0)), generation: 1, fence: Timestamp(now.0) };
-    remove_record(ports, id, Life::Removed, &writer).await?;
+    purged.record = remove_record(ports, id, Life::Removed, &writer).await?;
     // The evidence says which pages name the person, so it goes after their copies: whoever repeats this finds them again.
-    forget_copies(ports, &ports.store.evidence_of(id).await?).await?;
+    let evidence = ports.store.evidence_of(id).await?;
+    pages = pages_of(ports, &evidence).await?;
+    purged.sites += forget_copies(ports, &pages).await?;
     ports.store.drop_evidence(id, None).await?;
     ports.store.forget_sightings(id).await?;
+    purged.evidence = evidence.len();
+    purged.keys = ports.store.identities_of(id).await?.len();
     ports.store.forget_identities(id).await?;
     info!(artist.id = %id, "artist {id} was removed for good");
-    Ok(())
+    Ok(purged)
+}
+
+/// The pages that a job was to read.
+fn pages_of_job(job: &Job) -> Vec<Url> {
+    match &job.new.task {
+        Task::ScrapeArtist(task) => std::iter::once(&task.entry).chain(&task.listed_on).cloned().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Withdraws a job about the person and blanks what names them, in its row and in its attempts.
-async fn erase(ports: &Ports, job: Job) -> Result<(), crate::store::StoreError> {
+async fn erase(ports: &Ports, job: Job) -> StoreResult<()> {
     let mut met = job;
     let row = loop {
         // Another artist may be among those whom its attempts left half written.
@@ -135,9 +194,8 @@ async fn erase(ports: &Ports, job: Job) -> Result<(), crate::store::StoreError> 
     Ok(())
 }
 
-/// Deletes the copies of pages that name the artist: those of recent sessions, and all that is kept of these sites across
-/// sessions, since a list or a menu names people too. What others have there is fetched again.
-async fn forget_copies(ports: &Ports, evidence: &[EvidenceRow]) -> Result<(), crate::store::StoreError> {
+/// The pages that name the artist, and the sites of their studios, since a list or a menu names people too.
+async fn pages_of(ports: &Ports, evidence: &[EvidenceRow]) -> StoreResult<BTreeSet<Url>> {
     let mut pages: BTreeSet<Url> = evidence.iter().flat_map(|row| row.facts.every_page().cloned()).collect();
     for row in evidence {
         if let Source::Studio(studio) = &row.source {
@@ -145,25 +203,34 @@ async fn forget_copies(ports: &Ports, evidence: &[EvidenceRow]) -> Result<(), cr
             pages.extend(studio.and_then(|studio| studio.website(ports.clock.now())));
         }
     }
+    Ok(pages)
+}
+
+/// Deletes the copies of pages that name the artist: those of recent sessions, and all that is kept of these sites across
+/// sessions. What others have there is fetched again. Answers of how many sites.
+async fn forget_copies(ports: &Ports, pages: &BTreeSet<Url>) -> StoreResult<usize> {
+    if pages.is_empty() {
+        return Ok(0);
+    }
     for session in ports.store.sessions(8).await? {
-        for page in &pages {
+        for page in pages {
             if let Err(error) = ports.visitor.forget(&session.id, page).await {
                 tracing::warn!(%error, "a page copy was not deleted, it goes with its session after a day");
             }
         }
     }
-    let forgotten = forget_sites(ports, &pages).await;
-    forgotten.map_err(|error| crate::store::StoreError::Unavailable(error.to_string()))
+    let forgotten = forget_sites(ports, pages).await;
+    forgotten.map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
-/// Deletes all that is kept across sessions of the sites to which pages belong.
+/// Deletes all that is kept across sessions of the sites to which pages belong. Answers how many sites.
 ///
 /// # Errors
 /// The object store failed; repeat.
-pub(crate) async fn forget_sites<'a>(ports: &Ports, pages: impl IntoIterator<Item = &'a Url>) -> Result<(), ObjectsError> {
-    let sites: BTreeSet<String> = pages.into_iter().map(site_of).collect();
-    for site in sites {
-        ports.visitor.forget_site(&site).await?;
+pub(crate) async fn forget_sites<'a>(ports: &Ports, pages: impl IntoIterator<Item = &'a Url>) -> Result<usize, ObjectsError> {
+    let sites: BTreeSet<String> = pages.into_iter().map(site_of).filter(|site| !site.is_empty()).collect();
+    for site in &sites {
+        ports.visitor.forget_site(site).await?;
     }
-    Ok(())
+    Ok(sites.len())
 }

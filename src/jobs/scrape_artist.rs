@@ -72,7 +72,7 @@ pub(crate) async fn write(ports: &Ports, desk: &dyn Desk, running: &Running, sou
         Ok(Written::Superseded) => Outcome::Done { how: Done::Superseded },
         // Rule 15: the removal has looked for copies before this job read the pages.
         Ok(Written::Denied) => match remove_artist::forget_sites(ports, &pages).await {
-            Ok(()) => Outcome::Cancelled { why: Cancelled::Removed },
+            Ok(_) => Outcome::Cancelled { why: Cancelled::Removed },
             Err(_) => wait_for_dependency(ports),
         },
         Err(WriteError::Invalid(failure)) => Outcome::Dead { reason: failure },

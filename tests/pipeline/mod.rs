@@ -1,5 +1,6 @@
 //! The whole path over the made-up web: discover, find, scrape, write, feed, search, in one process.
 
+mod corrections;
 mod courier;
 mod dead_sites;
 mod discovery;
@@ -12,6 +13,7 @@ mod outages;
 mod politeness;
 mod recrawl;
 mod removal;
+mod removal_requests;
 mod replay;
 mod schedule;
 mod stopping;

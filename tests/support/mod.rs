@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod exchange;
 #[cfg(feature = "opensearch")]
 pub mod fault_proxy;
+pub mod folder_web;
 pub mod hostile;
 pub mod http;
 pub mod kept;
