@@ -1,10 +1,13 @@
 //! What the web answers when it cannot do what was asked: one table of codes, rendered as RFC 9457 problem details.
 
 use crate::domain::ErrorClass;
+use crate::domain::correction::BadValue;
 use crate::jobs::PortError;
 use crate::jobs::absences::AcceptError;
 use crate::jobs::control::ControlError;
+use crate::jobs::correct_artist::CorrectError;
 use crate::jobs::letters::LetterError;
+use crate::jobs::removal_requests::RequestError;
 use crate::jobs::remove_artist::RemoveError;
 use crate::search::SearchError;
 use crate::search::request::{BadRequest, Problem};
@@ -70,12 +73,18 @@ codes! {
     UnknownArtist => NOT_FOUND, "unknown_artist", "There is no such artist", false;
     /// No such session.
     UnknownSession => NOT_FOUND, "unknown_session", "There is no such session", false;
+    /// No such request to be removed or corrected.
+    UnknownRequest => NOT_FOUND, "unknown_request", "There is no such request", false;
     /// No such job.
     UnknownJob => NOT_FOUND, "unknown_job", "There is no such job", false;
     /// The address exists, but not with this method.
     MethodNotAllowed => METHOD_NOT_ALLOWED, "method_not_allowed", "The address does not take this method", false;
     /// The body did not arrive in time.
     BodyTooSlow => REQUEST_TIMEOUT, "body_too_slow", "The body of the request did not arrive in time", true;
+    /// The request to be removed or corrected is not where it could go on like this.
+    RequestState => CONFLICT, "request_state", "The request cannot go on like this", false;
+    /// What is said of a field belongs to somebody else, or there is nothing to say.
+    NotCorrected => CONFLICT, "not_corrected", "The field was not corrected", false;
     /// The job is no dead letter, or none any more.
     NotADeadLetter => CONFLICT, "not_a_dead_letter", "The job is not a dead letter", false;
     /// Two sessions at once would ask the same sites twice.
@@ -90,6 +99,8 @@ codes! {
     Internal => INTERNAL_SERVER_ERROR, "internal", "A fault of the service", false;
     /// A part of the service is out for now.
     Unavailable => SERVICE_UNAVAILABLE, "unavailable", "A part of the service is not available", true;
+    /// Strangers have too much written.
+    TooManyRequests => TOO_MANY_REQUESTS, "too_many_requests", "Too many requests came within the hour", true;
     /// The process is alive but not ready.
     NotReady => SERVICE_UNAVAILABLE, "not_ready", "The service is not ready", true;
 }
@@ -144,12 +155,14 @@ pub struct WebError {
     pub problems: Vec<ParameterProblem>,
     /// Methods the address takes, for [`Code::MethodNotAllowed`].
     pub allow: Option<String>,
+    /// When to ask again, if it is known, seconds.
+    pub retry_after_s: Option<u32>,
 }
 
 impl WebError {
     /// An error of a code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), problems: Vec::new(), allow: None }
+        Self { code, detail: detail.into(), problems: Vec::new(), allow: None, retry_after_s: None }
     }
 
     /// Wrong parameters, all of them.
@@ -203,7 +216,7 @@ impl ResponseError for WebError {
         let mut response = HttpResponse::build(self.code.status());
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         if self.code.is_retryable() {
-            response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));
+            response.insert_header((header::RETRY_AFTER, self.retry_after_s.unwrap_or(RETRY_AFTER_S).to_string()));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
@@ -277,6 +290,36 @@ impl From<RemoveError> for WebError {
     }
 }
 
+impl From<RequestError> for WebError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Unknown => Self::new(Code::UnknownRequest, "there is no such request; a receipt is 32 letters and digits"),
+            RequestError::NoArtist(_) => Self::new(Code::UnknownArtist, error.to_string()),
+            RequestError::NotNow(_) | RequestError::Shared => Self::new(Code::RequestState, error.to_string()),
+            RequestError::Correction(error) => error.into(),
+            RequestError::Port(error) => error.into(),
+        }
+    }
+}
+
+impl From<CorrectError> for WebError {
+    fn from(error: CorrectError) -> Self {
+        match error {
+            CorrectError::Unknown(_) => Self::new(Code::UnknownArtist, error.to_string()),
+            CorrectError::Bad(bad) => {
+                let parameter = if matches!(bad, BadValue::Field(_)) { "field" } else { "value" };
+                Self::parameters(vec![ParameterProblem { parameter: parameter.to_owned(), message: bad.to_string() }])
+            }
+            CorrectError::Port(error) => error.into(),
+            CorrectError::Taken { .. }
+            | CorrectError::Shared(_)
+            | CorrectError::NothingKnown(_)
+            | CorrectError::NothingSaid(_)
+            | CorrectError::Invalid(_) => Self::new(Code::NotCorrected, error.to_string()),
+        }
+    }
+}
+
 impl From<ControlError> for WebError {
     fn from(error: ControlError) -> Self {
         warn!(%error, "a command reached nobody");
@@ -296,7 +339,7 @@ mod tests {
         for code in Code::ALL {
             let status = code.status();
             assert!(status.is_client_error() || status.is_server_error(), "{code:?}");
-            let may_pass = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT);
+            let may_pass = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
             assert_eq!(code.is_retryable(), may_pass, "{code:?}");
         }
     }

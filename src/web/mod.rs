@@ -9,6 +9,7 @@ mod layers;
 mod openapi;
 mod pages;
 mod params;
+mod rates;
 mod routes;
 mod state;
 

@@ -36,6 +36,9 @@ fn public_routes(config: &mut ServiceConfig<'_>) {
     config
         .service(api::artists::search_artists)
         .service(api::artists::show_artist)
+        .service(api::removal_requests::ask_for_removal)
+        .service(api::removal_requests::check_proof)
+        .service(api::removal_requests::show_removal_request)
         .service(api::styles::list_styles)
         .service(api::health::healthz)
         .service(api::health::readyz)
@@ -55,6 +58,11 @@ fn admin_routes(config: &mut ServiceConfig<'_>) {
         .service(admin::dead_letters::discard_dead_letter)
         .service(admin::dead_letters::show_dead_letter)
         .service(admin::artists::remove_artist)
+        .service(admin::removal_requests::correct_artist)
+        .service(admin::removal_requests::list_removal_requests)
+        .service(admin::removal_requests::approve_removal_request)
+        .service(admin::removal_requests::refuse_removal_request)
+        .service(admin::removal_requests::inspect_removal_request)
         .service(admin::audit::list_audit_rows)
         .service(admin::depth::show_depth);
 }

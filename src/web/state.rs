@@ -6,6 +6,7 @@ use crate::jobs::directory::Directory;
 use crate::metrics::Metrics;
 use crate::search::guarded::GuardSettings;
 use crate::search::token::PageTokens;
+use crate::web::rates::Rates;
 use crate::web::routes;
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Threads that serve requests; what blocks runs on their blocking pools.
 const WORKERS: usize = 2;
@@ -23,6 +24,8 @@ const BLOCKING_THREADS: usize = 16;
 const CONNECTIONS: usize = 1_024;
 /// How long the head of a request may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// Looks for proofs at once: each is a visit to a site that may be slow.
+const LOOKS_AT_ONCE: usize = 4;
 /// How long requests under way may take once the server is told to stop.
 const STOP_WITHIN_S: u64 = 2;
 
@@ -65,6 +68,10 @@ pub(crate) struct Web {
     pub directory: Directory,
     /// Slugs of all styles, to offer instead of unknown ones.
     pub style_slugs: Vec<String>,
+    /// How often strangers may have something written.
+    pub rates: Rates,
+    /// Looks for proofs under way.
+    pub looks: Semaphore,
 }
 
 impl Web {
@@ -72,7 +79,8 @@ impl Web {
         let key: [u8; 32] = Sha256::new_with_prefix(b"inkdex page tokens").chain_update(&state.token_key).finalize().into();
         let style_slugs = state.ports.styles.all().iter().map(|style| style.slug.clone()).collect();
         let directory = Directory::new(state.ports.clone(), GuardSettings::default());
-        Self { tokens: PageTokens::new(key), directory, style_slugs, state }
+        let looks = Semaphore::new(LOOKS_AT_ONCE);
+        Self { tokens: PageTokens::new(key), directory, style_slugs, rates: Rates::default(), looks, state }
     }
 
     /// The ports.

@@ -190,6 +190,8 @@ fn pages_fit_a_phone() {
     let window = Window::open();
     let found = web.get("/v1/artists?query=rosalind").json();
     let artist = format!("/artists/{}", found["artists"][0]["id"].as_str().expect("an id"));
+    let asked = web.post("/v1/removal-requests", r#"{"handle":"rosalind.af","contact":"rosalind@post.example"}"#).json();
+    let status = format!("/removal/{}", asked["receipt"].as_str().expect("a receipt"));
     for width in [390, 1280] {
         window.resize(width, 844);
         for target in [
@@ -200,6 +202,8 @@ fn pages_fit_a_phone() {
             "/bot",
             "/privacy",
             "/errors",
+            "/removal",
+            status.as_str(),
         ] {
             window.visit(&web, target);
             assert_eq!(window.evaluate("innerWidth"), width);
@@ -222,4 +226,40 @@ fn inline_code_is_refused() {
     web.run(until("two complaints", LONG, async || (window.complaints().len() >= 2).then_some(())));
     let complaints = window.complaints();
     assert!(complaints.iter().all(|complaint| complaint.contains("Content Security Policy")), "{complaints:?}");
+}
+
+/// 006-6: somebody goes from their page here through the form to the receipt, and sees by it that they are removed.
+#[test]
+fn an_artist_is_removed_through_the_form() {
+    let web = TestWeb::seeded();
+    let window = Window::open();
+    let found = web.get("/v1/artists?query=rosalind").json();
+    let id = found["artists"][0]["id"].as_str().expect("an id").to_owned();
+    window.visit(&web, &format!("/artists/{id}"));
+    window.click(".sources a[href^='/removal']");
+    window.wait(&web, "location.pathname === '/removal'");
+    window.wait(&web, &format!("document.querySelector('#about')?.value === '{id}'"));
+    assert_eq!(window.evaluate("document.querySelector('input[name=named]:checked').value"), "artist");
+    window.type_into("#contact", "rosalind@post.example");
+    window.click(".ask button");
+    window.wait(&web, "/^.removal.[0-9a-f]{32}$/.test(location.pathname)");
+    window.wait(&web, "document.querySelector('#state')?.dataset.state === 'RECEIVED'");
+    let receipt = window.text("document.querySelector('#receipt').textContent");
+    assert!(window.text("document.querySelector('ol').innerText").contains("<meta name=\"inkdex-proof\""));
+    // A look finds nothing, and says so where the eye is.
+    window.click("form[action$='/check'] button");
+    window.wait(&web, "document.querySelector('.notice')?.textContent.includes('not found') === true");
+
+    let open = web.get("/admin/v1/removal-requests").json();
+    let request = open["requests"][0]["id"].as_str().expect("a request").to_owned();
+    assert!(!open.to_string().contains(&receipt));
+    let approved = web.post(&format!("/admin/v1/removal-requests/{request}:approve"), "{}");
+    assert_eq!(approved.status, 200, "{}", approved.body);
+    window.visit(&web, &format!("/removal/{receipt}"));
+    window.wait(&web, "document.querySelector('#state')?.dataset.state === 'DONE'");
+    assert!(window.text("document.querySelector('main').innerText").contains("does not come back"));
+    assert_eq!(window.evaluate("document.querySelectorAll('form').length"), 0, "nothing is left to prove");
+    assert_eq!(window.complaints(), Vec::<String>::new());
+    window.visit(&web, &format!("/artists/{id}"));
+    assert!(!window.text("document.body.innerText").contains("Rosalind"));
 }

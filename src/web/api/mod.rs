@@ -3,4 +3,5 @@
 pub mod artists;
 pub mod health;
 pub mod records;
+pub mod removal_requests;
 pub mod styles;

@@ -6,6 +6,7 @@ use crate::domain::facts::{Evidence, Fact};
 use crate::domain::place::{Basis, Coordinates};
 use crate::search::Hit;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use url::Url;
 use utoipa::ToSchema;
 
@@ -71,13 +72,13 @@ impl From<Coordinates> for Point {
 /// Where a value came from.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EvidenceRecord {
-    /// The page that says so.
+    /// The page that says so; of what was confirmed, the artist's main page.
     pub page: String,
-    /// What read it there.
+    /// What read it there; `artist` or `operator`, who confirmed it.
     pub extractor: String,
     /// 0 to 1.
     pub confidence: f32,
-    /// `printed`, `inferred` from something printed, or `studio`: where the studio is.
+    /// `printed`, `inferred` from something printed, `studio`: where the studio is, or `confirmed`: outranks every page.
     #[schema(value_type = String, example = "printed")]
     pub basis: Basis,
     /// When the page was read, RFC 3339.
@@ -158,6 +159,8 @@ pub struct ArtistRecord {
     pub pages: Vec<String>,
     /// The artist's own site.
     pub own_site: Option<String>,
+    /// The fields that were confirmed or corrected, and by whom: `artist`, by proof, or `operator`. Also one that has no value.
+    pub confirmed: BTreeMap<String, String>,
 }
 
 impl ArtistRecord {
@@ -186,6 +189,7 @@ impl ArtistRecord {
             bio: artist.bio.as_ref().map(fact),
             pages: artist.pages.iter().map(Url::to_string).collect(),
             own_site: artist.own_site.as_ref().map(Url::to_string),
+            confirmed: artist.confirmed.iter().map(|(field, by)| (field.as_str().to_owned(), by.as_str().to_owned())).collect(),
         }
     }
 }

@@ -49,6 +49,8 @@ struct FactRow {
     value: String,
     page: Outward,
     extractor: String,
+    /// Who confirmed it, instead of a page that says so.
+    confirmed: Option<&'static str>,
     /// How it follows from the page, unless it stands there.
     basis: Option<&'static str>,
     /// Whole per cent.
@@ -67,8 +69,9 @@ impl FactRow {
             value,
             page: Outward::of(&evidence.page),
             extractor: evidence.extractor.clone(),
+            confirmed: words::confirmed(evidence),
             basis: match evidence.basis {
-                Basis::Printed => None,
+                Basis::Printed | Basis::Confirmed => None,
                 Basis::Inferred => Some("inferred from it"),
                 Basis::Studio => Some("where the studio is"),
             },

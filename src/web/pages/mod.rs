@@ -4,6 +4,7 @@ mod about;
 mod artist;
 mod assets;
 mod filters;
+mod removal;
 mod search;
 mod words;
 
@@ -19,6 +20,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(search::search_page)
         .service(artist::artist_page)
+        .service(removal::removal_page)
+        .service(removal::send_request)
+        .service(removal::check_request)
+        .service(removal::status_page)
         .service(about::bot_page)
         .service(about::privacy_page)
         .service(about::errors_page)
@@ -71,7 +76,7 @@ fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
 
 /// An error shown to a person.
 #[derive(Debug)]
-struct PageError(WebError);
+pub struct PageError(WebError);
 
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,6 +87,7 @@ impl fmt::Display for PageError {
 /// What a visitor is told where the API speaks to programs.
 fn for_visitors(code: Code) -> Option<&'static str> {
     match code {
+        Code::UnknownRequest => Some("There is no request of this receipt, or its address is mistyped. Artists are found by name:"),
         Code::UnknownArtist => Some("This artist is not in the directory, or not any more. Look for them by name:"),
         _ => None,
     }

@@ -1,7 +1,8 @@
 //! How pages say things: names of countries and cities, ages, monograms, and the colour of a style.
 
 use crate::domain::country;
-use crate::domain::place::key_part;
+use crate::domain::facts::{Confirmer, Evidence};
+use crate::domain::place::{Basis, key_part};
 use crate::extract::Styles;
 use crate::search::request::read_location;
 use std::time::Duration;
@@ -150,6 +151,12 @@ pub fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let text = format!("{}{}", host.strip_prefix("www.").unwrap_or(host), url.path().trim_end_matches('/'));
     if text.chars().nth(SHOWN_MAX).is_none() { text } else { text.chars().take(SHOWN_MAX - 1).chain(['…']).collect() }
+}
+
+/// Who confirmed a fact, if nobody has to look for it on a page.
+pub fn confirmed(evidence: &Evidence) -> Option<&'static str> {
+    (evidence.basis == Basis::Confirmed)
+        .then(|| if evidence.extractor == Confirmer::Artist.as_str() { "confirmed by the artist" } else { "confirmed by an operator" })
 }
 
 #[cfg(test)]
