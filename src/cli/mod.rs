@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod config;
+mod correct;
 mod daemon;
 mod dead_letters;
 mod demo;
@@ -17,6 +18,7 @@ mod reconcile;
 mod rehearsal;
 mod rehearse;
 mod reindex;
+mod removals;
 mod remove;
 mod replay;
 mod run;
@@ -85,6 +87,10 @@ enum Verb {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Remove a person from the directory for good.
     Remove(remove::RemoveArgs),
+    /// List, show, approve or refuse what people asked for: to be removed, or corrected.
+    Removals(removals::RemovalsArgs),
+    /// Confirm or correct a field of an artist: it outranks all that is read.
+    Correct(correct::CorrectArgs),
     /// Compare table, keys and index, and repair.
     Reconcile(reconcile::ReconcileArgs),
     /// Read the kept pages again with the extractors of this build, and say who would change.
@@ -172,6 +178,8 @@ pub fn main(cli: Cli) -> ExitCode {
         Verb::Sessions(args) => block_on(sessions::run(common, args)),
         Verb::DeadLetters(args) => block_on(dead_letters::run(common, args)),
         Verb::Remove(args) => block_on(remove::run(common, args)),
+        Verb::Removals(args) => block_on(removals::run(common, args)),
+        Verb::Correct(args) => block_on(correct::run(common, args)),
         Verb::Reconcile(args) => block_on(reconcile::run(common, args)),
         #[cfg(feature = "cql")]
         Verb::Migrate(args) => block_on(migrate::run(common, args)),

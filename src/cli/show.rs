@@ -12,6 +12,7 @@ use inkdex::extract::normal_handle;
 use inkdex::store::Store;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// What newcomers need to know of it.
@@ -24,6 +25,9 @@ Works beside a running daemon.";
 
 /// Longest value in the table, characters.
 const VALUE_MAX_CHARS: usize = 72;
+
+/// The basis of a fact that no page has to say.
+const CONFIRMED: &str = "confirmed";
 
 /// Whom to show.
 #[derive(Debug, Args)]
@@ -72,6 +76,7 @@ pub async fn run(common: Common, args: ShowArgs) -> anyhow::Result<ExitCode> {
         output::json(&json!({
             "id": row.id, "name": record.name.value, "version": row.version, "checked_at": row.checked_at.rfc3339(),
             "completeness": record.completeness(), "pages": record.pages, "own_site": record.own_site, "facts": facts,
+            "confirmed": confirmed_of(record),
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -91,10 +96,14 @@ pub async fn run(common: Common, args: ShowArgs) -> anyhow::Result<ExitCode> {
             format!("{:.2}", fact.confidence),
             fact.extractor.clone(),
             output::span(now.since(fact.at)),
-            fact.page.clone(),
+            if fact.basis == CONFIRMED { format!("said by the {}", fact.extractor) } else { fact.page.clone() },
         ]
     }));
     output::line(&output::columns(&rows))?;
+    if !record.confirmed.is_empty() {
+        let said: Vec<String> = confirmed_of(record).into_iter().map(|(field, by)| format!("{field} ({by})")).collect();
+        output::line(&format!("\nconfirmed, whatever pages say: {}", said.join(", ")))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,6 +128,11 @@ fn why_hidden(row: &ArtistRow, denied: bool) -> String {
         Life::Retired => format!("artist {id} is retired: no source names them any more"),
         Life::Live => format!("the row of artist {id} does not pass its own hash; it is hidden until it is scraped again"),
     }
+}
+
+/// The fields that somebody confirmed or corrected, and who.
+fn confirmed_of(record: &Artist) -> BTreeMap<&'static str, &'static str> {
+    record.confirmed.iter().map(|(field, by)| (field.as_str(), by.as_str())).collect()
 }
 
 fn facts_of(record: &Artist) -> Vec<Shown> {

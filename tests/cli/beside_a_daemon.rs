@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 /// A child process that does not outlive its test.
-struct Process(Child);
+pub(super) struct Process(Child);
 
 impl Process {
     /// Starts a command and waits for its first line.
-    fn start(arguments: &[&str]) -> (Self, String) {
+    pub fn start(arguments: &[&str]) -> (Self, String) {
         let mut child =
             inkdex(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
         let mut line = String::new();
@@ -38,7 +38,7 @@ impl Drop for Process {
 }
 
 /// A configuration over the made-up web at `port`.
-fn configuration(folder: &Path, port: u16, bind: &str) -> PathBuf {
+pub(super) fn configuration(folder: &Path, port: u16, bind: &str) -> PathBuf {
     let file = folder.join("inkdex.toml");
     let studios = folder.join("studios.yaml");
     std::fs::write(&studios, inkdex::demo::DemoWeb::generate(7).studio_file()).expect("a file");
@@ -54,7 +54,7 @@ fn configuration(folder: &Path, port: u16, bind: &str) -> PathBuf {
     file
 }
 
-fn json(arguments: &[&str]) -> Value {
+pub(super) fn json(arguments: &[&str]) -> Value {
     let (out, err, code) = told(arguments);
     assert_eq!(code, Some(0), "{arguments:?}: {err}");
     serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?} printed no JSON ({error}): {out}"))

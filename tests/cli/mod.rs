@@ -4,6 +4,7 @@ mod beside_a_daemon;
 #[cfg(all(feature = "cql", feature = "sqs", feature = "opensearch", feature = "s3"))]
 mod doctor;
 mod labelled_sites;
+mod removals;
 mod why;
 
 use inkdex::domain::clock::SystemClock;
@@ -43,6 +44,8 @@ fn every_verb_explains_itself_with_examples() {
         "sessions",
         "dead-letters",
         "remove",
+        "removals",
+        "correct",
         "reconcile",
         "extract",
         "eval",
