@@ -26,6 +26,7 @@ pub mod place;
 pub mod progress;
 pub mod recrawl;
 pub mod removal_request;
+mod request_names;
 pub mod same_studio;
 pub mod secret;
 pub mod session;

@@ -1,6 +1,7 @@
 //! The states of requests under every order of steps, and what names somebody.
 
 use super::*;
+use crate::domain::identity::normal_handle;
 use proptest::prelude::*;
 
 const START: Timestamp = Timestamp(1_795_305_600_000_000);

@@ -264,11 +264,12 @@ async fn withdraw(ports: &Ports, by: Confirmer, field: Field, rows: Vec<Evidence
 /// attempt of a scrape adds up the same evidence.
 async fn follow(ports: &Ports, id: &ArtistId) -> Result<(), CorrectError> {
     for _ in 0..RACES {
-        let record = resolved(ports, id, &BTreeSet::new()).await?;
+        // The row first: evidence that came in after it was read is met by whoever put it, whose row is then a newer one.
         let current = ports.store.artist(id).await?.ok_or_else(|| CorrectError::Unknown(id.clone()))?;
         if current.live().is_none() {
             return Err(CorrectError::Unknown(id.clone()));
         }
+        let record = resolved(ports, id, &BTreeSet::new()).await?;
         let now = ports.clock.now();
         let writer = Writer { job_id: JobId::new(format!("said:{id}:{}", now.0)), generation: 1, fence: now.max(current.fence) };
         let WriteDecision::Put(put) = decide_write(id, Some(&current), &Intent::Record(Box::new(record)), &writer, now) else {

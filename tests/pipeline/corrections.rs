@@ -117,7 +117,7 @@ async fn what_cannot_be_said_is_refused() {
 /// 006-7: the artist corrects a field by the proof that removes: a token on their own site, and nobody's word.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_artist_corrects_a_field_by_proof() {
-    let mut world = World::of(DemoWeb::generate_sized(SEED, 5, 3)).await;
+    let mut world = World::of(DemoWeb::generate_sized(SEED, 7, 2)).await;
     let files = FolderWeb::instead_of(&mut world).await;
     let app = world.start().await;
     let ports = &app.ports;

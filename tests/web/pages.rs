@@ -105,7 +105,7 @@ fn the_bot_and_removal_are_explained() {
     // The ceilings that fetching keeps to.
     assert!(bot.contains("up to 300 seconds") && bot.contains("up to 24 hours"), "{bot}");
     let privacy = web.page("/privacy").body;
-    assert!(privacy.contains("id=\"removal\"") && privacy.contains("inkdex remove") && privacy.contains("is not there yet"));
+    assert!(privacy.contains("id=\"removal\"") && privacy.contains("href=\"/removal\"") && privacy.contains("id=\"correction\""));
     let errors = web.page("/errors").body;
     for code in inkdex::web::Code::ALL {
         assert!(errors.contains(&format!("<tr id=\"{}\">", code.as_str())), "{code:?}");
