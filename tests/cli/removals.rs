@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// An interface by name, with whether it returns the person.
+type Interface<'a> = (&'a str, Box<dyn Fn() -> bool + 'a>);
+
 /// The promise: no interface returns the person within a minute of approval.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -97,8 +100,7 @@ fn a_minute_after_approval_no_interface_returns_them() {
     let at_handle = format!("@{handle}");
 
     let in_api = |target: &str| beside.get(target).body.contains(&id);
-    // Each interface by name, with whether it returns the person.
-    let interfaces: Vec<(&str, Box<dyn Fn() -> bool + '_>)> = vec![
+    let interfaces: Vec<Interface<'_>> = vec![
         ("API by id", Box::new(|| beside.get(&format!("/v1/artists/{id}")).status == 200)),
         ("API by words", Box::new(|| in_api(&format!("/v1/artists?query={words}")))),
         ("API by handle", Box::new(|| in_api(&format!("/v1/artists?instagram={handle}")))),
