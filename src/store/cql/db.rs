@@ -2,13 +2,13 @@
 //!
 //! Nothing above this file knows the driver, but for the types that rows are read as.
 
-use super::errors::{failed, is_unknown, not_connected, not_prepared};
+use super::errors::{failed, is_unknown, not_connected};
 use super::memory::Memory;
 use super::migrate;
 use super::settings::CqlSettings;
 use super::skew::{ClockSample, Offset, SkewGuard};
 use super::stamps::Stamps;
-use super::statement::{Cas, Cql, Kind, Lwt, applied};
+use super::statement::{Cas, Cql, Kind, Lwt, applied, prepare};
 use super::steps::Steps;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::store::{StoreError, StoreResult};
@@ -361,14 +361,6 @@ impl CqlDb {
             }
         }
     }
-}
-
-async fn prepare(session: &Session, cql: &'static Cql, request_timeout: Duration) -> StoreResult<(&'static str, PreparedStatement)> {
-    let prepared = tokio::time::timeout(request_timeout, session.prepare(cql.text)).await;
-    let late = |_| StoreError::Unavailable(format!("the database did not prepare a statement within {request_timeout:?}"));
-    let mut prepared = prepared.map_err(late)?.map_err(|error| not_prepared(cql.text, &error))?;
-    cql.configure(&mut prepared, request_timeout);
-    Ok((cql.text, prepared))
 }
 
 fn read_page<T>(text: &str, result: QueryResult, rows: &mut Vec<T>) -> StoreResult<()>

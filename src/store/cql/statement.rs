@@ -1,5 +1,8 @@
 //! A statement with the settings that its kind needs, and what came of a conditional one.
 
+use super::errors::not_prepared;
+use crate::store::{StoreError, StoreResult};
+use scylla::client::session::Session;
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::statement::prepared::PreparedStatement;
@@ -63,6 +66,19 @@ impl Cql {
             prepared.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
         }
     }
+}
+
+/// Prepares a statement and configures it for its kind.
+pub(super) async fn prepare(
+    session: &Session,
+    cql: &'static Cql,
+    request_timeout: Duration,
+) -> StoreResult<(&'static str, PreparedStatement)> {
+    let prepared = tokio::time::timeout(request_timeout, session.prepare(cql.text)).await;
+    let late = |_| StoreError::Unavailable(format!("the database did not prepare a statement within {request_timeout:?}"));
+    let mut prepared = prepared.map_err(late)?.map_err(|error| not_prepared(cql.text, &error))?;
+    cql.configure(&mut prepared, request_timeout);
+    Ok((cql.text, prepared))
 }
 
 /// What came of one conditional write.
