@@ -59,10 +59,6 @@ fn write(config: &Config, file: &Path) {
     std::fs::write(file, toml::to_string(config).unwrap()).unwrap();
 }
 
-fn profile() -> &'static str {
-    if cfg!(debug_assertions) { "dev profile" } else { "release profile" }
-}
-
 /// Rule 14: 200 hosts at one request a second, one process on embedded backends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_process_keeps_the_pace_of_two_hundred_hosts() {
@@ -93,7 +89,7 @@ async fn one_process_keeps_the_pace_of_two_hundred_hosts() {
     signal(run.id(), "TERM");
     until("the run stops", LONG, async || run.try_wait().unwrap()).await;
     let tally = Tally::of(&asked, SPACING);
-    say(&format!("politeness: {}, embedded backends, one process: {tally}", profile()));
+    say(&format!("politeness: embedded backends, one process: {tally}"));
     assert_eq!((tally.hosts, tally.violations), (ONE.hosts, 0), "{tally}");
     assert!(tally.share >= SHARE, "{tally}");
 }
@@ -155,8 +151,7 @@ async fn two_processes_whose_clocks_disagree_ask_as_one() {
     assert!(statuses.iter().all(|status| status.success()), "{statuses:?}");
     let tally = Tally::of(&sites.asked(), SPACING);
     say(&format!(
-        "politeness: {}, production backends, two processes, clocks {} s apart: {tally}; {} hosts asked by both, {} changes between them",
-        profile(),
+        "politeness: production backends, two processes, clocks {} s apart: {tally}; {} hosts asked by both, {} changes between them",
         AHEAD.as_secs(),
         tally.shared_hosts,
         tally.changes
