@@ -37,15 +37,14 @@ production:
 	cargo build --locked
 	scripts/production.sh $(INKDEX) $(ARGS)
 
-# The dev profile, so that nothing is built a second time; what is printed says so. PROFILE=release for other figures.
-figures: PROFILE ?= dev
+# Inkdex alone is optimised; the dependencies stay those of the tests, so that they are not built a second time.
 figures:
 	@scripts/toolchain.sh
 	@scripts/servers.sh fetch
-	cargo bench --locked --profile $(PROFILE) --bench figures --no-run
+	cargo bench --locked --profile dev --config 'profile.dev.opt-level=2' --bench figures --no-run
 	@run=$$(mktemp -d); trap 'scripts/servers.sh stop --run "$$run/servers"; rm -rf "$$run"' EXIT; trap 'exit 130' INT TERM HUP; \
 	scripts/servers.sh start --run "$$run/servers" --for-pid $$$$ || exit 1; \
-	INKDEX_TEST_SERVERS="$$run/servers/servers.env" cargo bench --locked --profile $(PROFILE) --bench figures -- $(ARGS)
+	INKDEX_TEST_SERVERS="$$run/servers/servers.env" cargo bench --locked --profile dev --config 'profile.dev.opt-level=2' --bench figures -- $(ARGS)
 
 test:
 	@scripts/toolchain.sh

@@ -53,10 +53,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let profile =
-        if cfg!(debug_assertions) { "dev profile: inkdex unoptimised, its dependencies at opt-level 1" } else { "release profile" };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("figures: {profile}; {cores} cores, shared with the four servers");
+    println!("figures: {cores} cores, shared with the four servers");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     match runtime.block_on(run(&asked)) {
         Ok(true) => ExitCode::SUCCESS,
