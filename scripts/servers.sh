@@ -226,7 +226,7 @@ XML
     java.base/{jdk.internal.reflect,jdk.internal.math,jdk.internal.module,jdk.internal.util.jar} jdk.management/com.sun.management.internal; do
     flags+=(--add-opens "$item=ALL-UNNAMED")
   done
-  launch cassandra "$java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms512m -Xmx1536m "${flags[@]}" -Djdk.attach.allowAttachSelf=true \
+  launch cassandra "$java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms512m -Xmx1536m -Xlog:gc:file="$run/cassandra-gc.log" "${flags[@]}" -Djdk.attach.allowAttachSelf=true \
     -javaagent:"$(echo "$home"/lib/jamm-*.jar)" -Dcassandra.config="file://$base/conf/cassandra.yaml" \
     -Dcassandra.storagedir="$base/data" -Dcassandra-foreground=yes -Dcassandra.test.flush_local_schema_changes=false -Dcassandra.ring_delay_ms=0 \
     -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.superuser_setup_delay_ms=0 \

@@ -1,12 +1,13 @@
-//! Keyspaces of the tests. Making one takes a server seconds, so those that are done with are emptied and used again.
+//! Keyspaces of the tests: each has its own, dropped afterwards. None is emptied to be used again: in Cassandra 5.0 a `TRUNCATE`
+//! beside a `CREATE TABLE` can stop the whole server, when the first waits for a flush that waits for the gossip of the second.
 
 use crate::support::servers::cassandra;
 use inkdex::store::cql::{CqlSettings, Migrator};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::ExecutionError;
 use scylla::response::query_result::QueryResult;
 use scylla::statement::unprepared::Statement;
-use std::sync::Mutex;
 use std::time::Duration;
 
 /// Settings for a keyspace that nobody else uses.
@@ -21,20 +22,15 @@ fn settings() -> CqlSettings {
     }
 }
 
-/// Keyspaces with the schema of this build that nobody uses now.
-static IDLE: Mutex<Vec<CqlSettings>> = Mutex::new(Vec::new());
-
 /// A keyspace for one test.
 pub struct Keyspace {
     pub settings: CqlSettings,
-    /// Whether another test may use it afterwards; else it is dropped.
-    again: bool,
 }
 
 impl Keyspace {
     /// A name for one that the test makes itself.
     pub fn unmade() -> Self {
-        Self { settings: settings(), again: false }
+        Self { settings: settings() }
     }
 
     /// One with the schema of this build that the test may break.
@@ -44,33 +40,13 @@ impl Keyspace {
         keyspace
     }
 
-    /// An empty one with the schema of this build.
-    pub async fn empty() -> Self {
-        let idle = IDLE.lock().unwrap().pop();
-        let Some(settings) = idle else {
-            let mut made = Self::made().await;
-            made.again = true;
-            return made;
-        };
-        let keyspace = Self { settings, again: true };
-        let session = keyspace.session().await;
-        let name = &keyspace.settings.keyspace;
-        let tables = format!("SELECT table_name FROM system_schema.tables WHERE keyspace_name = '{name}'");
-        let tables = run(&session, &tables).await.into_rows_result().unwrap();
-        // Also those without rows: what was deleted from them hides what the next test writes with an older timestamp.
-        for table in tables.rows::<(String,)>().unwrap().map(|row| row.unwrap().0).filter(|table| !table.starts_with("schema_")) {
-            run(&session, &format!("TRUNCATE {name}.{table}")).await;
-        }
-        keyspace
-    }
-
     async fn session(&self) -> Session {
         SessionBuilder::new().known_nodes(&self.settings.nodes).fetch_schema_metadata(false).build().await.unwrap()
     }
 
     /// Runs a statement as an operator would, in `cqlsh`.
     pub async fn operate(&self, text: &str) -> QueryResult {
-        run(&self.session().await, text).await
+        run(&self.session().await, text).await.unwrap()
     }
 
     /// How many rows there are of `TABLE WHERE …`.
@@ -80,19 +56,19 @@ impl Keyspace {
     }
 }
 
-async fn run(session: &Session, text: &str) -> QueryResult {
+async fn run(session: &Session, text: &str) -> Result<QueryResult, ExecutionError> {
     let mut statement = Statement::new(text);
     statement.set_request_timeout(Some(Duration::from_secs(60)));
-    session.query_unpaged(statement, ()).await.unwrap()
+    session.query_unpaged(statement, ()).await
 }
 
 impl Drop for Keyspace {
     fn drop(&mut self) {
-        if self.again {
-            IDLE.lock().unwrap().push(self.settings.clone());
-            return;
-        }
         let dropped = format!("DROP KEYSPACE IF EXISTS {}", self.settings.keyspace);
-        tokio::task::block_in_place(|| drop(tokio::runtime::Handle::current().block_on(self.operate(&dropped))));
+        let dropping = async { run(&self.session().await, &dropped).await };
+        if let Err(error) = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(dropping)) {
+            // No panic: the test may have failed already, and a second one would take all others with it.
+            eprintln!("{dropped}: {error}");
+        }
     }
 }

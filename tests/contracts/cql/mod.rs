@@ -38,7 +38,7 @@ pub struct Cql {
 impl Cql {
     /// An empty backend.
     pub async fn start() -> Self {
-        let keyspace = Keyspace::empty().await;
+        let keyspace = Keyspace::made().await;
         let clock = Arc::new(ManualClock::at(START));
         let db = CqlDb::open(keyspace.settings.clone(), clock.clone()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
