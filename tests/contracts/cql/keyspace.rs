@@ -65,7 +65,7 @@ async fn run(session: &Session, text: &str) -> Result<QueryResult, ExecutionErro
 impl Drop for Keyspace {
     fn drop(&mut self) {
         let dropped = format!("DROP KEYSPACE IF EXISTS {}", self.settings.keyspace);
-        let dropping = async { run(&self.session().await, &dropped).await };
+        let dropping = async { run(&self.session().await, &dropped).await.map(drop).map_err(Box::new) };
         if let Err(error) = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(dropping)) {
             // No panic: the test may have failed already, and a second one would take all others with it.
             eprintln!("{dropped}: {error}");
