@@ -7,7 +7,7 @@ INKDEX := $(CARGO_TARGET_DIR)/debug/inkdex
 CORPUS ?= ../shared/corpus/dev
 ARTISTS ?= 2000
 
-.PHONY: help demo test storm hostile politeness corpus production figures
+.PHONY: help demo test storm hostile politeness browser corpus production figures
 
 help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
@@ -15,6 +15,7 @@ help:
 	@echo "make storm [ARTISTS=2000]  only the big fault run: kills, pauses, cuts and a restart on real servers, over so many artists"
 	@echo "make hostile              only what hostile sites can do: URLs that lead inwards, rebinding, shapes, bombs; counted"
 	@echo "make politeness           200 hosts at a request a second each, then two processes whose clocks disagree; judged by the server's log"
+	@echo "make browser              pages in Chromium: hostile ones, limits, kills, and 200 in a row with processes and memory measured"
 	@echo "make production [ARGS=--exit]   the demo on Cassandra, SQS, OpenSearch and S3, as real servers on loopback"
 	@echo "make figures [ARGS='--changes 500']   change to searchable (fails at p99 of 1 s), and our adapters beside the bare drivers, on those servers"
 	@echo "make corpus CORPUS=DIR    a whole session over a folder of labelled sites, served on loopback"
@@ -30,6 +31,11 @@ corpus:
 	cargo build --locked
 	$(INKDEX) rehearse $(CORPUS)
 	$(INKDEX) eval $(CORPUS)
+
+browser:
+	@scripts/toolchain.sh
+	@scripts/test-needs.sh
+	INKDEX_BROWSER_PAGES=200 cargo test --locked --test it browser:: -- --nocapture
 
 production:
 	@scripts/toolchain.sh

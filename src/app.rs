@@ -3,6 +3,7 @@
 
 mod backends;
 mod discovery;
+mod drawing;
 mod fetching;
 mod settings;
 pub mod single;
@@ -10,6 +11,7 @@ pub mod single;
 #[cfg(feature = "cql")]
 pub use backends::cql_settings;
 pub use backends::{backends_line, look_at, open_objects};
+pub use drawing::look_at_browser;
 pub use fetching::{fetch_limits, host_map};
 pub use settings::sync_settings;
 
@@ -37,6 +39,7 @@ use crate::jobs::{Desk, Ports};
 use crate::metrics::Metrics;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::http::HttpFetch;
+use crate::scrape::visit::UrlDenial;
 use crate::web::Contact;
 use anyhow::{Context as _, anyhow};
 use backends::Backends;
@@ -97,8 +100,9 @@ pub async fn open_ports(config: &Config, Surroundings { clock, program, sources 
     let http = Arc::new(HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?);
     let around = discovery::Around { config, guard: &guard, store: &store, objects: &objects, clock: &clock };
     let sources = discovery::sources(&around)?.into_iter().chain(sources).collect();
-    let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
-    let reach = Reach { fetch: http, guard, denial, keeps: true, shared_holds: holds, remembers: store.clone() };
+    let denial: Arc<dyn UrlDenial> = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
+    let draw = drawing::draw(config, &guard, &denial, &clock)?;
+    let reach = Reach { fetch: http, draw, guard, denial, keeps: true, shared_holds: holds, remembers: store.clone() };
     let visitor = visitor(config, &store, &objects, &clock, &chance, reach).await?;
     let parse = ParseLimits { time_ms: config.fetch.parse_ms, nodes: config.fetch.parse_nodes, depth: config.fetch.parse_depth };
     let child = ChildSettings { program, time: Duration::from_millis(config.workers.child_ms), memory_mb: config.workers.child_mb };
@@ -288,6 +292,7 @@ impl App {
             self.pool.give_up();
             self.wait_idle(RELEASE_WITHIN).await;
         }
+        self.ports.visitor.close().await;
         self.flush_index().await;
         self.system.stop();
         // Once every actor's thread has ended nobody holds the database any more, and the next owner may have it.

@@ -5,6 +5,7 @@ use crate::domain::job::{JobKind, Usage};
 use crate::domain::outcome::Outcome;
 use crate::domain::session::Session;
 use crate::jobs::sync_index::Synced;
+use crate::scrape::draw::DrawCounts;
 use crate::store::Depth;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -57,6 +58,10 @@ pub struct Metrics {
     sync_stale: Counter,
     sync_parked: Counter,
     unreadable_rows: Gauge,
+    drawn_pages: Gauge,
+    browsers: Gauge,
+    browsers_killed: Gauge,
+    browser_leaks: Gauge,
     lags: Mutex<VecDeque<Duration>>,
 }
 
@@ -88,6 +93,10 @@ impl Metrics {
             sync_stale: Counter::default(),
             sync_parked: Counter::default(),
             unreadable_rows: Gauge::default(),
+            drawn_pages: Gauge::default(),
+            browsers: Gauge::default(),
+            browsers_killed: Gauge::default(),
+            browser_leaks: Gauge::default(),
             lags: Mutex::new(VecDeque::new()),
         };
         let registry = &mut metrics.registry;
@@ -106,6 +115,14 @@ impl Metrics {
         registry.register("sync_applied", "Documents and tombstones indexed", metrics.sync_applied.clone());
         registry.register("sync_stale", "Operations for which the index held something newer", metrics.sync_stale.clone());
         registry.register("unreadable_rows", "Times a row was left out since it cannot be read", metrics.unreadable_rows.clone());
+        registry.register("drawn_pages", "Pages drawn by a browser since the start", metrics.drawn_pages.clone());
+        registry.register("browsers", "Browsers running", metrics.browsers.clone());
+        registry.register("browsers_killed", "Browsers killed over a page since the start", metrics.browsers_killed.clone());
+        registry.register(
+            "browser_leaked_processes",
+            "Processes that outlived their browser since the start",
+            metrics.browser_leaks.clone(),
+        );
         registry.register("sync_parked", "Documents that could not be indexed", metrics.sync_parked.clone());
         metrics
     }
@@ -141,6 +158,14 @@ impl Metrics {
         self.due_jobs.set(gauge(depth.due));
         self.running_jobs.set(gauge(depth.running));
         self.oldest_seconds.set(depth.oldest_age(now).as_secs_f64());
+    }
+
+    /// What browsers did since the start.
+    pub fn observe_browsers(&self, counts: &DrawCounts) {
+        self.drawn_pages.set(gauge(counts.drawn));
+        self.browsers.set(gauge(counts.running));
+        self.browsers_killed.set(gauge(counts.killed));
+        self.browser_leaks.set(gauge(counts.leaked));
     }
 
     /// The pool's size and use.

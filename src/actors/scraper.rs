@@ -95,6 +95,7 @@ impl Scraper {
                 }
                 self.context.metrics.observe_depth(&depth, self.context.ports.clock.now());
                 self.context.metrics.observe_pool(new, pool.busy());
+                self.context.metrics.observe_browsers(&self.context.ports.visitor.draw_counts());
             }
             Err(error) => warn!(%error, "the depth of the queue is unknown, the pool stays as it is"),
         }

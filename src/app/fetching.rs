@@ -6,6 +6,7 @@ use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::objects::Objects;
 use crate::scrape::Fetch;
+use crate::scrape::draw::Draw;
 use crate::scrape::guard::{Guard, HostMap, MappedHost};
 use crate::scrape::limits::FetchLimits;
 use crate::scrape::politeness::PolitenessSettings;
@@ -62,6 +63,7 @@ pub fn fetch_limits(fetch: &FetchConfig) -> FetchLimits {
 /// Where a visitor gets pages from, and what keeps it from some.
 pub(super) struct Reach {
     pub fetch: Arc<dyn Fetch>,
+    pub draw: Arc<dyn Draw>,
     pub guard: Arc<Guard>,
     pub denial: Arc<dyn UrlDenial>,
     /// Whether what goes over the wire may be kept: not for a visit by hand, whose copies are thrown away.
@@ -112,8 +114,9 @@ pub(super) async fn visitor(
         guard: reach.guard,
         recrawl: fetch.recrawl,
         evidence: reach.keeps && fetch.evidence_days > 0,
+        draw_memory: Duration::from_secs(u64::from(config.browser.remember_days) * 24 * 3_600),
     };
-    Ok(Visitor::new(reach.fetch, holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
+    Ok(Visitor::new((reach.fetch, reach.draw), holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(super) fn jobs(config: &Config, owner: String) -> JobSettings {
         jobs_per_host: config.ledger.jobs_per_host,
         site: SiteLimits { pages: config.fetch.pages_per_site, ..SiteLimits::default() },
         strict_sources: config.discovery.strict,
+        browser_wait: Duration::from_millis(config.browser.wait_ms),
         owner,
         build: BUILD.to_owned(),
     }

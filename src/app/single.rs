@@ -11,6 +11,7 @@ use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::single_visit::SingleVisit;
 use crate::jobs::why::Inquiry;
 use crate::objects::Objects;
+use crate::scrape::draw::NoBrowser;
 use crate::scrape::folder::FolderFetch;
 use crate::scrape::guard::{Guard, HostMap, MappedHost};
 use crate::scrape::http::HttpFetch;
@@ -142,6 +143,7 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
                 keeps: false,
                 shared_holds: None,
                 remembers: own.clone(),
+                draw: Arc::new(NoBrowser("a folder is read as it is")),
             };
             Ok((visit_within(config, scratch, own, clock, reach, false).await?, entry))
         }
@@ -193,7 +195,8 @@ impl Beside {
         let Self { guard, directory, denial } = self;
         let fetch = HttpFetch::new(guard.clone(), fetch_limits(&config.fetch), &config.fetch.user_agent, clock.clone())?;
         let remembers = directory.unwrap_or_else(|| own.clone());
-        let reach = Reach { fetch: Arc::new(fetch), guard, denial, keeps: false, shared_holds: None, remembers };
+        let draw = super::drawing::draw(config, &guard, &denial, &clock)?;
+        let reach = Reach { fetch: Arc::new(fetch), draw, guard, denial, keeps: false, shared_holds: None, remembers };
         visit_within(config, scratch, own, clock, reach, true).await
     }
 }
@@ -220,6 +223,7 @@ async fn visit_within(
         clock,
         site: SiteLimits { pages: config.fetch.pages_per_site, obey_nofollow: on_web, ..SiteLimits::default() },
         obeys_noindex: on_web,
+        draws: on_web && config.browser.enabled,
         patience: PATIENCE,
     })
 }

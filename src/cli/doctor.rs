@@ -89,6 +89,7 @@ async fn look(config: &Config, findings: &mut Findings) {
     user_agent(config, findings);
     pipeline(config, findings);
     studio_files(config, findings).await;
+    browser(config, findings).await;
     if !config.backends.is_embedded() {
         shared::look(config, findings).await;
         return;
@@ -189,6 +190,22 @@ async fn studio_files(config: &Config, findings: &mut Findings) {
             }
             Err(error) => findings.bad("studio files", error.to_string(), "check discovery.studio_files"),
         }
+    }
+}
+
+/// Whether a browser starts, sandbox and all, and draws.
+async fn browser(config: &Config, findings: &mut Findings) {
+    match app::look_at_browser(config, Arc::new(SystemClock::new())).await {
+        Ok(Some(version)) if config.browser.without_sandbox => {
+            findings.note("browser", format!("{version} draws pages, without its sandbox"), "set browser.without_sandbox = false");
+        }
+        Ok(Some(version)) => findings.good("browser", format!("{version} draws pages, in its sandbox")),
+        Ok(None) => findings.note("browser", "switched off: sites drawn by scripts are dead letters (`needs_browser`)", ""),
+        Err(error) => findings.note(
+            "browser",
+            format!("{error:#}"),
+            "`apt-get install chromium`, or set browser.program; until then sites drawn by scripts wait, and end as `needs_browser`",
+        ),
     }
 }
 

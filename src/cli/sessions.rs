@@ -228,6 +228,7 @@ pub fn report_text(report: &Report) -> String {
         format!("{}, {:.1} MB, {} pages from the session's copies", report.requests, report.wire_bytes as f64 / 1e6, report.cached_pages),
     );
     row("pages spared", format!("{} not due, {} unchanged (304)", report.not_due_pages, report.unmodified_pages));
+    row("pages drawn", format!("{} by a browser", report.drawn_pages));
     row("directory: artists with", list(&report.coverage));
     output::columns(&rows)
 }

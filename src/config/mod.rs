@@ -1,6 +1,7 @@
 //! Typed configuration, one file a topic; every problem is reported at once.
 
 mod backends;
+mod browser;
 mod discovery;
 mod read;
 pub(crate) mod section;
@@ -8,6 +9,7 @@ mod service;
 mod work;
 
 pub use backends::{BackendsConfig, CqlConfig, OpenSearchConfig, S3Config, SqsConfig};
+pub use browser::BrowserConfig;
 pub use discovery::{AreaConfig, DiscoveryConfig, OverpassConfig, PlacesConfig};
 pub use read::{ConfigError, ConfigText, default_toml};
 pub use section::Problem;
@@ -43,6 +45,8 @@ pub struct Config {
     pub overpass: OverpassConfig,
     /// Fetching and politeness.
     pub fetch: FetchConfig,
+    /// The browser for pages that need JavaScript.
+    pub browser: BrowserConfig,
     /// The pool of workers.
     pub workers: WorkersConfig,
     /// Attempts, leases and re-sends.
@@ -61,7 +65,7 @@ pub struct Config {
 
 impl Config {
     /// The documentation of every section, in the order of the generated file.
-    pub const SECTIONS: [&'static SectionDoc; 19] = [
+    pub const SECTIONS: [&'static SectionDoc; 20] = [
         &DataConfig::DOC,
         &BackendsConfig::DOC,
         &ProcessConfig::DOC,
@@ -74,6 +78,7 @@ impl Config {
         &PlacesConfig::DOC,
         &OverpassConfig::DOC,
         &FetchConfig::DOC,
+        &BrowserConfig::DOC,
         &WorkersConfig::DOC,
         &LedgerConfig::DOC,
         &PipelineConfig::DOC,
@@ -97,6 +102,7 @@ impl Config {
             "places" => self.places.set(key, value),
             "overpass" => self.overpass.set(key, value),
             "fetch" => self.fetch.set(key, value),
+            "browser" => self.browser.set(key, value),
             "workers" => self.workers.set(key, value),
             "ledger" => self.ledger.set(key, value),
             "pipeline" => self.pipeline.set(key, value),
@@ -112,6 +118,7 @@ impl Config {
     fn check_together(&self) -> Vec<Problem> {
         let mut problems = backends::check_together(self);
         problems.extend(discovery::check_together(self));
+        problems.extend(browser::check_together(self));
         let mut problem = |place: &str, what: String, hint: &str| {
             problems.push(Problem { place: place.to_owned(), what, hint: hint.to_owned() });
         };

@@ -283,6 +283,9 @@ pub struct Usage {
     /// Pages that were not due, read from what an earlier session kept.
     #[serde(default)]
     pub not_due_pages: u64,
+    /// Pages that a browser drew.
+    #[serde(default)]
+    pub drawn_pages: u64,
 }
 
 impl std::ops::Add for Usage {
@@ -295,6 +298,7 @@ impl std::ops::Add for Usage {
             cached_pages: self.cached_pages + other.cached_pages,
             unmodified_pages: self.unmodified_pages + other.unmodified_pages,
             not_due_pages: self.not_due_pages + other.not_due_pages,
+            drawn_pages: self.drawn_pages + other.drawn_pages,
         }
     }
 }

@@ -83,6 +83,10 @@ pub enum WaitFor {
     RateLimit,
     /// A part of our own is out.
     Dependency,
+    /// A browser to draw its pages: all are busy.
+    Browser,
+    /// A browser to draw its pages: there is none.
+    NeedsBrowser,
     /// The process is stopping.
     Stop,
 }

@@ -68,9 +68,9 @@ async fn settle_facts(
     pages: &[Url],
 ) -> Result<Outcome, PortError> {
     if facts.kind == SiteKind::Negative && facts.drawn_by_script {
-        // An empty shell says nothing about what the site is: it is not called no studio.
-        let message = format!("{website} is drawn by a script, and this build reads pages without a browser");
-        return Ok(Outcome::Dead { reason: Failure::new(Category::Config, "needs_browser", "find", message) });
+        // A browser drew it, and an empty shell still says nothing about what the site is: it is not called no studio.
+        let message = format!("{website} is drawn by a script, and shows nothing in a browser either");
+        return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "nothing_drawn", "find", message) });
     }
     let kind = match facts.kind {
         SiteKind::Negative => StudioKind::NotTattoo,

@@ -110,6 +110,8 @@ pub struct JobSettings {
     pub site: SiteLimits,
     /// Refuse a source with bad entries.
     pub strict_sources: bool,
+    /// How long a job waits for a browser that is not there before it is a dead letter.
+    pub browser_wait: Duration,
     /// This process, in leases and attempts.
     pub owner: String,
     /// This build, in attempts.

@@ -127,6 +127,7 @@ async fn look_at(ports: &Ports, site: &Url, places: &[Url], token: &str) -> Resu
         // Whatever was read before the request came cannot hold its token.
         fresh_after: Some(ports.clock.now()),
         recrawl: Recrawl::All,
+        drawn: false,
         progress: Progress::default(),
     };
     let mut visit = ports.visitor.begin(who);

@@ -70,6 +70,9 @@ pub struct Report {
     /// Pages that were not due, read from what earlier sessions kept.
     #[serde(default)]
     pub not_due_pages: u64,
+    /// Pages that a browser drew.
+    #[serde(default)]
+    pub drawn_pages: u64,
 }
 
 /// Where a session's report lies.
@@ -143,6 +146,7 @@ async fn count_job(ports: &Ports, session: &Session, job: &Job, report: &mut Rep
     report.cached_pages += used.cached_pages;
     report.unmodified_pages += used.unmodified_pages;
     report.not_due_pages += used.not_due_pages;
+    report.drawn_pages += used.drawn_pages;
     if let Some(reason) = job.death() {
         *report.dead_by_reason.entry(reason.code.clone()).or_default() += 1;
     }

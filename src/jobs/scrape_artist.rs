@@ -171,7 +171,7 @@ pub(crate) async fn read_studio(ports: &Ports, running: &Running, task: &ScrapeT
     let (mut answered, mut unasked) = (site.answered(), site.unasked);
     if !task.own_site && task.entry != entry && !was_read(&site.reader, &task.entry) {
         // The page of the artist could not be read: ask for it by itself, so that its own reason ends the job.
-        let mut visit = site_visit::begin(ports, running).await;
+        let mut visit = site_visit::begin(ports, running, site.drawn).await;
         let asked = site_visit::one_page(ports, running, &mut visit, &task.entry).await;
         usage = usage + site_visit::usage_of(&visit);
         unasked.extend(visit.unasked().clone());

@@ -31,6 +31,8 @@ pub struct SingleVisit {
     pub site: SiteLimits,
     /// Whether a page's wish not to be used is obeyed: always, except for a folder of this machine.
     pub obeys_noindex: bool,
+    /// Whether a browser draws pages that say nothing without one.
+    pub draws: bool,
     /// How long to wait for the site in all before giving up.
     pub patience: Duration,
 }
@@ -51,7 +53,7 @@ impl SingleVisit {
     /// # Errors
     /// [`NotRead`].
     pub async fn robots_file(&self, url: &Url) -> Result<RobotsFile, NotRead> {
-        let mut pages = self.pages();
+        let mut pages = self.pages(false);
         let file = loop {
             match pages.visit.robots_file(url).await {
                 Ok(file) => break Ok(file),
@@ -66,28 +68,39 @@ impl SingleVisit {
         file.map_err(|stop| NotRead { url: crate::scrape::guard::shown(url), stop })
     }
 
-    fn pages(&self) -> OwnPages<'_> {
+    fn pages(&self, drawn: bool) -> OwnPages<'_> {
         let who = VisitContext {
             session: SessionId::new(SESSION),
             owner: SESSION.to_owned(),
             fresh_after: None,
             recrawl: Recrawl::All,
+            drawn,
             progress: Progress::default(),
         };
         OwnPages { of: self, visit: self.visitor.begin(who), until: self.clock.monotonic() + self.patience }
     }
 
-    /// Reads the site that begins at `entry` and weighs what it says.
+    /// Reads the site that begins at `entry`, drawn by a browser if nothing comes out of it without one, and weighs what it says.
     ///
     /// # Errors
     /// [`NotRead`].
     pub async fn read(&self, entry: &Url) -> Result<SiteFacts, NotRead> {
-        let mut pages = self.pages();
+        let mut reader = self.read_as(entry, false).await?;
+        if self.draws && reader.wants_browser(&self.styles) {
+            let drawn = self.read_as(entry, true).await;
+            self.visitor.close().await;
+            reader = drawn?;
+        }
+        Ok(reader.finish(&self.styles))
+    }
+
+    async fn read_as(&self, entry: &Url, drawn: bool) -> Result<SiteReader, NotRead> {
+        let mut pages = self.pages(drawn);
         let mut reader = SiteReader::new(entry.clone(), self.site);
         let done = drive(&mut reader, entry, &mut pages).await;
         super::site_visit::end(pages.visit).await;
         done.map_err(|(url, stop)| NotRead { url: crate::scrape::guard::shown(&url), stop })?;
-        Ok(reader.finish(&self.styles))
+        Ok(reader)
     }
 }
 

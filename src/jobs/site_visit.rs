@@ -1,9 +1,9 @@
 //! Reads one site politely: a [`SiteReader`] says which page is next, a [`Visit`] fetches it, the [`PageReader`] reads it.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::job::{JobKind, Usage};
+use crate::domain::job::{Attempt, JobKind, Usage};
 use crate::domain::ledger::is_suspect;
-use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
+use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome, WaitFor};
 use crate::domain::session::Trigger;
 use crate::extract::{Miss, PageFindings, SiteReader};
 use crate::jobs::reading::PageReader;
@@ -25,6 +25,8 @@ pub struct SiteRead {
     pub usage: Usage,
     /// Pages that nobody was asked for, as they are not due, and when they answered last.
     pub unasked: HashMap<Url, Timestamp>,
+    /// Whether a browser drew its pages.
+    pub drawn: bool,
 }
 
 impl SiteRead {
@@ -42,8 +44,8 @@ impl SiteRead {
 /// Why a site was not read: the job's outcome, and what it used so far.
 pub type Unread = (Outcome, Usage);
 
-/// Begins a visit on behalf of a running job.
-pub async fn begin(ports: &Ports, running: &Running) -> Visit {
+/// Begins a visit on behalf of a running job; its pages are `drawn` by a browser or taken as they come.
+pub async fn begin(ports: &Ports, running: &Running, drawn: bool) -> Visit {
     let fresh_after = (running.job.generation > 1).then_some(running.job.created_at.max(running.job.line_at));
     let session = running.job.new.session_id.clone();
     let replays = running.job.kind() == JobKind::ReplayArtist;
@@ -58,26 +60,73 @@ pub async fn begin(ports: &Ports, running: &Running) -> Visit {
             (false, true) => Recrawl::Due,
             (false, false) => Recrawl::All,
         },
+        drawn,
         progress: running.progress.clone(),
     };
     ports.visitor.begin(context)
 }
 
-/// Reads the site that begins at `entry`.
+/// Reads the site that begins at `entry`: as it comes, and drawn by a browser if nothing comes out of it without one. That it
+/// needs one is remembered for a while.
 ///
 /// # Errors
 /// The outcome of a job that cannot go on: the entry is refused, gone or broken, or something has to be waited for.
 /// Pages fetched so far are in the session's cache, so that nothing is fetched twice.
 pub async fn read_site(ports: &Ports, running: &Running, entry: &Url) -> Result<SiteRead, Unread> {
-    let mut pages = JobPages { ports, running, visit: begin(ports, running).await };
+    let out = |_| (wait_for_dependency(ports), Usage::default());
+    if ports.visitor.needs_browser(entry).await.map_err(out)? {
+        return read_as(ports, running, entry, true).await;
+    }
+    let site = read_as(ports, running, entry, false).await?;
+    // A replay asks nobody, so nobody drew what it reads.
+    if running.job.kind() == JobKind::ReplayArtist || !site.reader.wants_browser(&ports.styles) {
+        return Ok(site);
+    }
+    let drawn = read_as(ports, running, entry, true).await;
+    let drawn = drawn.map_err(|(outcome, usage)| (outcome, usage + site.usage))?;
+    if let Err(error) = ports.visitor.note_browser(entry).await {
+        tracing::debug!(job.id = %running.job.id(), %error, "that a site needs a browser was not noted, the next reading finds out anew");
+    }
+    Ok(SiteRead { usage: drawn.usage + site.usage, ..drawn })
+}
+
+async fn read_as(ports: &Ports, running: &Running, entry: &Url, drawn: bool) -> Result<SiteRead, Unread> {
+    let mut pages = JobPages { ports, running, visit: begin(ports, running, drawn).await };
     let mut reader = SiteReader::new(entry.clone(), ports.settings.site);
     let stopped = drive(&mut reader, entry, &mut pages).await;
     let (usage, unasked) = (usage_of(&pages.visit), pages.visit.unasked().clone());
     end(pages.visit).await;
     match stopped {
+        Err((url, PageStop::Visit(VisitError::NoBrowser { why, may_come }))) => {
+            Err((without_browser(ports, running, &url, &why, may_come).await, usage))
+        }
         Err((url, stop)) => Err((stop.outcome(ports, &url), usage)),
-        Ok(()) => Ok(SiteRead { reader, usage, unasked }),
+        Ok(()) => Ok(SiteRead { reader, usage, unasked, drawn }),
     }
+}
+
+/// How often a job that needs a browser looks for one while it waits.
+const BROWSER_LOOKS: u32 = 20;
+
+/// A job whose site needs a browser waits for one, uncounted, so that installing it is all there is to do; but a session is not
+/// held open for it: after a while the job is a dead letter that says so.
+async fn without_browser(ports: &Ports, running: &Running, url: &Url, why: &str, may_come: bool) -> Outcome {
+    let attempts = match ports.store.attempts(running.job.id()).await {
+        Ok(attempts) => attempts,
+        Err(error) => return store_outcome(ports, &error, "draw"),
+    };
+    let waited = |attempt: &Attempt| matches!(attempt.outcome, Some(Outcome::Wait { why: WaitFor::NeedsBrowser, .. }));
+    let of_this = attempts.iter().filter(|attempt| attempt.generation == running.job.generation && waited(attempt));
+    let (now, patience) = (ports.clock.now(), ports.settings.browser_wait);
+    let began = of_this.filter_map(|attempt| attempt.ended_at).min().unwrap_or(now);
+    if may_come && now.since(began) < patience {
+        return Outcome::Wait { until: now.plus(patience / BROWSER_LOOKS), why: WaitFor::NeedsBrowser };
+    }
+    Outcome::Dead { reason: needs_browser(url, why) }
+}
+
+fn needs_browser(url: &Url, why: &str) -> Failure {
+    Failure::new(Category::Config, "needs_browser", "draw", format!("{url} is drawn by a script and needs a browser: {why}"))
 }
 
 /// Where the pages of a site come from.
@@ -121,33 +170,6 @@ impl Pages for JobPages<'_> {
     }
 }
 
-/// Reads single pages of a site; those that are missing are left out.
-///
-/// # Errors
-/// As [`read_site`], but only for what has to be waited for.
-pub async fn read_pages(ports: &Ports, running: &Running, urls: &[Url]) -> Result<(Vec<PageFindings>, Usage), Unread> {
-    let mut visit = begin(ports, running).await;
-    let mut pages = Vec::new();
-    let mut stopped = None;
-    for url in urls {
-        match one_page(ports, running, &mut visit, url).await {
-            Ok(findings) => pages.push(findings),
-            Err(stop) if stop.as_miss(false).is_some() => {}
-            Err(stop) => {
-                stopped = Some(stop.outcome(ports, url));
-                break;
-            }
-        }
-        running.progress.step();
-    }
-    let usage = usage_of(&visit);
-    end(visit).await;
-    match stopped {
-        Some(outcome) => Err((outcome, usage)),
-        None => Ok((pages, usage)),
-    }
-}
-
 pub(crate) fn usage_of(visit: &Visit) -> Usage {
     let stats = visit.stats();
     Usage {
@@ -156,6 +178,7 @@ pub(crate) fn usage_of(visit: &Visit) -> Usage {
         cached_pages: u64::from(stats.cached),
         unmodified_pages: u64::from(stats.unmodified),
         not_due_pages: u64::from(stats.not_due),
+        drawn_pages: u64::from(stats.drawn),
     }
 }
 
@@ -205,6 +228,7 @@ impl PageStop {
             Self::Visit(VisitError::Denied) => Outcome::Cancelled { why: Cancelled::Removed },
             Self::Visit(VisitError::Wait { until, why }) => Outcome::Wait { until: (*until).max(Timestamp(0)), why: *why },
             Self::Visit(VisitError::Fetch(error)) => fetch_outcome(error),
+            Self::Visit(VisitError::NoBrowser { why, .. }) => Outcome::Dead { reason: needs_browser(url, why) },
             Self::Visit(error @ VisitError::NotKept { .. }) => {
                 Outcome::Dead { reason: Failure::new(Category::Data, "not_kept", "read", error.to_string()) }
             }

@@ -83,6 +83,17 @@ fn key(period: &str, url: &Url) -> String {
     format!("{FOLDER}/{period}/{}/{name}", site_of(url))
 }
 
+/// A note that a site has to be drawn by a browser.
+#[derive(Serialize, Deserialize)]
+struct NeedsBrowser {
+    at: Timestamp,
+}
+
+/// No page of a site has this name: those of pages are digests.
+fn browser_key(period: &str, url: &Url) -> String {
+    format!("{FOLDER}/{period}/{}/needs-browser", site_of(url))
+}
+
 /// The pages known. Several processes may write at once: each writes what a site answered, and the last one stands.
 #[derive(Debug, Clone)]
 pub struct KnownPages {
@@ -139,6 +150,32 @@ impl KnownPages {
             Some(known) if !known.lists => self.write(&Known { lists: true, ..known }).await,
             _ => Ok(()),
         }
+    }
+
+    /// Notes that the pages of a URL's site have to be drawn by a browser to say anything.
+    ///
+    /// # Errors
+    /// [`ObjectsError`] if the object store fails.
+    pub async fn note_browser(&self, url: &Url) -> Result<(), ObjectsError> {
+        let at = self.clock.now();
+        let key = browser_key(&period(at, 0), url);
+        let bytes = pack(&NeedsBrowser { at }).map_err(|error| ObjectsError::Failed { key: key.clone(), why: error.to_string() })?;
+        self.objects.put(&key, bytes).await
+    }
+
+    /// Whether it was noted within the last `memory` (at most a period) that the pages of a URL's site have to be drawn. After
+    /// that the site is read as it comes again: it may have changed.
+    ///
+    /// # Errors
+    /// [`ObjectsError`] if the object store fails.
+    pub async fn needs_browser(&self, url: &Url, memory: Duration) -> Result<bool, ObjectsError> {
+        let now = self.clock.now();
+        for back in [0, 1] {
+            if let Some(bytes) = self.objects.get(&browser_key(&period(now, back), url)).await? {
+                return Ok(unpack::<NeedsBrowser>(&bytes).is_some_and(|noted| now.since(noted.at) < memory));
+            }
+        }
+        Ok(false)
     }
 
     /// Deletes everything known of a site (see [`site_of`]): on removal of a person whom its pages name.
@@ -230,6 +267,25 @@ mod tests {
         assert_eq!((bench.due_in(&known), known.before()), (1, None), "without validators nothing is said of it");
         bench.known.lists(&url("/none")).await.unwrap();
         assert_eq!(bench.known.get(&url("/none")).await.unwrap(), None);
+    }
+
+    /// C9: what a site needs is remembered, for all its pages and no other site's, and forgotten after a while.
+    #[tokio::test]
+    async fn that_a_site_needs_a_browser_is_forgotten_after_a_while() {
+        let bench = bench();
+        let (other, memory) = (Url::parse("https://other.example/").unwrap(), SHORTEST * 14);
+        let needs = async |url: &Url| bench.known.needs_browser(url, memory).await.unwrap();
+        assert!(!needs(&url("/")).await);
+        bench.known.note_browser(&url("/team")).await.unwrap();
+        assert!(needs(&url("/")).await && needs(&Url::parse("http://studio.example/a").unwrap()).await && !needs(&other).await);
+        bench.clock.advance(memory - Duration::from_secs(1));
+        assert!(needs(&url("/")).await, "into the next period if need be");
+        bench.clock.advance(Duration::from_secs(1));
+        assert!(!needs(&url("/")).await);
+        bench.known.note_browser(&url("/")).await.unwrap();
+        assert!(needs(&url("/")).await);
+        bench.known.forget_site(&site_of(&url("/"))).await.unwrap();
+        assert!(!needs(&url("/")).await);
     }
 
     #[tokio::test]

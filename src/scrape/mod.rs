@@ -1,5 +1,8 @@
 //! Fetching that harms nobody: guard, robots, politeness, limits. [`Fetch`] is the port; [`visit`] is what jobs use.
 
+#[cfg(feature = "chrome")]
+pub mod chrome;
+pub mod draw;
 pub mod evidence;
 pub mod folder;
 pub mod guard;
@@ -112,6 +115,10 @@ pub enum Limit {
     Redirects,
     /// Length or shape of a URL.
     Url,
+    /// Time for a browser to draw a page.
+    Drawing,
+    /// Memory of the browser that drew a page.
+    DrawingMemory,
 }
 
 /// Why a page was not fetched: typed, and carrying what to do.
@@ -189,6 +196,14 @@ pub enum FetchError {
         /// What it says it is.
         content_type: String,
     },
+    /// The browser that drew the page crashed, or did not do as it was told.
+    #[error("{url} was not drawn: {why}")]
+    NotDrawn {
+        /// What was drawn.
+        url: String,
+        /// What happened.
+        why: String,
+    },
     /// The response breaks HTTP or its declared encoding.
     #[error("{url} sent an answer that cannot be read: {why}")]
     BadResponse {
@@ -217,12 +232,15 @@ impl FetchError {
                 Limit::DecodedBytes => "decoded_too_large",
                 Limit::Redirects => "too_many_redirects",
                 Limit::Url => "url_over_limit",
+                Limit::Drawing => "draw_timeout",
+                Limit::DrawingMemory => "draw_memory",
             },
             Self::Gone { .. } => "gone",
             Self::SlowDown { .. } => "slow_down",
             Self::Server { .. } => "server_error",
             Self::Blocked { .. } => "blocked",
             Self::WrongType { .. } => "wrong_type",
+            Self::NotDrawn { .. } => "not_drawn",
             Self::BadResponse { .. } => "bad_response",
         }
     }
@@ -230,8 +248,12 @@ impl FetchError {
     /// What kind of failure it is for the ledger.
     pub fn category(&self) -> Category {
         match self {
-            Self::Dns(_) | Self::Connection { .. } | Self::SlowDown { .. } | Self::Server { .. } => Category::Transient,
-            Self::OverLimit { limit: Limit::Connect | Limit::Head | Limit::Idle | Limit::Total, .. } => Category::Transient,
+            Self::Dns(_) | Self::Connection { .. } | Self::SlowDown { .. } | Self::Server { .. } | Self::NotDrawn { .. } => {
+                Category::Transient
+            }
+            Self::OverLimit { limit: Limit::Connect | Limit::Head | Limit::Idle | Limit::Total | Limit::Drawing, .. } => {
+                Category::Transient
+            }
             Self::Blocked { .. } => Category::Blocked,
             Self::Guarded(_)
             | Self::Tls { .. }

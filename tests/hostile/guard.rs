@@ -115,6 +115,7 @@ fn single(bench: &Bench) -> SingleVisit {
         clock: bench.clock.clone(),
         site: ReadLimits::default(),
         obeys_noindex: true,
+        draws: false,
         patience: Duration::ZERO,
     }
 }

@@ -21,6 +21,7 @@ use inkdex::jobs::write_artist::{WriteArtist, WriteError, Written};
 use inkdex::jobs::{Desk, JobSettings, Ports};
 use inkdex::objects::Objects;
 use inkdex::queue::sqlite::SqliteQueue;
+use inkdex::scrape::draw::NoBrowser;
 use inkdex::scrape::guard::{Guard, HostMap};
 use inkdex::scrape::http::HttpFetch;
 use inkdex::scrape::limits::FetchLimits;
@@ -58,10 +59,19 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         guard,
         recrawl: true,
         evidence: true,
+        draw_memory: Duration::ZERO,
     };
     let holds = Arc::new(MemoryHolds::new(store.clone(), Vec::new(), clock.now()));
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));
-    let visitor = Visitor::new(Arc::new(http), holds, objects.clone(), denial, clock.clone(), chance.clone(), visits);
+    let visitor = Visitor::new(
+        (Arc::new(http), Arc::new(NoBrowser("none here"))),
+        holds,
+        objects.clone(),
+        denial,
+        clock.clone(),
+        chance.clone(),
+        visits,
+    );
     let child = ChildSettings { program: "inkdex".into(), time: Duration::from_secs(5), memory_mb: 512 };
     Ports {
         queue: Arc::new(SqliteQueue::new(db.clone())),
@@ -75,6 +85,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
             jobs_per_host: 2,
             site: SiteLimits::default(),
             strict_sources: false,
+            browser_wait: Duration::ZERO,
             owner: "test".to_owned(),
             build: "inkdex test".to_owned(),
         }),

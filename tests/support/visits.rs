@@ -9,6 +9,7 @@ use inkdex::domain::ids::SessionId;
 use inkdex::domain::progress::Progress;
 use inkdex::objects::Objects;
 use inkdex::scrape::FetchedPage;
+use inkdex::scrape::draw::NoBrowser;
 use inkdex::scrape::guard::{Guard, HostMap, MappedHost, NameLookup};
 use inkdex::scrape::http::HttpFetch;
 use inkdex::scrape::limits::{FetchLimits, SiteLimits};
@@ -122,13 +123,22 @@ impl Bench {
             guard: Arc::clone(&guard),
             recrawl: true,
             evidence: true,
+            draw_memory: Duration::ZERO,
         };
         let folder = tempfile::tempdir().unwrap();
         let objects = Objects::in_folder(folder.path()).unwrap();
         let judged = Arc::new(Judged::default());
         let holds = Arc::new(Holds::default());
         let chance = Arc::new(Chance::seeded(1));
-        let visitor = Visitor::new(Arc::new(fetch), holds, objects, judged.clone(), Arc::clone(&clock), chance, settings);
+        let visitor = Visitor::new(
+            (Arc::new(fetch), Arc::new(NoBrowser("none here"))),
+            holds,
+            objects,
+            judged.clone(),
+            Arc::clone(&clock),
+            chance,
+            settings,
+        );
         Self { server, visitor, guard, judged, clock, _folder: folder }
     }
 
@@ -140,6 +150,7 @@ impl Bench {
             owner: owner.into(),
             fresh_after,
             recrawl: Recrawl::All,
+            drawn: false,
             progress: Progress::default(),
         })
     }

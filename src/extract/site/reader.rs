@@ -2,7 +2,7 @@
 
 use super::super::finding::{PageFindings, PageLink, PageRole, Place};
 use super::super::styles::Styles;
-use super::facts::SiteFacts;
+use super::facts::{SiteFacts, SiteKind};
 use super::resolve;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -204,6 +204,21 @@ impl SiteReader {
     pub fn answered(&self) -> impl Iterator<Item = &Url> {
         let gone = self.missed.iter().filter(|(.., why)| *why == Miss::Gone).map(|(url, ..)| url);
         self.pages.iter().map(|page| &page.url).chain(gone)
+    }
+
+    /// Whether a browser would see more: a page that was read is drawn by a script, and what a record requires did not come out
+    /// of the site without it. That pages failed is no sign of it.
+    #[must_use]
+    pub fn wants_browser(&self, vocabulary: &Styles) -> bool {
+        let is_drawn = self.pages.iter().any(|page| page.signals.drawn_by_script);
+        is_drawn && {
+            let facts = resolve::site(&self.entry, &self.pages, true, vocabulary);
+            match facts.kind {
+                SiteKind::Negative => true,
+                SiteKind::Studio => facts.artists.is_empty(),
+                SiteKind::Artist => facts.name.is_none(),
+            }
+        }
     }
 
     /// Weighs everything that was found.

@@ -25,9 +25,9 @@ impl Visit {
         Ok(Some(self.unasked_for(url, known.clone())))
     }
 
-    /// A URL as it was kept last, however long ago.
-    pub(super) async fn kept_only(&mut self, url: &Url) -> Result<Kept, VisitError> {
-        let known = self.shared.known.get(url).await?.ok_or_else(|| VisitError::NotKept { url: shown(url) })?;
+    /// A URL as it was kept last under a name, however long ago.
+    pub(super) async fn kept_only(&mut self, url: &Url, name: &Url) -> Result<Kept, VisitError> {
+        let known = self.shared.known.get(name).await?.ok_or_else(|| VisitError::NotKept { url: shown(url) })?;
         Ok(self.unasked_for(url, known))
     }
 
@@ -67,20 +67,27 @@ impl Visit {
         Ok(())
     }
 
-    /// Keeps an answer, for this session and for later ones. The page is worth more than its copy: without the copy it may be
+    /// Keeps an answer under its name, for this session and for later ones. The page is worth more than its copy: without the copy it may be
     /// fetched once more.
-    pub(super) async fn keep(&mut self, url: &Url, before: Option<&Known>, kept: &Kept, unmodified: bool) -> Result<(), VisitError> {
+    pub(super) async fn keep(
+        &mut self,
+        url: &Url,
+        name: &Url,
+        before: Option<&Known>,
+        kept: &Kept,
+        unmodified: bool,
+    ) -> Result<(), VisitError> {
         let Shared { pages, known, deny, .. } = self.shared.as_ref();
         let session = &self.who.session;
-        if let Err(error) = pages.put(session, url, kept).await {
+        if let Err(error) = pages.put(session, name, kept).await {
             tracing::warn!(session.id = %session, "a fetched page was not kept: {error}");
         }
-        if let Err(error) = known.put(url, before, kept, unmodified).await {
+        if let Err(error) = known.put(name, before, kept, unmodified).await {
             tracing::warn!(session.id = %session, "a fetched page was not kept for later sessions: {error}");
         }
         // Rule 15: a removal that came in between has looked for copies already.
         if deny.is_denied(url).await? {
-            pages.forget(session, url).await?;
+            pages.forget(session, name).await?;
             known.forget_site(&site_of(url)).await?;
             self.evidence = None;
             return Err(VisitError::Denied);

@@ -2,6 +2,7 @@
 //! denylist, guard, page cache, what earlier sessions kept and is not due, robots.txt, the hold on its host, and only then the
 //! network.
 
+mod drawn;
 mod kept;
 mod rules;
 mod types;
@@ -13,6 +14,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ids::SessionId;
 use crate::domain::outcome::WaitFor;
 use crate::objects::{Objects, ObjectsError};
+use crate::scrape::draw::Draw;
 use crate::scrape::evidence::{self, About, Evidence};
 use crate::scrape::guard::{MappedHost, host_key, shown};
 use crate::scrape::known::{Known, KnownPages};
@@ -31,6 +33,7 @@ use url::Url;
 #[derive(Debug)]
 struct Shared {
     fetch: Arc<dyn Fetch>,
+    draw: Arc<dyn Draw>,
     deny: Arc<dyn UrlDenial>,
     clock: Arc<dyn Clock>,
     settings: VisitSettings,
@@ -48,9 +51,9 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// A visitor over a fetcher, the store's holds and the object store.
+    /// A visitor over what fetches and what draws, the store's holds and the object store.
     pub fn new(
-        fetch: Arc<dyn Fetch>,
+        (fetch, draw): (Arc<dyn Fetch>, Arc<dyn Draw>),
         holds: Arc<dyn HostHolds>,
         objects: Objects,
         deny: Arc<dyn UrlDenial>,
@@ -63,7 +66,7 @@ impl Visitor {
         let pages = PageCache::new(objects.clone(), Arc::clone(&clock));
         let known = KnownPages::new(objects.clone(), Arc::clone(&clock));
         let robots = RobotsFiles::new(objects.clone(), Arc::clone(&clock), &settings.product_token);
-        let shared = Shared { fetch, deny, clock, settings, politeness: Arc::new(politeness), pages, known, robots, objects };
+        let shared = Shared { fetch, draw, deny, clock, settings, politeness: Arc::new(politeness), pages, known, robots, objects };
         Self { shared: Arc::new(shared) }
     }
 
@@ -72,6 +75,7 @@ impl Visitor {
     /// # Errors
     /// The object store failed; repeat.
     pub async fn forget(&self, session: &SessionId, url: &Url) -> Result<(), ObjectsError> {
+        self.shared.pages.forget(session, &drawn::name_of(url)).await?;
         self.shared.pages.forget(session, url).await
     }
 
@@ -90,6 +94,7 @@ impl Visitor {
     /// # Errors
     /// The object store failed; the page may be read a few days late.
     pub async fn lists(&self, page: &Url) -> Result<(), ObjectsError> {
+        self.shared.known.lists(&drawn::name_of(page)).await?;
         self.shared.known.lists(page).await
     }
 
@@ -196,15 +201,26 @@ impl Visit {
     /// One URL: its answer from the session's cache, from what is kept across sessions, or from the network.
     async fn hop(&mut self, url: &Url) -> Result<Kept, VisitError> {
         self.judge(url).await?;
-        if self.who.recrawl == Recrawl::KeptOnly {
-            return self.kept_only(url).await;
+        if self.who.drawn {
+            return self.drawn(url).await;
         }
+        if self.who.recrawl == Recrawl::KeptOnly {
+            return self.kept_only(url, url).await;
+        }
+        self.as_sent(url).await
+    }
+
+    /// One URL as its site sends it.
+    async fn as_sent(&mut self, url: &Url) -> Result<Kept, VisitError> {
         let looked_at = self.takes;
         if let Some(kept) = self.cached(url).await? {
             return Ok(kept);
         }
         let known = self.shared.known.get(url).await?;
-        if let Some(kept) = self.not_due(url, known.as_ref()).await? {
+        // What is to be drawn is asked for: that it says the same does not mean that its scripts do.
+        if !self.who.drawn
+            && let Some(kept) = self.not_due(url, known.as_ref()).await?
+        {
             return Ok(kept);
         }
         let rules = self.rules_of(url).await?;
@@ -228,7 +244,10 @@ impl Visit {
             Ok(Hop::Redirect { to, .. }) => Kept::Moved { to },
             Ok(Hop::Page(page)) => {
                 self.count_bytes(url, page.wire_bytes);
-                self.budgets.entry(host_key(url)).or_default().note(url, &page.text);
+                // The shells of a site are all alike: what is drawn counts.
+                if !self.who.drawn {
+                    self.note(url, &page.text);
+                }
                 match meta_refresh(&page.text, url, self.shared.settings.limits.refresh()) {
                     Some(to) => Kept::Moved { to },
                     None => Kept::Page(page),
@@ -238,7 +257,7 @@ impl Visit {
             Err(FetchError::WrongType { content_type, .. }) => Kept::WrongType { content_type },
             Err(error) => return Err(error.into()),
         };
-        self.keep(url, known.as_ref(), &kept, unmodified).await?;
+        self.keep(url, url, known.as_ref(), &kept, unmodified).await?;
         Ok(kept)
     }
 
@@ -333,6 +352,10 @@ impl Visit {
     fn count_bytes(&mut self, url: &Url, wire_bytes: u64) {
         self.stats.wire_bytes = self.stats.wire_bytes.saturating_add(wire_bytes);
         self.budgets.entry(host_key(url)).or_default().spend(wire_bytes);
+    }
+
+    fn note(&mut self, url: &Url, text: &str) {
+        self.budgets.entry(host_key(url)).or_default().note(url, text);
     }
 
     async fn release(&mut self) -> Result<(), VisitError> {

@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionId;
 use crate::domain::progress::Progress;
+use crate::scrape::draw::NoBrowser;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::limits::{BudgetStop, FetchLimits, SiteLimits};
 use crate::scrape::politeness::PolitenessSettings;
@@ -216,6 +217,7 @@ fn settings() -> VisitSettings {
         guard: Arc::new(Guard::new(HostMap::none())),
         recrawl: true,
         evidence: true,
+        draw_memory: Duration::from_secs(14 * 24 * 3_600),
     }
 }
 
@@ -233,7 +235,15 @@ fn bench_with(settings: VisitSettings, latency: Duration, address: Option<&str>)
     let (holds, denied) = (Arc::new(Holds::default()), Arc::new(Denied::default()));
     let folder = tempfile::tempdir().unwrap();
     let objects = Objects::in_folder(folder.path()).unwrap();
-    let visitor = Visitor::new(web.clone(), holds.clone(), objects, denied.clone(), clock.clone(), Arc::new(Chance::seeded(7)), settings);
+    let visitor = Visitor::new(
+        (web.clone(), Arc::new(NoBrowser("none here"))),
+        holds.clone(),
+        objects,
+        denied.clone(),
+        clock.clone(),
+        Arc::new(Chance::seeded(7)),
+        settings,
+    );
     Bench { web, holds, denied, clock, visitor, _folder: folder }
 }
 
@@ -247,6 +257,7 @@ fn who(session: &str, owner: &str) -> VisitContext {
         owner: owner.into(),
         fresh_after: None,
         recrawl: Recrawl::Due,
+        drawn: false,
         progress: Progress::default(),
     }
 }

@@ -12,6 +12,7 @@ use crate::scrape::politeness::PolitenessSettings;
 use crate::store::StoreError;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// Whether a person asked that a URL is never read again (rule 15).
@@ -38,6 +39,8 @@ pub struct VisitSettings {
     pub recrawl: bool,
     /// Whether what goes over the wire is kept as evidence.
     pub evidence: bool,
+    /// How long it is remembered that a site has to be drawn.
+    pub draw_memory: Duration,
 }
 
 /// What a visit makes of the pages that earlier sessions kept.
@@ -62,6 +65,8 @@ pub struct VisitContext {
     pub fresh_after: Option<Timestamp>,
     /// What is made of pages that earlier sessions kept.
     pub recrawl: Recrawl,
+    /// Whether pages are drawn by a browser.
+    pub drawn: bool,
     /// The pulse of whoever reads: each request is a step, and so is waiting for its turn.
     pub progress: Progress,
 }
@@ -79,6 +84,8 @@ pub struct VisitStats {
     pub unmodified: u32,
     /// Pages that were not due, read from what an earlier session kept.
     pub not_due: u32,
+    /// Pages that a browser drew.
+    pub drawn: u32,
 }
 
 /// Why there is no page.
@@ -114,6 +121,14 @@ pub enum VisitError {
         url: String,
         /// Which limit.
         stop: BudgetStop,
+    },
+    /// It has to be drawn, and there is no browser.
+    #[error("it needs a browser: {why}")]
+    NoBrowser {
+        /// What is missing, and what to do.
+        why: String,
+        /// Whether it may be there in a while without a restart.
+        may_come: bool,
     },
     /// It was not fetched.
     #[error(transparent)]
