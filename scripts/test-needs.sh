@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Rust: Chromium for the pages, Python for the comparison with the rule book of scores and,
-# with warcio, for reading the evidence of visits; OpenSSL for a server whose certificate nobody signed; and fetches the robots.txt
-# files that parsers are compared on. Programs named as arguments are installed besides, from packages of the same names.
+# Installs what the tests need besides Rust: Chromium for the pages, with its own sandbox where the kernel gives none to ordinary
+# users; Python for the comparison with the rule book of scores and, with warcio, for reading the evidence of visits; OpenSSL for a
+# server whose certificate nobody signed; and fetches the robots.txt files that parsers are compared on. Programs named as arguments
+# are installed besides, from packages of the same names.
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
+if [ ! -u /usr/lib/chromium/chrome-sandbox ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups unshare --user true 2>/dev/null; then
+  missing+=(chromium-sandbox)
+fi
 command -v python3 >/dev/null || missing+=(python3)
 command -v openssl >/dev/null || missing+=(openssl)
 for program; do command -v "$program" >/dev/null || missing+=("$program"); done
