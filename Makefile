@@ -13,7 +13,7 @@ help:
 	@echo "make demo [ARGS=--exit]   the whole path on a made-up web on this machine, then the search page"
 	@echo "make test                 install what the tests need, then formatting, lints, licences and every test, against real servers on loopback"
 	@echo "make storm [ARTISTS=2000]  only the big fault run: kills, pauses, cuts and a restart on real servers, over so many artists"
-	@echo "make hostile              only what hostile sites can do: URLs that lead inwards, rebinding, shapes, bombs; counted"
+	@echo "make hostile              only what hostile sites can do: pages in Chromium, URLs that lead inwards, rebinding, shapes, bombs; counted"
 	@echo "make politeness           200 hosts at a request a second each, then two processes whose clocks disagree; judged by the server's log"
 	@echo "make browser              pages in Chromium: hostile ones, limits, kills, and 200 in a row with processes and memory measured"
 	@echo "make production [ARGS=--exit]   the demo on Cassandra, SQS, OpenSearch and S3, as real servers on loopback"
@@ -70,6 +70,8 @@ storm:
 
 hostile:
 	@scripts/toolchain.sh
+	@scripts/test-needs.sh
+	cargo test --locked --test it browser::hostile
 	@told=$$(mktemp); trap 'rm -f "$$told"' EXIT; INKDEX_HOSTILE_TOLD="$$told" cargo test --locked --test hostile && cat "$$told"
 
 # Fails below 97% of the rate that politeness allows, so it wants a machine that does nothing else, and an optimised build: 200 pages
