@@ -49,6 +49,7 @@ async fn the_doctor_names_the_server_that_is_out() {
         "address",
         "pipeline",
         "studio files",
+        "browser",
         "store",
         "queue",
         "index",

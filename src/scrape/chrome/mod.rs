@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use leash::Leash;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Duration;
 use thread::{Order, Thread};
 use tokio::sync::oneshot;
@@ -70,7 +70,7 @@ pub struct ChromeSettings {
 struct Inner {
     settings: ChromeSettings,
     guard: Arc<Guard>,
-    denial: Arc<dyn UrlDenial>,
+    denial: Weak<dyn UrlDenial>,
     clock: Arc<dyn Clock>,
     /// Threads without work.
     free: Mutex<Vec<usize>>,
@@ -152,6 +152,8 @@ impl Drop for Turn {
 pub struct Chrome {
     inner: Arc<Inner>,
     threads: Vec<(mpsc::Sender<Order>, Arc<Slot>)>,
+    /// Threads and proxies end in their own time; the store that answers this is not kept open by them.
+    _denial: Arc<dyn UrlDenial>,
 }
 
 /// Kills the browser of whoever no longer waits for it.
@@ -179,7 +181,7 @@ impl Chrome {
         let inner = Arc::new(Inner {
             settings,
             guard,
-            denial,
+            denial: Arc::downgrade(&denial),
             clock,
             free: Mutex::new((0..browsers).collect()),
             orders: AtomicU64::default(),
@@ -202,7 +204,7 @@ impl Chrome {
             Ok((orders, slot))
         });
         let threads = threads.collect::<std::io::Result<_>>()?;
-        Ok(Self { inner, threads })
+        Ok(Self { inner, threads, _denial: denial })
     }
 
     /// Name and version of the browser that was started last.

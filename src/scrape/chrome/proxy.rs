@@ -6,7 +6,7 @@ use crate::scrape::guard::Guard;
 use crate::scrape::visit::UrlDenial;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -83,7 +83,7 @@ struct Errand {
 #[derive(Debug)]
 struct Shared {
     guard: Arc<Guard>,
-    denial: Arc<dyn UrlDenial>,
+    denial: Weak<dyn UrlDenial>,
     errand: Mutex<Option<Errand>>,
 }
 
@@ -113,7 +113,7 @@ impl Proxy {
     ///
     /// # Errors
     /// Loopback has no port left.
-    pub async fn start(guard: Arc<Guard>, denial: Arc<dyn UrlDenial>) -> std::io::Result<Self> {
+    pub async fn start(guard: Arc<Guard>, denial: Weak<dyn UrlDenial>) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { guard, denial, errand: Mutex::new(None) });
@@ -248,7 +248,8 @@ async fn admit(shared: &Shared, allowance: &Allowance, url: &Url) -> Result<TcpS
         return Err("it is an errand of the browser's own".to_owned());
     }
     shared.guard.check_url(url).map_err(|error| error.to_string())?;
-    if shared.denial.is_denied(url).await.map_err(|error| error.to_string())? {
+    let denial = shared.denial.upgrade().ok_or("whoever knows the denylist is gone")?;
+    if denial.is_denied(url).await.map_err(|error| error.to_string())? {
         return Err("it is on the denylist".to_owned());
     }
     if !allowance.take_connection() {

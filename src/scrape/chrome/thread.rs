@@ -11,7 +11,7 @@ use crate::scrape::{FetchError, FetchedPage};
 use headless_chrome::{Browser, Tab};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use tokio::sync::oneshot;
 
 /// What a thread is told.
@@ -119,7 +119,7 @@ impl Thread {
     /// Starts a browser with a proxy of its own.
     fn open(&self) -> Result<Window, String> {
         let Inner { settings, guard, denial, .. } = self.inner.as_ref();
-        let starting = Proxy::start(Arc::clone(guard), Arc::clone(denial));
+        let starting = Proxy::start(Arc::clone(guard), Weak::clone(denial));
         let proxy = self.runtime.block_on(starting).map_err(|error| format!("its proxy cannot listen: {error}"))?;
         let launched = launch::launch(settings, proxy.address(), |leash| *locked(&self.slot.leash) = Some(Arc::clone(leash)));
         let opened = launched.and_then(|Launched { browser, leash, version }| {
