@@ -204,13 +204,18 @@ pub struct FieldChange {
     pub after: Value,
 }
 
+/// The extractor named in evidence of coordinates that are those of the city.
+pub const BY_CITY: &str = "gazetteer";
+
 /// Where the place is: as its own source says, else as another source that names the same city does.
 fn coordinates(placed: &EvidenceRow, rows: &[&EvidenceRow]) -> Option<Fact<Coordinates>> {
     let city = |row: &EvidenceRow| row.facts.city.as_ref().map(|city| fold(&city.value));
     let country = |row: &EvidenceRow| row.facts.country.as_ref().map(|country| country.value.clone());
     let same = |row: &&&EvidenceRow| city(row).is_some() && city(row) == city(placed) && country(row) == country(placed);
-    let elsewhere = || rows.iter().filter(same).find_map(|row| row.facts.coordinates.clone());
-    placed.facts.coordinates.clone().or_else(elsewhere)
+    // The middle of the city is the last resort: another source may know the house.
+    let exact = |row: &EvidenceRow| row.facts.coordinates.clone().filter(|at| at.evidence.extractor != BY_CITY);
+    let elsewhere = || rows.iter().filter(same).find_map(|row| exact(row));
+    exact(placed).or_else(elsewhere).or_else(|| placed.facts.coordinates.clone())
 }
 
 fn values<T>(facts: &[Fact<T>]) -> Vec<&T> {

@@ -2,7 +2,8 @@
 
 use crate::domain::artist::Artist;
 use crate::domain::ids::ArtistId;
-use crate::domain::place::{Place, key_part};
+use crate::domain::gazetteer::key_city;
+use crate::domain::place::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -52,7 +53,7 @@ pub fn country_part(country: Option<&str>) -> &str {
 
 /// The beginning of the sort keys of a place: `LOCATION#`, `LOCATION#UK#` or `LOCATION#UK#LONDON#`.
 pub fn location_prefix(country: Option<&str>, city: Option<&str>) -> String {
-    match (country, city.and_then(key_part)) {
+    match (country, city.and_then(key_city)) {
         (None, _) => "LOCATION#".to_owned(),
         (Some(country), None) => format!("LOCATION#{}#", country_part(Some(country))),
         (Some(country), Some(city)) => format!("LOCATION#{}#{city}#", country_part(Some(country))),
@@ -61,7 +62,7 @@ pub fn location_prefix(country: Option<&str>, city: Option<&str>) -> String {
 
 /// The sort key of an artist at a place.
 pub fn location_sort(place: &Place, id: &ArtistId) -> String {
-    let city = place.city.as_deref().and_then(key_part);
+    let city = place.city.as_deref().and_then(key_city);
     let city = city.as_deref().unwrap_or(UNKNOWN);
     format!("LOCATION#{}#{city}#{id}", country_part(place.country.as_deref()))
 }

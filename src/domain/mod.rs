@@ -11,6 +11,7 @@ pub mod country;
 pub mod cron;
 pub mod facts;
 pub mod fields;
+pub mod gazetteer;
 pub mod grid;
 pub mod identity;
 pub mod ids;

@@ -1,5 +1,6 @@
 //! What one page says: findings with their place, cards of people, links; serialisable and bounded.
 
+use crate::domain::place::Coordinates;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use url::Url;
@@ -21,6 +22,8 @@ pub enum Field {
     Studio,
     /// An address or a part of it.
     Address,
+    /// Where on the earth it is, as a map link or structured data says.
+    Point,
     /// An Instagram handle in normal form.
     Instagram,
     /// An e-mail address in lower case.
@@ -112,6 +115,8 @@ pub enum Value {
     Text(String),
     /// An address.
     Address(Box<PostalAddress>),
+    /// A point on the earth.
+    Point(Coordinates),
 }
 
 impl Value {
@@ -120,7 +125,7 @@ impl Value {
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Address(_) => None,
+            Self::Address(_) | Self::Point(_) => None,
         }
     }
 }

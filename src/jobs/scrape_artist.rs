@@ -1,6 +1,7 @@
 //! Job `scrape_artist`: reads an artist's own portfolio site when there is one, else the pages on the studio's site, and
 //! has the record written (002-R13).
 
+use crate::domain::artist::BY_CITY;
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::{Evidence, Fact, Source, SourceFacts};
 use crate::domain::identity::{IdentityKey, KeyState, canonical_site, normal_handle};
@@ -238,7 +239,9 @@ fn complete_place(read: &mut SourceFacts, studio: &FoundStudio, page: &Url, now:
     if !city_was_known {
         read.region = read.region.take().or_else(|| fact(&place.region));
     }
-    read.coordinates = read.coordinates.take().or_else(|| place.coordinates.map(|value| Fact { value, evidence }));
+    // Where the studio is tells more than where its city is.
+    let of_city = read.coordinates.take_if(|at| at.evidence.extractor == BY_CITY && place.coordinates.is_some());
+    read.coordinates = read.coordinates.take().or_else(|| place.coordinates.map(|value| Fact { value, evidence })).or(of_city);
 }
 
 /// When pages answered last: now, but for those that nobody was asked for.
@@ -282,20 +285,32 @@ fn as_source_facts(found: &ArtistFacts, page: &Url, styles: &Styles, read_at: &R
         Some(crate::extract::Basis::Studio) => Basis::Studio,
         Some(crate::extract::Basis::Printed) | None => Basis::Printed,
     };
-    let placed = |field: &str, value: &Option<String>| {
-        value.as_deref().and_then(|value| text(field, value, 100)).map(|mut fact| {
-            fact.evidence.basis = place_basis;
+    let placed = |field: &str, value: &str, basis: Basis| {
+        // All that a studio's pages say is the studio's place.
+        let basis = if place_basis == Basis::Studio { Basis::Studio } else { basis };
+        text(field, value, 100).map(|mut fact| {
+            fact.evidence.basis = basis;
             fact
         })
     };
-    let country = found.place.country.as_deref().and_then(country_code);
+    let (place, implied) = (&found.place, &found.place.implied);
+    let city_basis = if implied.city { Basis::Inferred } else { Basis::Printed };
+    let at = implied.coordinates.map(|point| {
+        let printed = implied.basis == Some(crate::extract::Basis::Printed);
+        let basis = if printed { Basis::Printed } else { Basis::Inferred };
+        let basis = if place_basis == Basis::Studio { Basis::Studio } else { basis };
+        Fact { evidence: evidence("coordinates", "", basis), value: point }
+    });
     SourceFacts {
         name: found.name.as_deref().and_then(|name| text("name", name, NAME_MAX_CHARS)),
         studio: found.studio.as_deref().and_then(|studio| text("studio", studio, NAME_MAX_CHARS)),
-        country: placed("country", &country),
-        region: placed("region", &found.place.region),
-        city: placed("city", &found.place.city),
-        coordinates: None,
+        country: place.country.as_deref().and_then(country_code).and_then(|code| placed("country", &code, place_basis)),
+        region: match (&place.region, &implied.region) {
+            (Some(region), _) => placed("region", region, Basis::Printed),
+            (None, implied) => implied.as_deref().and_then(|region| placed("city", region, Basis::Inferred)),
+        },
+        city: place.city.as_deref().and_then(|city| placed("city", city, city_basis)),
+        coordinates: at,
         instagram: found
             .instagram
             .as_deref()

@@ -2,14 +2,15 @@
 
 use crate::domain::artist::{Artist, ArtistRow};
 use crate::domain::country;
+use crate::domain::gazetteer::key_city;
 use crate::domain::ids::ArtistId;
-use crate::domain::place::{Coordinates, key_part};
+use crate::domain::place::Coordinates;
 use crate::domain::text::tokens;
 use crate::search::{IndexDocument, IndexOperation};
 use std::collections::HashSet;
 
 /// Raised whenever this file makes another document of the same row: an index of another form is rebuilt.
-pub const DOCUMENT_FORM: u32 = 1;
+pub const DOCUMENT_FORM: u32 = 2;
 /// Longest id that every engine takes, in bytes.
 const ID_MAX_BYTES: usize = 512;
 /// Longest token that every engine takes, in bytes; tokens of `domain::text` are far shorter.
@@ -34,7 +35,7 @@ impl IndexDocument {
             studio: artist.studio.as_ref().map(|studio| studio.value.clone()),
             text_tokens: text_tokens(artist, &styles),
             styles,
-            city_key: place.city.as_deref().and_then(key_part),
+            city_key: place.city.as_deref().and_then(key_city),
             country: place.country,
             city: place.city,
             coordinates: place.coordinates,

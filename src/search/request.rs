@@ -1,8 +1,9 @@
 //! From what a person types to a [`SearchQuery`]: every parameter is checked and all problems are told at once.
 
 use crate::domain::country;
+use crate::domain::gazetteer::key_city;
 use crate::domain::identity::normal_handle;
-use crate::domain::place::{Coordinates, key_part};
+use crate::domain::place::Coordinates;
 use crate::domain::text::{folded_name, tokens};
 use crate::search::plan::LIMIT_MAX;
 use crate::search::token::PageTokens;
@@ -329,13 +330,13 @@ pub fn read_location(text: &str) -> Option<Location> {
             Some((city, end)) if matches!(folded_name(end).as_str(), "uk" | "usa") => (city, country::find(end)),
             _ => (first, None),
         };
-        return Some(Location { country, city_key: Some(key_part(city)?) });
+        return Some(Location { country, city_key: Some(key_city(city)?) });
     }
     let country = if country::may_be_a_state(last) { None } else { country::find(last) };
     if country.is_some() && country::is_part(first) {
         return Some(Location { country, city_key: None });
     }
-    Some(Location { country, city_key: Some(key_part(first)?) })
+    Some(Location { country, city_key: Some(key_city(first)?) })
 }
 
 #[cfg(test)]

@@ -167,6 +167,14 @@ fn entity(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>)
         };
         style_findings(&offered.join(", "), view, sink, &at(0.8));
     }
+    let spot = object.get("geo").or_else(|| object.get("location").and_then(|location| location.get("geo")));
+    let degrees = |name: &str| match spot?.get(name)? {
+        Value::String(text) => text.trim().parse().ok(),
+        number => number.as_f64(),
+    };
+    if let (Some(lat), Some(lon)) = (degrees("latitude"), degrees("longitude")) {
+        sink.point(lat, lon, at(0.9));
+    }
     let places = match object.get("address") {
         Some(Value::Array(list)) => list.clone(),
         Some(value) => vec![value.clone()],

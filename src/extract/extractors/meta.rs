@@ -58,6 +58,12 @@ fn geo(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let mut parts = place.split(',').map(str::trim).filter(|part| !part.is_empty());
     let city = parts.next().map(str::to_owned);
     let named = parts.next_back().map(str::to_owned);
+    let point = page.meta(&["geo.position"]).and_then(|text| text.split_once([';', ','])).or_else(|| page.meta(&["icbm"])?.split_once(','));
+    if let Some((lat, lon)) = point
+        && let (Ok(lat), Ok(lon)) = (lat.trim().parse(), lon.trim().parse())
+    {
+        sink.point(lat, lon, At::new(Place::Meta, 0.8).context("geo"));
+    }
     if city.is_some() || country.is_some() {
         let region = named.filter(|part| places::country_by_name(part).is_none());
         let address = PostalAddress { city, region, country: country.map(str::to_owned), ..PostalAddress::default() };

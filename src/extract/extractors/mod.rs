@@ -22,6 +22,7 @@ use super::parse::{ParseBudget, ParseStop};
 use super::styles::Styles;
 use super::text::{clean, cut};
 use std::borrow::Cow;
+use crate::domain::place::Coordinates;
 use url::Url;
 
 /// One extractor.
@@ -126,6 +127,14 @@ impl Sink<'_> {
 
     pub fn address(&mut self, address: PostalAddress, at: At) {
         self.push(Field::Address, Value::Address(Box::new(address)), at);
+    }
+
+    /// Where a map or structured data puts it. Whole degrees are the middle of nowhere, and 0, 0 is what is left unset.
+    pub fn point(&mut self, lat: f64, lon: f64, at: At) {
+        let set = lat.fract() != 0.0 || lon.fract() != 0.0;
+        if let Some(point) = Coordinates::new(lat, lon).filter(|_| set) {
+            self.push(Field::Point, Value::Point(point), at);
+        }
     }
 
     fn push(&mut self, field: Field, value: Value, at: At) {

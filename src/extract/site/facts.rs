@@ -1,6 +1,7 @@
 //! What a site says, weighed: the object that `inkdex extract` prints, and the view of one artist in it.
 
 use super::super::finding::Basis;
+use crate::domain::place::Coordinates;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use url::Url;
@@ -45,6 +46,21 @@ pub struct Located {
     pub postcode: Option<String>,
     /// How the country was learnt.
     pub basis: Option<Basis>,
+    /// What the gazetteer adds.
+    pub implied: Implied,
+}
+
+/// What follows from a place that a page prints or points at, by the gazetteer.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Implied {
+    /// The region, where none is printed.
+    pub region: Option<String>,
+    /// Whether the city follows from a point of a map alone.
+    pub city: bool,
+    /// Where it is, WGS 84 degrees: as the page says, else the middle of the city.
+    pub coordinates: Option<Coordinates>,
+    /// How the coordinates were learnt.
+    pub basis: Option<Basis>,
 }
 
 /// A present tattooer of a studio.
@@ -81,6 +97,8 @@ pub struct SiteFacts {
     pub country: Option<String>,
     /// How the country was learnt.
     pub country_basis: Option<Basis>,
+    /// What the gazetteer adds to the place.
+    pub implied: Implied,
     /// Street and number, as printed.
     pub street: Option<String>,
     /// As printed.
@@ -151,6 +169,7 @@ impl SiteFacts {
             region: None,
             country: None,
             country_basis: None,
+            implied: Implied::default(),
             street: None,
             postcode: None,
             instagram: Vec::new(),
@@ -185,6 +204,7 @@ impl SiteFacts {
                 street: self.street.clone(),
                 postcode: self.postcode.clone(),
                 basis: self.country_basis,
+                implied: self.implied.clone(),
             },
             instagram: alone.and_then(|member| member.instagram.clone()).or(handle),
             emails: self.emails.clone(),

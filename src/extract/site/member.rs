@@ -48,6 +48,7 @@ pub fn member_facts(pages: &[PageFindings], hint: &MemberHint, vocabulary: &Styl
             street: facts.street.clone(),
             postcode: facts.postcode.clone(),
             basis: None,
+            implied: facts.implied.clone(),
         };
         if out.place.city.is_some() || out.place.country.is_some() {
             out.place.basis = Some(Basis::Studio);
@@ -89,7 +90,7 @@ pub fn member_facts(pages: &[PageFindings], hint: &MemberHint, vocabulary: &Styl
     note("emails", &out.emails);
     note("phones", &out.phones);
     for (field, list) in &facts.evidence {
-        if matches!(field.as_str(), "city" | "region" | "country") {
+        if matches!(field.as_str(), "city" | "region" | "country" | "coordinates") {
             evidence.insert(field.clone(), list.clone());
         }
     }

@@ -79,6 +79,7 @@ fn weigh(
     let located = place::resolve(&mut site, &found.phones, &found.emails);
     (facts.city, facts.region, facts.country) = (located.city, located.region, located.country);
     (facts.street, facts.postcode, facts.country_basis) = (located.street, located.postcode, located.basis);
+    facts.implied = located.implied;
     facts.styles = styles::resolve(&mut site);
     facts.images = images(&site);
     facts.bio = bio::resolve(&mut site);

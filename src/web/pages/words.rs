@@ -2,7 +2,8 @@
 
 use crate::domain::country;
 use crate::domain::facts::{Confirmer, Evidence};
-use crate::domain::place::{Basis, key_part};
+use crate::domain::gazetteer::key_city;
+use crate::domain::place::Basis;
 use crate::extract::Styles;
 use crate::search::request::read_location;
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub fn city_search(city: &str, key: &str, code: Option<&str>) -> String {
 
 /// A printed city as its key.
 pub fn city_key(city: &str) -> Option<String> {
-    key_part(city)
+    key_city(city)
 }
 
 /// At most two letters that stand for a name.

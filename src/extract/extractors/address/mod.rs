@@ -21,6 +21,34 @@ static MAP_QUERY: LazyLock<Regex> = LazyLock::new(|| expression(r"[?&](?:q|query
 
 static MAP_NAME: LazyLock<Regex> = LazyLock::new(|| expression(r"!2s([^!]+)"));
 
+/// Where a map link points: `!3d41.15!4d-8.61` is the house, `@41.15,-8.61` and `ll=` the middle of the view.
+static MAP_POINT: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+    [
+        expression(r"!3d(-?\d{1,2}\.\d{2,})!4d(-?\d{1,3}\.\d{2,})"),
+        expression(r"[?&#](?:q|query|ll|sll|center|destination|daddr|cp|mlat)=(?:loc:)?(-?\d{1,2}\.\d{2,})(?:,|%2C|~|&mlon=)\s*\+?(-?\d{1,3}\.\d{2,})"),
+        expression(r"/(?:@|place/|search/|dir//)(-?\d{1,2}\.\d{2,}),\+?(-?\d{1,3}\.\d{2,})"),
+        expression(r"#map=\d+/(-?\d{1,2}\.\d{2,})/(-?\d{1,3}\.\d{2,})"),
+    ]
+});
+
+/// In frames of embedded maps the two stand the other way round: `!2d-8.61!3d41.15`.
+static MAP_FRAME: LazyLock<Regex> = LazyLock::new(|| expression(r"!2d(-?\d{1,3}\.\d{2,})!3d(-?\d{1,2}\.\d{2,})"));
+
+/// In links of Yandex as well: `ll=37.61,55.75`.
+static MAP_EAST_FIRST: LazyLock<Regex> = LazyLock::new(|| expression(r"[?&](?:ll|pt)=(-?\d{1,3}\.\d{2,})(?:,|%2C)(-?\d{1,2}\.\d{2,})"));
+
+/// The point that a map link or frame gives: degrees north and east.
+fn map_point(link: &str) -> Option<(f64, f64)> {
+    let both = |found: regex::Captures<'_>| Some((found[1].parse::<f64>().ok()?, found[2].parse::<f64>().ok()?));
+    let swapped = |(east, north)| (north, east);
+    if link.contains("yandex") {
+        return MAP_EAST_FIRST.captures(link).and_then(both).map(swapped);
+    }
+    MAP_POINT.iter().find_map(|expression| expression.captures(link)).and_then(both).or_else(|| {
+        MAP_FRAME.captures(link).and_then(both).map(swapped)
+    })
+}
+
 static BASED: LazyLock<Regex> = LazyLock::new(|| {
     expression(&format!(
         r"(?:\b(?i:based in|located in|studio in|shop in|tattoos? in|artist in|tattooer in|tattooing in|based out of|live in|work in|working in|piercing in|parlou?r in|ubicad[oa] en|tatuajes en|tatuador en|tatuadora en|estudio en|resido en|radicad[oa] en|tatuagem em|tatuador em|est[uú]dio em|tatuadora em|tatoueu[rs]e? [àa]|bas[ée]e? [àa]|tatouage [àa]|salon [àa]|studio [àa]|install[ée]e? [àa]|tatuatore a|tatuatrice a|tatuaggi a|studio a|con sede a|gevestigd in|tattooshop in|tattoostudio in|tatua[zż] w|studio w|studio tatua[zż]u w|tetov[aá]n[ií] v|тату (?:в|салон)|мастер в|студия в|в городе|г\.|город)\s+)({NAME})"
@@ -110,6 +138,7 @@ fn is_map(link: &str) -> bool {
     (head.contains("google.") && head.contains("/maps"))
         || head.contains("maps.google")
         || head.contains("maps.apple.com")
+        || head.contains("bing.com/maps")
         || head.contains("openstreetmap")
         || head.contains("yandex") && head.contains("maps")
 }
@@ -117,6 +146,9 @@ fn is_map(link: &str) -> bool {
 fn map(link: &str, view: &PageView<'_>, sink: &mut Sink<'_>) {
     let link = cut(link, 1_500);
     let at = || At::new(Place::Main, 0.6).context("map");
+    if let Some((lat, lon)) = map_point(link) {
+        sink.point(lat, lon, at());
+    }
     if let Some(found) = MAP_QUERY.captures(link) {
         let text = clean(&percent_decoded(&found[1]), 200);
         if let Some(mut address) = printed(&text) {
