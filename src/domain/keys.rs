@@ -1,8 +1,8 @@
 //! Keys of the directory's key tables: by style and place (gsi1) and by Instagram handle (gsi2).
 
 use crate::domain::artist::Artist;
-use crate::domain::ids::ArtistId;
 use crate::domain::gazetteer::key_city;
+use crate::domain::ids::ArtistId;
 use crate::domain::place::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

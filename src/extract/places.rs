@@ -60,9 +60,9 @@ const ALSO_OTHER: &[&str] = &["georgia", "jordan", "chad", "jersey", "guernsey",
 
 /// Endings of host names that are sold as words and tell nothing.
 const SOLD_AS_WORDS: &[&str] = &[
-    "ac", "ag", "ai", "am", "as", "bz", "cc", "cd", "cf", "cm", "co", "cx", "dj", "fm", "ga", "gd", "ge", "gg", "gl", "gq", "gs", "im", "in",
-    "io", "is", "it.com", "la", "lc", "ly", "me", "ml", "mn", "ms", "mu", "nu", "pm", "pn", "pw", "re", "sb", "sc", "sh", "so", "st", "sx",
-    "tc", "tk", "tl", "tm", "to", "tv", "vc", "vg", "vu", "ws", "yt",
+    "ac", "ag", "ai", "am", "as", "bz", "cc", "cd", "cf", "cm", "co", "cx", "dj", "fm", "ga", "gd", "ge", "gg", "gl", "gq", "gs", "im",
+    "in", "io", "is", "it.com", "la", "lc", "ly", "me", "ml", "mn", "ms", "mu", "nu", "pm", "pn", "pw", "re", "sb", "sc", "sh", "so", "st",
+    "sx", "tc", "tk", "tl", "tm", "to", "tv", "vc", "vg", "vu", "ws", "yt",
 ];
 
 /// Area codes of Canada within +1.
@@ -112,6 +112,14 @@ pub(crate) fn region_names(country: Option<&str>, text: &str) -> Vec<String> {
     [vec![text.to_owned()], listed].concat()
 }
 
+/// An expression for the names of regions of some countries, longest first.
+pub(crate) fn region_pattern(countries: &[&str]) -> String {
+    let regions = TABLE.region.iter().filter(|region| countries.contains(&region.country.as_str()) && !region.code.is_empty());
+    let mut names: Vec<&str> = regions.flat_map(|region| region.names.iter().map(String::as_str)).collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    names.join("|")
+}
+
 /// The country of a code such as `OR` or `VIC`; only for the three countries whose addresses carry one.
 pub(crate) fn country_of_region_code(code: &str, postcode_digits: usize) -> Option<&'static str> {
     let wanted = match postcode_digits {
@@ -157,6 +165,11 @@ pub(crate) fn country_of_pair(city: &str, region: &str) -> Option<&'static str> 
     (city.chars().count() <= 60 && region.chars().count() <= 60)
         .then(|| gazetteer::get().country_of_pair(&name_in_gazetteer(city), region))
         .flatten()
+}
+
+/// Whether a place of at least 15,000 people is so called first.
+pub(crate) fn is_large_place(text: &str) -> bool {
+    (3..=60).contains(&text.chars().count()) && gazetteer::get().named(text).iter().any(|found| found.own && found.city.people >= 15_000)
 }
 
 /// The country that an international number is dialled into.
@@ -256,14 +269,37 @@ mod tests {
     #[test]
     fn a_city_by_itself_leads_to_its_country_only_if_nothing_else_can_be_meant() {
         for (name, country) in [
-            ("Wien", "AT"), ("Vienna", "AT"), ("MÜNCHEN", "DE"), ("Munich", "DE"), ("København", "DK"), ("Київ", "UA"), ("Киев", "UA"),
-            ("Москва", "RU"), ("東京", "JP"), ("大阪", "JP"), ("NYC", "US"), ("London", "GB"), ("Manchester", "GB"), ("Portland", "US"),
-            ("São Paulo", "BR"), ("Ciudad de México", "MX"), ("Lisboa", "PT"), ("Praha", "CZ"), ("Kraków", "PL"), ("Łódź", "PL"),
-            ("Sevilla", "ES"), ("Donostia", "ES"), ("Genève", "CH"), ("서울", "KR"), ("Αθήνα", "GR"),
+            ("Wien", "AT"),
+            ("Vienna", "AT"),
+            ("MÜNCHEN", "DE"),
+            ("Munich", "DE"),
+            ("København", "DK"),
+            ("Київ", "UA"),
+            ("Киев", "UA"),
+            ("Москва", "RU"),
+            ("東京", "JP"),
+            ("大阪", "JP"),
+            ("NYC", "US"),
+            ("London", "GB"),
+            ("Manchester", "GB"),
+            ("Portland", "US"),
+            ("São Paulo", "BR"),
+            ("Ciudad de México", "MX"),
+            ("Lisboa", "PT"),
+            ("Praha", "CZ"),
+            ("Kraków", "PL"),
+            ("Łódź", "PL"),
+            ("Sevilla", "ES"),
+            ("Donostia", "ES"),
+            ("Genève", "CH"),
+            ("서울", "KR"),
+            ("Αθήνα", "GR"),
         ] {
             assert_eq!(country_of_city(name), Some(country), "{name}");
         }
-        for name in ["San José", "Springfield Gardens Way", "Victoria", "Charlotte", "Nice", "Reading", "Mia", "Lara", "Tattoo", "Black", ""] {
+        for name in
+            ["San José", "Springfield Gardens Way", "Victoria", "Charlotte", "Nice", "Reading", "Mia", "Lara", "Tattoo", "Black", ""]
+        {
             assert_eq!(country_of_city(name), None, "{name}");
         }
     }

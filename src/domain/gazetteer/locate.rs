@@ -10,6 +10,8 @@ const CLEARLY: f64 = 3.0;
 const OTHER_NAME_SHARE: f64 = 0.5;
 /// Places of one name in one country that lie so near are one, in kilometres: a city and its municipality.
 const SAME_PLACE_KM: f64 = 30.0;
+/// Steps after which a key is taken as it is.
+const KEY_STEPS: usize = 4;
 /// How far from a point of the page its city may be, in kilometres.
 const POINT_KM: f64 = 60.0;
 
@@ -74,8 +76,7 @@ impl Gazetteer {
         };
         let Some(best) = candidates.iter().max_by(|one, other| weight(one).total_cmp(&weight(other))) else { return Found::Unknown };
         let same = |found: &Named<'_>| found.city.country == best.city.country && found.city.at.distance_km(best.city.at) <= SAME_PLACE_KM;
-        let rivals: Vec<&Named<'_>> =
-            candidates.iter().filter(|found| !same(found) && weight(found) * CLEARLY > weight(best)).collect();
+        let rivals: Vec<&Named<'_>> = candidates.iter().filter(|found| !same(found) && weight(found) * CLEARLY > weight(best)).collect();
         match rivals.iter().all(|rival| rival.city.country == best.city.country) {
             _ if rivals.is_empty() => Found::City(best.city),
             true => Found::Country(best.city.country),
@@ -101,19 +102,29 @@ impl Gazetteer {
 /// A city as keys and the index write it, the same for all its spellings: `MUNICH` for München, `TOKYO` for 東京.
 ///
 /// It depends on the name alone, so that whoever asks without a country finds the same. A name that means no place clearly
-/// stays itself: `SPRINGFIELD`.
+/// stays itself: `SPRINGFIELD`. The key of a key is that key.
 pub fn key_city(name: &str) -> Option<String> {
-    let table = get();
-    let all = table.named(name);
-    let most = |own: bool| all.iter().filter(|found| found.own == own).max_by_key(|found| found.city.people);
-    let itself = || key_part(name);
-    match (most(true), most(false)) {
-        (Some(own), Some(other)) if f64::from(other.city.people) < CLEARLY * f64::from(own.city.people) => itself(),
-        (_, Some(other)) => {
-            let rival = all.iter().filter(|found| !found.own && found.city.name != other.city.name).map(|found| found.city.people).max();
-            let clear = rival.is_none_or(|people| f64::from(people) * CLEARLY <= f64::from(other.city.people));
-            if clear || key_part(name).is_none() { key_part(other.city.name) } else { itself() }
+    let mut key = keyed(name)?;
+    // What the first step leads to may be another name of something larger still; a few steps end it.
+    for _ in 0..KEY_STEPS {
+        let next = keyed(&key)?;
+        if next == key {
+            break;
         }
-        _ => itself(),
+        key = next;
     }
+    Some(key)
+}
+
+fn keyed(name: &str) -> Option<String> {
+    let all = get().named(name);
+    let most = |own: bool| all.iter().filter(|found| found.own == own).max_by_key(|found| found.city.people);
+    let people = |found: &Named<'_>| f64::from(found.city.people);
+    let Some(other) = most(false) else { return key_part(name) };
+    if most(true).is_some_and(|own| people(other) < CLEARLY * people(own)) {
+        return key_part(name);
+    }
+    let rivals = all.iter().filter(|found| !found.own && found.city.name != other.city.name);
+    let is_clear = rivals.map(people).fold(0.0, f64::max) * CLEARLY <= people(other);
+    if is_clear { key_part(other.city.name).or_else(|| key_part(name)) } else { key_part(name) }
 }

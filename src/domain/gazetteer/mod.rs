@@ -7,7 +7,7 @@ mod table;
 pub use locate::{Evidence, Found, key_city};
 pub use table::{City, Country, Gazetteer, Named, get};
 
-/// Who has to be credited where the table's data shows.
+/// Whose data it is and on which terms; the pages credit them in their footer.
 pub const CREDIT: &str = "GeoNames, CC BY 4.0";
 
 #[cfg(test)]

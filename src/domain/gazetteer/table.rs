@@ -74,7 +74,9 @@ pub struct Gazetteer {
 
 fn all_points() -> Vec<(f32, f32)> {
     let table = get();
-    (0..table.cities.len()).map(|number| table.city(number as u32).map_or((0.0, 0.0), |city| (city.at.lat as f32, city.at.lon as f32))).collect()
+    (0..table.cities.len())
+        .map(|number| table.city(number as u32).map_or((0.0, 0.0), |city| (city.at.lat as f32, city.at.lon as f32)))
+        .collect()
 }
 
 impl Gazetteer {
@@ -99,8 +101,7 @@ impl Gazetteer {
         };
         let (countries, regions) = (section("countries")?, section("regions")?);
         let (cities, names, known) = (section("cities")?, section("names")?, section("known")?);
-        let countries =
-            countries.iter().filter_map(|at| country(text[*at as usize..].split('\n').next().unwrap_or_default())).collect();
+        let countries = countries.iter().filter_map(|at| country(text[*at as usize..].split('\n').next().unwrap_or_default())).collect();
         Ok(Self { text, countries, regions, cities, names, known, points: LazyLock::new(all_points) })
     }
 

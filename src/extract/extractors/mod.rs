@@ -21,8 +21,8 @@ use super::outline::Outline;
 use super::parse::{ParseBudget, ParseStop};
 use super::styles::Styles;
 use super::text::{clean, cut};
-use std::borrow::Cow;
 use crate::domain::place::Coordinates;
+use std::borrow::Cow;
 use url::Url;
 
 /// One extractor.

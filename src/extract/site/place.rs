@@ -33,7 +33,8 @@ pub(crate) fn resolve(site: &mut Site<'_>, phones: &[String], emails: &[String])
     let found = out.city.as_deref().map_or(Found::Unknown, |city| {
         let name = places::name_in_gazetteer(city);
         let told = |point| Evidence { country: out.country.as_deref(), regions: &regions, point, hints: &hinted };
-        let nearby = points.iter().map(|(point, ..)| gazetteer::get().locate(&name, &told(Some(*point)))).find(|found| found.city().is_some());
+        let nearby =
+            points.iter().map(|(point, ..)| gazetteer::get().locate(&name, &told(Some(*point)))).find(|found| found.city().is_some());
         nearby.unwrap_or_else(|| gazetteer::get().locate(&name, &told(None)))
     });
     if out.country.is_none()
@@ -165,3 +166,6 @@ fn imply(site: &mut Site<'_>, found: Found<'_>, points: &[(Coordinates, Url, Str
     }
     out.implied = implied;
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 mod pairs;
 mod printed;
+mod unspaced;
 
 pub(crate) use pairs::pair;
 use pairs::{lone_city, original};
@@ -25,7 +26,9 @@ static MAP_NAME: LazyLock<Regex> = LazyLock::new(|| expression(r"!2s([^!]+)"));
 static MAP_POINT: LazyLock<[Regex; 4]> = LazyLock::new(|| {
     [
         expression(r"!3d(-?\d{1,2}\.\d{2,})!4d(-?\d{1,3}\.\d{2,})"),
-        expression(r"[?&#](?:q|query|ll|sll|center|destination|daddr|cp|mlat)=(?:loc:)?(-?\d{1,2}\.\d{2,})(?:,|%2C|~|&mlon=)\s*\+?(-?\d{1,3}\.\d{2,})"),
+        expression(
+            r"[?&#](?:q|query|ll|sll|center|destination|daddr|cp|mlat)=(?:loc:)?(-?\d{1,2}\.\d{2,})(?:,|%2C|~|&mlon=)\s*\+?(-?\d{1,3}\.\d{2,})",
+        ),
         expression(r"/(?:@|place/|search/|dir//)(-?\d{1,2}\.\d{2,}),\+?(-?\d{1,3}\.\d{2,})"),
         expression(r"#map=\d+/(-?\d{1,2}\.\d{2,})/(-?\d{1,3}\.\d{2,})"),
     ]
@@ -44,14 +47,16 @@ fn map_point(link: &str) -> Option<(f64, f64)> {
     if link.contains("yandex") {
         return MAP_EAST_FIRST.captures(link).and_then(both).map(swapped);
     }
-    MAP_POINT.iter().find_map(|expression| expression.captures(link)).and_then(both).or_else(|| {
-        MAP_FRAME.captures(link).and_then(both).map(swapped)
-    })
+    MAP_POINT
+        .iter()
+        .find_map(|expression| expression.captures(link))
+        .and_then(both)
+        .or_else(|| MAP_FRAME.captures(link).and_then(both).map(swapped))
 }
 
 static BASED: LazyLock<Regex> = LazyLock::new(|| {
     expression(&format!(
-        r"(?:\b(?i:based in|located in|studio in|shop in|tattoos? in|artist in|tattooer in|tattooing in|based out of|live in|work in|working in|piercing in|parlou?r in|ubicad[oa] en|tatuajes en|tatuador en|tatuadora en|estudio en|resido en|radicad[oa] en|tatuagem em|tatuador em|est[uú]dio em|tatuadora em|tatoueu[rs]e? [àa]|bas[ée]e? [àa]|tatouage [àa]|salon [àa]|studio [àa]|install[ée]e? [àa]|tatuatore a|tatuatrice a|tatuaggi a|studio a|con sede a|gevestigd in|tattooshop in|tattoostudio in|tatua[zż] w|studio w|studio tatua[zż]u w|tetov[aá]n[ií] v|тату (?:в|салон)|мастер в|студия в|в городе|г\.|город)\s+)({NAME})"
+        r"(?:\b(?i:based in|located in|studio in|shop in|tattoos? in|artist in|tattooer in|tattooing in|based out of|live in|work in|working in|piercing in|parlou?r in|ubicad[oa] en|tatuajes en|tatuador en|tatuadora en|estudio en|resido en|radicad[oa] en|tatuagem em|tatuador em|est[uú]dio em|tatuadora em|tatoueu[rs]e? [àa]|bas[ée]e? [àa]|tatouage [àa]|salon [àa]|studio [àa]|install[ée]e? [àa]|tatuatore a|tatuatrice a|tatuaggi a|studio a|con sede a|gevestigd in|tattooshop in|tattoostudio in|tatua[zż] w|studio w|studio tatua[zż]u w|tetov[aá]n[ií] v|тату (?:в|салон)|мастер в|студия в|в городе|г\.|город|місто|(?:^|[\s,])м\.)\s*)({NAME})"
     ))
 });
 
@@ -238,6 +243,11 @@ fn read_sentences(text: &str, at: &At, view: &PageView<'_>, sink: &mut Sink<'_>)
             let name = name.split([',', '.']).next().unwrap_or_default().trim().to_owned();
             if let Some(country) = places::country_of_city(&name) {
                 sink.address(implied(name, country), told(1.0));
+                continue;
+            }
+            // Which of its places is meant, the rest of the site decides.
+            if places::is_place(&name) && !places::is_wide(&name) && !is_no_city(&name) {
+                sink.address(PostalAddress { city: Some(name), ..PostalAddress::default() }, told(0.9));
                 continue;
             }
             // A name that no table knows is a city only where the head of the page says so; a style is none.

@@ -81,6 +81,16 @@ pub(crate) fn pair(text: &str, labelled: bool) -> Option<PostalAddress> {
                 ..PostalAddress::default()
             });
         }
+        // Only a division that holds a place of that name: "Lecce, Apulia".
+        if let Some(named) = places::country_of_pair(&city, wide) {
+            return Some(PostalAddress {
+                city: Some(city),
+                region: Some(wide.to_owned()),
+                country: Some(named.to_owned()),
+                country_inferred: places::country_by_name(third) != Some(named),
+                ..PostalAddress::default()
+            });
+        }
         if let Some(named) = (third.chars().count() > 2).then(|| places::country_by_name(third)).flatten() {
             return Some(PostalAddress {
                 city: Some(city),
@@ -191,6 +201,12 @@ pub(super) fn strip_lead(city: &str) -> String {
 
 pub(super) fn lone_city(text: &str) -> Option<PostalAddress> {
     let words = tokens(text);
+    // Under a label a whole line that is a place's name is that place, whichever the rest of the site decides it is.
+    let whole = text.trim().trim_end_matches(['.', ',']);
+    let named = whole.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii()) && whole.chars().count() > 2;
+    if named && places::country_of_city(whole).is_none() && !places::is_wide(whole) && !is_no_city(whole) && places::is_large_place(whole) {
+        return Some(PostalAddress { city: Some(tidy_city(whole)), ..PostalAddress::default() });
+    }
     let (at, len, country) = places::city_in(&words)?;
     if words.len() > len + 4 {
         return None;

@@ -25,6 +25,21 @@ pub(super) static AUSTRALIA: LazyLock<Regex> =
 pub(super) static BRITAIN: LazyLock<Regex> =
     LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*|\s)({NAME})[,.\s]+((?:[A-Z]{{1,2}}\d[A-Z\d]?)\s*\d[A-Z]{{2}})\b")));
 
+/// The name that ends a text.
+static TOWN_AT_END: LazyLock<Regex> = LazyLock::new(|| expression(&format!(r"(?:^|[,\n·|•]\s*)({NAME})$")));
+
+/// "Portland, Oregon 97209", "Fitzroy, Victoria 3065": the state in full before its code.
+static STATE_IN_FULL: LazyLock<Regex> = LazyLock::new(|| {
+    let states = places::region_pattern(&["US", "CA", "AU"]);
+    expression(&format!(
+        r"(?:^|[,\n·|•–—-]\s*|\s)({NAME}),?\s+(?i:({states})),?\s+(\d{{5}}(?:-\d{{4}})?|\d{{4}}|[A-Z]\d[A-Z]\s?\d[A-Z]\d)\b"
+    ))
+});
+
+/// "C1043 CABA", "B1900AVK La Plata": the Argentine code, with the letter of its province.
+static ARGENTINA: LazyLock<Regex> =
+    LazyLock::new(|| expression(&format!(r"(?:^|[\s,(·|•-])([A-HJ-NP-Z]\d{{4}}(?:[A-Z]{{3}})?)[,\s]\s*({NAME})")));
+
 /// "São Paulo, SP 05417-020", "Recife - PE, CEP 50050-000": the code of the state stands between city and postal code.
 static BRAZIL_STATE: LazyLock<Regex> = LazyLock::new(|| {
     expression(&format!(r"(?:^|[,\n·|•–—-]\s*|\s)({NAME})\s*[,/–—-]?\s+([A-Z]{{2}})[,\s]\s*(?:CEP:?\s*)?(\d{{5}}-\d{{3}})\b"))
@@ -32,7 +47,7 @@ static BRAZIL_STATE: LazyLock<Regex> = LazyLock::new(|| {
 
 pub(super) static POSTCODE_CITY: LazyLock<Regex> = LazyLock::new(|| {
     expression(&format!(
-        r"(?:^|[\s,(·|•-])(?:([A-Z]{{1,2}})[- ])?(\d{{4}}\s?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}|\d{{5}}-?\d{{0,3}}|\d{{4}}-\d{{3}}|\d{{4}})[,\s]\s*({NAME})(?:\s*\(?\b([A-Z]{{2}})\b\)?)?"
+        r"(?:^|[\s,(·|•-])(?:([A-Z]{{1,2}})[- ])?(\d{{4}}\s?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}|\d{{5}}-?\d{{0,3}}|\d{{4}}-\d{{3}}|\d{{4}})[,\s]\s*(?:[-–]\s*)?(?:(?:г|м|с|смт|пгт|obec|mun)\.\s*)?({NAME})(?:\s*\(?\b([A-Z]{{2}})\b\)?)?"
     ))
 });
 
@@ -58,6 +73,26 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
             );
         }
     }
+    if let Some(found) = STATE_IN_FULL.captures(text) {
+        let digits = found[3].chars().filter(char::is_ascii_digit).count();
+        let state = places::country_of_region(&found[2]);
+        let formed = match digits {
+            5 | 9 => "US",
+            4 => "AU",
+            _ => "CA",
+        };
+        if state == Some(formed) {
+            return finish(
+                text,
+                found.get(1)?.start(),
+                city_after_street(&found[1]),
+                Some(found[2].to_owned()),
+                Some(found[3].to_owned()),
+                state,
+                found.get(0)?.end(),
+            );
+        }
+    }
     if let Some(found) = AUSTRALIA.captures(text) {
         return finish(
             text,
@@ -70,6 +105,20 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
         );
     }
     if let Some(found) = BRITAIN.captures(text).filter(|found| british(&found[2])) {
+        // "Maidstone, Kent, ME14 1AA": a county stands between the city and the code.
+        let above = text[..found.get(1)?.start()].trim_end_matches([',', ' ']);
+        let county = places::country_of_region(&found[1]) == Some("GB") && places::country_of_city(&found[1]).is_none();
+        if county && let Some(town) = TOWN_AT_END.captures(above).filter(|town| !has_street_word(&town[1])) {
+            return finish(
+                text,
+                town.get(1)?.start(),
+                town[1].to_owned(),
+                Some(found[1].to_owned()),
+                Some(found[2].to_owned()),
+                Some("GB"),
+                found.get(0)?.end(),
+            );
+        }
         return finish(
             text,
             found.get(1)?.start(),
@@ -90,6 +139,13 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
             Some("BR"),
             found.get(0)?.end(),
         );
+    }
+    if let Some(found) = ARGENTINA.captures(text).filter(|found| !is_no_city(&found[2])) {
+        let city = if &found[2] == "CABA" { "Buenos Aires" } else { &found[2] };
+        return finish(text, found.get(1)?.start(), city.to_owned(), None, Some(found[1].to_owned()), Some("AR"), found.get(0)?.end());
+    }
+    if let Some(address) = super::unspaced::printed(text) {
+        return Some(address);
     }
     for found in POSTCODE_CITY.captures_iter(text).take(6) {
         let (code, city) = (found[2].to_owned(), found[3].to_owned());
