@@ -184,14 +184,19 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
             Some((name, code)) if code.len() == 2 && code.chars().all(|letter| letter.is_ascii_uppercase()) => {
                 (name.to_owned(), Some(code.to_owned()))
             }
+            // "2200 København N": so does the letter of a district.
+            Some((name, letter)) if letter.chars().count() == 1 && places::is_place(name) && !places::is_place(&city) => {
+                (name.to_owned(), None)
+            }
             _ => (city, None),
         };
         let shaped = shaped.or_else(|| by_street(before, &code));
         let region = tail
             .or_else(|| found.get(4).map(|code| code.as_str().to_owned()))
             .filter(|code| named.is_some() || places::country_by_code(code).is_none() || code.len() == 2);
-        let mut address =
-            finish(text, found.get(2)?.start(), city, region, Some(code), named.or(prefixed).or(shaped), found.get(3)?.end())?;
+        // "150-0001, Japan": what follows the code may be no city; then the next one counts.
+        let (start, end) = (found.get(2)?.start(), found.get(3)?.end());
+        let Some(mut address) = finish(text, start, city, region, Some(code), named.or(prefixed).or(shaped), end) else { continue };
         address.country_inferred = named.is_none();
         return Some(address);
     }
