@@ -149,6 +149,9 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         let what = format!("`{}` is no filter", config.log.filter);
         problem("log.filter", what, "write for example `info` or `inkdex=debug,warn`");
     }
+    if let Err(error) = Styles::shipped() {
+        problem("config/styles.toml", error.to_string(), "correct it, and build again");
+    }
     if let Err(error) = pipeline(config) {
         problem("pipeline.file", format!("{error:#}"), "leave it empty for the built-in pipeline");
     }

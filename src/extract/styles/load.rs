@@ -38,6 +38,14 @@ pub enum VocabularyError {
         /// The style it names as broader.
         second: String,
     },
+    /// A language says it in English, and in its own words.
+    #[error("style `{style}` names {language} in english_in and has wordings.{language}; keep one of them")]
+    BothWays {
+        /// Which style.
+        style: String,
+        /// The language.
+        language: String,
+    },
     /// A wording without letters.
     #[error("{0} holds a wording without letters; remove it")]
     EmptyWording(String),
@@ -56,6 +64,9 @@ pub(super) struct File {
 pub(super) struct StyleEntry {
     pub(super) name: String,
     pub(super) broader: Option<String>,
+    /// The languages that say it in English.
+    #[serde(default)]
+    pub(super) english_in: Vec<String>,
     #[serde(default)]
     pub(super) wordings: Wordings,
     #[serde(default)]

@@ -56,7 +56,15 @@ impl Styles {
     /// The vocabulary that comes with the program.
     #[must_use]
     pub fn standard() -> Self {
-        Self::from_toml(DEFAULT).expect("config/styles.toml is checked by a test of this file")
+        Self::shipped().expect("config/styles.toml is checked by a test of this file, and before a verb of the command line runs")
+    }
+
+    /// As [`Styles::standard`], for whoever tells what is wrong with it.
+    ///
+    /// # Errors
+    /// Its first fault, with both places.
+    pub fn shipped() -> Result<Self, VocabularyError> {
+        Self::from_toml(DEFAULT)
     }
 
     /// Reads a vocabulary from TOML text.
@@ -80,6 +88,9 @@ impl Styles {
         for (index, entry) in file.style.iter().enumerate() {
             let name = &out.styles[index].name.clone();
             let whole = format!("style `{name}`");
+            if let Some(language) = entry.english_in.iter().find(|language| entry.wordings.contains_key(*language)) {
+                return Err(VocabularyError::BothWays { style: name.clone(), language: language.clone() });
+            }
             // A name that is itself an everyday word stands among the weak wordings instead.
             let everyday = entry.weak.values().flatten().any(|wording| tokens(wording) == tokens(name));
             if !everyday {
@@ -319,6 +330,46 @@ mod tests {
         let error = Styles::from_toml("[[style]]\nname='a'\nbroader='x'").expect_err("unknown");
         assert!(matches!(error, VocabularyError::UnknownStyle { .. }), "{error}");
         assert!(matches!(Styles::from_toml("[[style]]\nnme='a'"), Err(VocabularyError::Syntax(_))));
+    }
+
+    /// The languages that every style is to be found in.
+    const LANGUAGES: [&str; 11] = ["en", "es", "pt", "fr", "de", "it", "nl", "pl", "cs", "ru", "uk"];
+
+    /// Every style has wordings in each language, or says that the language has it in English; and each is read.
+    #[test]
+    fn every_style_is_said_in_every_language() {
+        let file: File = toml::from_str(DEFAULT).expect("config/styles.toml");
+        let styles = Styles::standard();
+        let (mut silent, mut unread, mut said) = (Vec::new(), Vec::new(), 0);
+        for entry in &file.style {
+            for language in LANGUAGES {
+                let lists = [&entry.wordings, &entry.weak].into_iter().filter_map(|lists| lists.get(language));
+                let wordings: Vec<&String> = lists.flatten().collect();
+                if wordings.is_empty() && !entry.english_in.iter().any(|known| known == language) {
+                    silent.push(format!("{} in {language}", entry.name));
+                }
+                for wording in wordings {
+                    said += 1;
+                    let words = tokens(wording.trim_end_matches('*'));
+                    let is_read = styles.hits(&words).iter().any(|hit| styles.all()[hit.style].name == entry.name);
+                    if !is_read {
+                        unread.push(format!("{wording} of {} in {language}", entry.name));
+                    }
+                }
+            }
+            for (language, _) in entry.wordings.iter().chain(&entry.weak) {
+                assert!(language == "not" || LANGUAGES.contains(&language.as_str()), "{}: {language}", entry.name);
+            }
+        }
+        assert_eq!((silent, unread), (Vec::<String>::new(), Vec::new()));
+        assert!(file.style.len() == 40 && said > 900, "{} styles, {said} wordings", file.style.len());
+    }
+
+    #[test]
+    fn a_language_says_it_in_one_way() {
+        let text = "[[style]]\nname='a'\nenglish_in=['pt']\n[style.wordings]\npt=['inky']";
+        let error = Styles::from_toml(text).expect_err("both");
+        assert_eq!(error.to_string(), "style `a` names pt in english_in and has wordings.pt; keep one of them");
     }
 
     proptest! {
