@@ -3,6 +3,7 @@
 //! The way of a page: text → budgeted parse (`parse`) → flat outline (`outline`) → extractors (`EXTRACTORS`) →
 //! [`PageFindings`]. The way of a site: [`SiteReader`] chooses pages, and [`SiteReader::finish`] weighs all findings.
 
+mod disguise;
 mod extractors;
 mod finding;
 mod lexicon;
@@ -24,5 +25,7 @@ pub use site::member::{MemberHint, member_facts};
 pub use site::reader::{Miss, SiteLimits, SiteReader};
 pub use styles::{Style, Styles, VocabularyError};
 
+#[cfg(test)]
+mod bad_input_tests;
 #[cfg(test)]
 mod demo_web_tests;

@@ -1,5 +1,6 @@
 //! Cleaning and folding of text found on pages; every length is capped before anything else looks at it.
 
+use super::disguise;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -8,16 +9,20 @@ fn is_invisible(letter: char) -> bool {
     matches!(letter,
         '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
+        | '\u{feff}' | '\u{fff9}'..='\u{fffc}' | '\u{e0000}'..='\u{e0fff}')
         || (letter.is_control() && !letter.is_whitespace())
 }
 
-/// The text in NFC without invisible characters, white space collapsed, at most `cap` characters.
+/// The text in NFC without invisible characters, decoded as it was meant and in plain letters, white space collapsed, at most
+/// `cap` characters.
 pub(crate) fn clean(text: &str, cap: usize) -> String {
+    let text = cut(text, cap.saturating_mul(4));
+    let mended = if text.is_ascii() { None } else { disguise::without_mojibake(text) };
+    let text = mended.as_deref().unwrap_or(text);
     let mut out = String::with_capacity(text.len().min(cap * 4));
     let (mut gap, mut count) = (false, 0);
     // What is invisible goes first: between two marks it would hide that they are out of order.
-    for letter in text.chars().take(cap.saturating_mul(4)).filter(|letter| !is_invisible(*letter)).nfc() {
+    for letter in text.chars().filter(|letter| !is_invisible(*letter)).nfc().map(disguise::plain) {
         if letter.is_whitespace() {
             gap = true;
             continue;
@@ -131,6 +136,20 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
     out
 }
 
+/// Longest name of a place in a script without blanks, letters.
+const UNSPACED_PLACE: usize = 8;
+
+/// Rule `one place, not a line of them`: in scripts that set no blanks between words a whole address looks like one word. One
+/// with numbers, or longer than places are, is no name of a city or region.
+pub(crate) fn is_one_place(text: &str) -> bool {
+    let unspaced = |letter: &char| matches!(letter, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}');
+    let count = text.chars().filter(unspaced).count();
+    let thai = text.chars().any(|letter| matches!(letter, '\u{e00}'..='\u{eff}'));
+    // Thai writes vowels and tones as letters of their own.
+    let most = if thai { UNSPACED_PLACE * 2 } else { UNSPACED_PLACE };
+    count == 0 || (count <= most && !text.chars().any(char::is_numeric))
+}
+
 /// Placeholder Latin of unfinished pages and themes.
 pub(crate) fn is_filler(text: &str) -> bool {
     let folded = fold(cut(text, 2_000));
@@ -155,6 +174,19 @@ mod tests {
         assert_eq!(fold("ＭØＲＫ  Straße"), "mork strasse");
         assert_eq!(fold("Łódź"), "lodz");
         assert_eq!(tokens("Black & Grey, fine-line"), ["black", "&", "grey", "fine", "line"]);
+    }
+
+    #[test]
+    fn a_line_of_places_is_no_place() {
+        for place in ["東京", "東京都", "上海市", "กรุงเทพมหานคร", "Paris 11e", "São Paulo", "서울특별시"]
+        {
+            assert!(is_one_place(place), "{place}");
+        }
+        for line in
+            ["東京都渋谷区神宮前1-2-3", "東京都渋谷区神宮前一丁目二番三号", "上海市静安区南京西路1266号", "กรุงเทพมหานครเขตวัฒนาถนนสุขุมวิท"]
+        {
+            assert!(!is_one_place(line), "{line}");
+        }
     }
 
     #[test]

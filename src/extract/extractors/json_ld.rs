@@ -1,5 +1,6 @@
 //! JSON-LD: businesses, persons and web sites, flattened without recursion and capped.
 
+use super::super::disguise::without_look_alikes;
 use super::super::finding::{Card, Field, Place, PostalAddress};
 use super::super::lexicon;
 use super::super::places;
@@ -260,7 +261,7 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 fn people(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>) {
-    let Some(name) = string(object, "name") else {
+    let Some(name) = string(object, "name").map(|name| without_look_alikes(&name)) else {
         return;
     };
     if sink.people.len() >= MAX_PEOPLE {

@@ -16,11 +16,12 @@ pub(crate) mod signals;
 mod style_words;
 mod workplace;
 
+use super::disguise::without_look_alikes;
 use super::finding::{Card, Field, Finding, MAX_FINDINGS, MAX_VALUE, PageRole, Place, PostalAddress, Value};
 use super::outline::Outline;
 use super::parse::{ParseBudget, ParseStop};
 use super::styles::Styles;
-use super::text::{clean, cut};
+use super::text::{clean, cut, is_one_place};
 use crate::domain::place::Coordinates;
 use std::borrow::Cow;
 use url::Url;
@@ -119,13 +120,23 @@ impl At {
 
 impl Sink<'_> {
     pub fn text(&mut self, field: Field, value: &str, at: At) {
-        let value = clean(value, MAX_VALUE);
+        // Rule `lost letters`: a name of which a letter was lost is no name; other places may have it whole.
+        let names_somebody = matches!(field, Field::Name | Field::Studio);
+        if names_somebody && value.contains(char::REPLACEMENT_CHARACTER) {
+            return;
+        }
+        let mut value = clean(value, MAX_VALUE).replace(char::REPLACEMENT_CHARACTER, "");
+        if names_somebody {
+            value = without_look_alikes(&value);
+        }
         if !value.is_empty() {
             self.push(field, Value::Text(value), at);
         }
     }
 
-    pub fn address(&mut self, address: PostalAddress, at: At) {
+    pub fn address(&mut self, mut address: PostalAddress, at: At) {
+        address.city = address.city.filter(|city| is_one_place(city));
+        address.region = address.region.filter(|region| is_one_place(region));
         self.push(Field::Address, Value::Address(Box::new(address)), at);
     }
 

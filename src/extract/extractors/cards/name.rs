@@ -1,5 +1,6 @@
 //! What a person is called: names, names of artists and handles, told from headings.
 
+use crate::extract::disguise::without_look_alikes;
 use crate::extract::finding::PageRole;
 use crate::extract::lexicon::{self, holds_any};
 use crate::extract::styles::Styles;
@@ -22,6 +23,10 @@ pub(crate) fn name_like(text: &str, styles: &Styles) -> bool {
         return false;
     }
     if raw.len() > 1 && text.contains(['(', '@', '#']) {
+        return false;
+    }
+    // Rule `lost letters`: what was decoded wrongly for good names nobody.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
         return false;
     }
     let letters = text.chars().filter(|letter| letter.is_alphabetic()).count();
@@ -63,7 +68,7 @@ pub(crate) fn name_like(text: &str, styles: &Styles) -> bool {
 
 /// The name in a line that may also hold a handle or what the person does.
 pub(crate) fn name_in(text: &str, styles: &Styles) -> Option<String> {
-    let line = clean(&text.replace('\n', " "), 90);
+    let line = without_look_alikes(&clean(&text.replace('\n', " "), 90));
     let whole = line.trim().trim_matches(['"', '“', '”', '.', ',', '~', '-', '–', '—', '★', '✦', ' ']).trim();
     if name_like(whole, styles) {
         return Some(whole.to_owned());
