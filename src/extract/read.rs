@@ -100,7 +100,16 @@ fn links(view: &PageView<'_>, nofollow: bool) -> Vec<PageLink> {
             card,
         });
     }
+    out.extend(parts(view, nofollow));
     out
+}
+
+/// Parts of the page that its scripts fetch: read for the contacts that every page shares.
+fn parts(view: &PageView<'_>, nofollow: bool) -> Vec<PageLink> {
+    let mut parts: Vec<Url> = view.outline.parts.iter().filter_map(|part| view.outline.base.join(part).ok()).collect();
+    parts.dedup();
+    let link = |url| PageLink { url, text: String::new(), nofollow, place: Place::Footer, role: PageRole::Contact, card: None };
+    parts.into_iter().map(link).collect()
 }
 
 fn card(view: &PageView<'_>, span: &cards::Span, index: u16, findings: &[Finding]) -> Card {

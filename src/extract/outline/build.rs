@@ -89,6 +89,7 @@ pub(crate) fn outline(html: &Html, page: &Url, budget: &ParseBudget<'_>) -> Resu
             frames: Vec::new(),
             actions: Vec::new(),
             has_scripts: false,
+            parts: Vec::new(),
         },
         page,
         stack: Vec::new(),

@@ -5,6 +5,7 @@
 
 mod build;
 mod element;
+mod parts;
 mod targets;
 
 pub(crate) use build::outline;
@@ -115,6 +116,8 @@ pub(crate) struct Outline {
     pub frames: Vec<String>,
     pub actions: Vec<String>,
     pub has_scripts: bool,
+    /// Addresses of parts that scripts put into the page.
+    pub parts: Vec<String>,
 }
 
 impl Outline {

@@ -1,7 +1,7 @@
 //! Links, pictures and the head of a page: addresses made absolute, labels and sizes kept.
 
 use super::build::Builder;
-use super::{Image, Link};
+use super::{Image, Link, parts};
 use crate::extract::finding::Place;
 use crate::extract::text::clean;
 use scraper::node::Element as Node5;
@@ -78,6 +78,7 @@ impl Builder<'_> {
 
     pub(super) fn other_tag(&mut self, tag: &str, element: &Node5, content: Option<String>) {
         let attr = |name: &str| element.attr(name).unwrap_or_default();
+        parts::add(&mut self.out.parts, parts::of_element(element));
         match tag {
             "html" if self.out.lang.is_none() => {
                 self.out.lang = element.attr("lang").map(|lang| clean(lang, 20)).filter(|lang| !lang.is_empty());
@@ -100,6 +101,10 @@ impl Builder<'_> {
                 let data = attr("type").to_lowercase().contains("json");
                 self.out.has_scripts |=
                     element.attr("src").is_some() || !data && content.as_deref().is_some_and(|code| !code.trim().is_empty());
+                if !data {
+                    let named = parts::of_script(attr("src"), content.as_deref().unwrap_or_default());
+                    parts::add(&mut self.out.parts, named);
+                }
                 if attr("type").to_lowercase().contains("ld+json") {
                     let content = content.unwrap_or_default();
                     if content.len() <= MAX_JSON_LD {
