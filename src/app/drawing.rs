@@ -1,10 +1,13 @@
 //! How pages are drawn: by Chromium if this build and the configuration have it.
 
 use crate::config::Config;
+use crate::demo::FolderServer;
 use crate::domain::clock::Clock;
-use crate::scrape::draw::{Draw, NoBrowser};
+use crate::scrape::FetchedPage;
+use crate::scrape::draw::{Draw, DrawCounts, DrawError, Drawn, NoBrowser};
 use crate::scrape::guard::Guard;
 use crate::scrape::visit::UrlDenial;
+use async_trait::async_trait;
 use std::sync::Arc;
 
 /// What is said of a configuration without a browser.
@@ -60,6 +63,35 @@ fn chrome_settings(config: &Config) -> crate::scrape::chrome::ChromeSettings {
     }
 }
 
+/// What draws the pages of a folder: the same, over a server of the folder, which lives as long.
+#[derive(Debug)]
+pub(super) struct DrawServed {
+    draw: Arc<dyn Draw>,
+    _server: FolderServer,
+}
+
+impl DrawServed {
+    /// Lets `draw` ask `server`.
+    pub fn new(draw: Arc<dyn Draw>, server: FolderServer) -> Self {
+        Self { draw, _server: server }
+    }
+}
+
+#[async_trait]
+impl Draw for DrawServed {
+    async fn draw(&self, page: &FetchedPage) -> Result<Drawn, DrawError> {
+        self.draw.draw(page).await
+    }
+
+    fn counts(&self) -> DrawCounts {
+        self.draw.counts()
+    }
+
+    async fn close(&self) {
+        self.draw.close().await;
+    }
+}
+
 /// Has a page drawn that only a script fills, in a browser started as a job would start it. Answers its name and version;
 /// nothing if no browser is wanted.
 ///
@@ -67,10 +99,9 @@ fn chrome_settings(config: &Config) -> crate::scrape::chrome::ChromeSettings {
 /// Why none can be had, and what to do.
 #[cfg(feature = "chrome")]
 pub async fn look_at_browser(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Option<String>> {
+    use crate::scrape::Validators;
     use crate::scrape::chrome::Chrome;
-    use crate::scrape::draw::Drawn;
     use crate::scrape::guard::HostMap;
-    use crate::scrape::{FetchedPage, Validators};
     use url::Url;
     if !config.browser.enabled {
         return Ok(None);
@@ -108,7 +139,7 @@ pub async fn look_at_browser(config: &Config, _: Arc<dyn Clock>) -> anyhow::Resu
 struct Nobody;
 
 #[cfg(feature = "chrome")]
-#[async_trait::async_trait]
+#[async_trait]
 impl UrlDenial for Nobody {
     async fn is_denied(&self, _: &url::Url) -> Result<bool, crate::store::StoreError> {
         Ok(false)

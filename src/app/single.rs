@@ -1,20 +1,22 @@
 //! Parts of the world for commands that run beside or without the daemon: the store for reading, and a single visit.
 
+use super::drawing::DrawServed;
 use super::fetching::{Reach, fetch_limits, host_map, visitor};
 use super::hash_key_file;
 use crate::config::Config;
+use crate::demo::FolderServer;
 use crate::domain::chance::Chance;
 use crate::domain::clock::Clock;
-use crate::extract::{ParseLimits, SiteLimits, Styles};
+use crate::extract::{ParseBudget, ParseLimits, SiteLimits, Styles, read_page};
 use crate::jobs::deny::{DenyHasher, SiteDenial};
 use crate::jobs::reading::{ChildSettings, PageReader};
 use crate::jobs::single_visit::SingleVisit;
 use crate::jobs::why::Inquiry;
 use crate::objects::Objects;
-use crate::scrape::draw::NoBrowser;
-use crate::scrape::folder::FolderFetch;
+use crate::scrape::folder::{FolderFetch, FolderSite};
 use crate::scrape::guard::{Guard, HostMap, MappedHost};
 use crate::scrape::http::HttpFetch;
+use crate::scrape::http::charset::decode_page;
 use crate::scrape::robots::{PRODUCT_TOKEN, RobotsFiles};
 use crate::scrape::visit::UrlDenial;
 use crate::search::letters::LetterIndex;
@@ -22,7 +24,6 @@ use crate::search::tantivy::{OpenOutcome, TantivyIndex, TantivyLetters, TantivyS
 use crate::store::sqlite::{OpenMode, SqliteDb, SqliteStore};
 use crate::store::{Store, StoreError};
 use anyhow::Context as _;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,25 +130,50 @@ pub async fn single_visit(config: &Config, scratch: &Path, site: &SiteAt, clock:
             let beside = Beside::of(config, &own, &clock).await?;
             Ok((beside.visit(config, scratch, own, clock).await?, entry.clone()))
         }
-        SiteAt::Folder { root, entry } => {
-            let host = host_of(root);
-            let path = if entry == "index.html" { "" } else { entry.trim_start_matches('/') };
-            let entry = Url::parse(&format!("http://{host}/{path}")).with_context(|| format!("--entry {entry} is no path of a page"))?;
-            let mut map = HostMap::none();
-            // Never connected to: the files are read, and the map only lets the made-up name pass the guard.
-            map.add(&host, MappedHost { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 80, spacing_ms: 0 })?;
-            let reach = Reach {
-                fetch: Arc::new(FolderFetch::new(root.clone(), host, fetch_limits(&config.fetch))),
-                guard: Arc::new(Guard::new(map).only_mapped(true)),
-                denial: Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16])))),
-                keeps: false,
-                shared_holds: None,
-                remembers: own.clone(),
-                draw: Arc::new(NoBrowser("a folder is read as it is")),
-            };
-            Ok((visit_within(config, scratch, own, clock, reach, false).await?, entry))
-        }
+        SiteAt::Folder { root, entry } => folder_visit(config, scratch, own, clock, root, entry).await,
     }
+}
+
+/// A visit to a folder: its pages are its files, and what scripts ask for while a browser draws them is served on this machine.
+async fn folder_visit(
+    config: &Config,
+    scratch: &Path,
+    own: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    root: &Path,
+    entry: &str,
+) -> anyhow::Result<(SingleVisit, Url)> {
+    let site = FolderSite::open(host_of(root), root.to_owned(), entry);
+    let url = Url::parse(&site.address()).with_context(|| format!("--entry {entry} is no path of a page"))?;
+    let server = FolderServer::start(vec![site.clone()]).await.context("the folder cannot be served to a browser")?;
+    let mut map = HostMap::none();
+    map.add(&site.host, MappedHost { address: server.addr.ip(), port: server.addr.port(), spacing_ms: 0 })?;
+    let guard = Arc::new(Guard::new(map).only_mapped(true));
+    let denial: Arc<dyn UrlDenial> = Arc::new(SiteDenial::new(own.clone(), Arc::new(DenyHasher::new(vec![0; 16]))));
+    let draw = DrawServed::new(super::drawing::draw(config, &guard, &denial, &clock)?, server);
+    let draws_itself = draws_itself(&site, &url);
+    let reach = Reach {
+        fetch: Arc::new(FolderFetch::new(site, draws_itself, fetch_limits(&config.fetch))),
+        guard,
+        denial,
+        keeps: false,
+        shared_holds: None,
+        remembers: own.clone(),
+        draw: Arc::new(draw),
+    };
+    // Nobody else is asked, so no interval has to pass.
+    let mut config = config.clone();
+    config.fetch.only_mapped = true;
+    Ok((visit_within(&config, scratch, own, clock, reach, false).await?, url))
+}
+
+/// Whether the first page of a folder is a shell that a script fills, whatever the path.
+fn draws_itself(site: &FolderSite, url: &Url) -> bool {
+    let Some(bytes) = site.file_at(url.path()).and_then(|file| std::fs::read(file).ok()) else { return false };
+    let clock = || Duration::ZERO;
+    let budget = ParseBudget::new(ParseLimits::default(), &clock);
+    let text = decode_page(&bytes, None, url.host_str());
+    read_page(url, &text, &Styles::standard(), &budget).is_ok_and(|page| page.signals.drawn_by_script)
 }
 
 /// Prepares to answer what would happen to URLs; holds and copies of the visit it may need lie in `scratch`.
@@ -223,7 +249,7 @@ async fn visit_within(
         clock,
         site: SiteLimits { pages: config.fetch.pages_per_site, obey_nofollow: on_web, ..SiteLimits::default() },
         obeys_noindex: on_web,
-        draws: on_web && config.browser.enabled,
+        draws: config.browser.enabled,
         patience: PATIENCE,
     })
 }
@@ -263,6 +289,7 @@ mod tests {
     use crate::jobs::site_visit::PageStop;
     use crate::scrape::visit::VisitError;
     use crate::store::Meta;
+    use std::net::Ipv4Addr;
 
     fn mapped(config: &mut Config, host: &str, port: u16) {
         config.fetch.hosts.push(Entry { host: host.to_owned(), address: Ipv4Addr::LOCALHOST.into(), port, spacing_ms: 1 });

@@ -1,15 +1,19 @@
 //! `inkdex eval`: extraction against labelled sites; predicts first, reading only `entry` of the labels, then scores.
 
 use crate::cli::extract::prediction;
-use crate::cli::{Common, output};
+use crate::cli::rehearsal::Scratch;
+use crate::cli::{Common, logs, output};
 use anyhow::Context as _;
 use clap::Args;
-use inkdex::eval::{entry_of, faults_table, predict_folder, read_truth, score, table};
-use inkdex::extract::Styles;
+use inkdex::app::single::{self, SiteAt};
+use inkdex::config::Config;
+use inkdex::domain::clock::SystemClock;
+use inkdex::eval::{entry_of, faults_table, read_truth, score, table};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What newcomers need to know of it.
 pub const HELP: &str = "Examples:
@@ -26,7 +30,7 @@ FOLDER holds one folder a site, each with its pages and a truth.json. Sites are 
 pub struct EvalArgs {
     /// The folder above the labelled sites.
     folder: PathBuf,
-    /// Score sites drawn by scripts on what their bare HTML gives away.
+    /// Read without a browser, and score sites drawn by scripts on what their bare HTML gives away.
     #[arg(long = "static")]
     static_only: bool,
     /// Print every wrong, missed or invented value.
@@ -41,8 +45,11 @@ pub struct EvalArgs {
 ///
 /// # Errors
 /// The folder holds no labels, or a file cannot be read or written.
-pub fn run(common: &Common, args: &EvalArgs) -> anyhow::Result<ExitCode> {
-    let predictions = predict(&args.folder)?;
+pub async fn run(common: Common, args: EvalArgs) -> anyhow::Result<ExitCode> {
+    let mut config = common.config()?;
+    logs::start_quiet(&config.log, "error")?;
+    config.browser.enabled &= !args.static_only;
+    let predictions = predict(&config, &args.folder).await?;
     if let Some(file) = &args.predictions {
         let lines: Vec<String> = predictions.values().map(|value| value.to_string() + "\n").collect();
         std::fs::write(file, lines.concat()).with_context(|| format!("{} cannot be written", file.display()))?;
@@ -80,13 +87,25 @@ pub fn site_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(sites)
 }
 
-fn predict(folder: &Path) -> anyhow::Result<BTreeMap<String, Value>> {
-    let styles = Styles::standard();
+/// Reads each site as `inkdex extract` does, knowing its first page and nothing else of its label.
+async fn predict(config: &Config, folder: &Path) -> anyhow::Result<BTreeMap<String, Value>> {
     let mut predictions = BTreeMap::new();
-    for site in site_folders(folder)? {
-        let facts = predict_folder(&site, &entry_of(&site)?, &styles);
-        let mut value = prediction(&facts)?;
-        let id = site.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for root in site_folders(folder)? {
+        let id = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let site = SiteAt::Folder { entry: entry_of(&root)?, root };
+        let scratch = Scratch::new(None)?;
+        let (visit, entry) = single::single_visit(config, scratch.folder(), &site, Arc::new(SystemClock::new())).await?;
+        let reading = match visit.read_as_far(&entry).await {
+            Ok(reading) => reading,
+            Err(unread) => {
+                eprintln!("{id}: no prediction: {unread}");
+                continue;
+            }
+        };
+        if let Some(undrawn) = reading.undrawn {
+            eprintln!("{id}: read as it was sent: {undrawn}");
+        }
+        let mut value = prediction(&reading.facts)?;
         value["id"] = json!(id);
         predictions.insert(id, value);
     }

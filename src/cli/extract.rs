@@ -24,7 +24,7 @@ Prints one object: kind (artist, studio, negative), name, studio, city, region, 
 socials, styles, images, bio, artists, and the evidence of each. Unknown is null or []. Nothing is stored.
 On the web robots.txt, spacing and limits hold as in a run. Whoever the directory in data.folder leaves alone, as they were
 removed or their host asked to come back later, is left alone here too; of requests that a daemon sends meanwhile nothing is
-known. In a folder, other pages are reached by links only.";
+known. In a folder, other pages are reached by links only; its scripts are given its own files and nothing of the web.";
 
 /// Which site.
 #[derive(Debug, Args)]
@@ -48,8 +48,14 @@ pub async fn run(common: Common, args: ExtractArgs) -> anyhow::Result<ExitCode> 
     let site = site_at(&args)?;
     let scratch = Scratch::new(None)?;
     let (visit, entry) = single::single_visit(&config, scratch.folder(), &site, Arc::new(SystemClock::new())).await?;
-    let facts = visit.read(&entry).await?;
-    let value = prediction(&facts)?;
+    let reading = visit.read_as_far(&entry).await?;
+    match (&site, reading.undrawn) {
+        // What stands on the web may be drawn the next time; a copy is as it is.
+        (SiteAt::Web(_), Some(undrawn)) => return Err(undrawn.into()),
+        (SiteAt::Folder { .. }, Some(undrawn)) => eprintln!("read as it was sent: {undrawn}"),
+        (_, None) => {}
+    }
+    let value = prediction(&reading.facts)?;
     if common.json {
         output::json(&value)?;
     } else {

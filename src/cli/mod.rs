@@ -187,7 +187,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Verb::Reindex => block_on(reindex::run(common)),
         Verb::Extract(args) => block_on(extract::run(common, args)),
         Verb::Why(args) => block_on(why::run(common, args)),
-        Verb::Eval(args) => eval::run(&common, &args),
+        Verb::Eval(args) => block_on(eval::run(common, args)),
         Verb::Rehearse(args) => block_on(rehearse::run(common, args)),
         Verb::Config(args) => config::run(&common, &args),
         Verb::Doctor => block_on(doctor::run(common)),

@@ -86,14 +86,13 @@ fn sites_of(folder: &std::path::Path) -> anyhow::Result<Vec<FolderSite>> {
     });
     let site = |(at, root): (usize, PathBuf)| {
         let entry = entry_of(&root)?;
-        Ok(FolderSite { host: format!("site-{:02}.test", at + 1), root, entry })
+        Ok(FolderSite::open(format!("site-{:02}.test", at + 1), root, &entry))
     };
     roots.into_iter().enumerate().map(site).collect()
 }
 
 fn studio_file(sites: &[FolderSite]) -> String {
-    let entry = |site: &FolderSite| if site.entry == "index.html" { "" } else { site.entry.trim_start_matches('/') }.to_owned();
-    let line = |(at, site): (usize, &FolderSite)| json!({ "name": format!("Site {:02}", at + 1), "website": format!("http://{}/{}", site.host, entry(site)) });
+    let line = |(at, site): (usize, &FolderSite)| json!({ "name": format!("Site {:02}", at + 1), "website": site.address() });
     // A JSON object a line is also YAML.
     sites.iter().enumerate().map(line).map(|entry| format!("- {entry}\n")).collect()
 }

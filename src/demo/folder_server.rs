@@ -1,25 +1,14 @@
 //! Serves folders as web sites on 127.0.0.1, choosing the folder by the Host header. Labels are never served.
 
-use crate::scrape::folder::file_at;
+use crate::scrape::folder::FolderSite;
 use actix_web::dev::ServerHandle;
 use actix_web::http::{Method, header};
 use actix_web::middleware::Compress;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::JoinHandle;
-
-/// A folder that is served as a site.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderSite {
-    /// The made-up host.
-    pub host: String,
-    /// The web root.
-    pub root: PathBuf,
-    /// Its first page, relative to the root.
-    pub entry: String,
-}
 
 /// A running server of folders; dropping it stops it without waiting for answers under way.
 #[derive(Debug)]
@@ -35,7 +24,7 @@ impl FolderServer {
     pub async fn start(sites: Vec<FolderSite>) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let addr = listener.local_addr()?;
-        let roots: HashMap<String, PathBuf> = sites.into_iter().map(|site| (site.host, site.root)).collect();
+        let roots: HashMap<String, FolderSite> = sites.into_iter().map(|site| (site.host.clone(), site)).collect();
         let data = web::Data::new(roots);
         let (started, handle) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("folder-web".to_owned()).spawn(move || {
@@ -75,16 +64,16 @@ impl Drop for FolderServer {
     }
 }
 
-async fn answer(request: HttpRequest, roots: web::Data<HashMap<String, PathBuf>>) -> HttpResponse {
+async fn answer(request: HttpRequest, roots: web::Data<HashMap<String, FolderSite>>) -> HttpResponse {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish();
     }
     let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
     let host = host.unwrap_or_default().split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let Some(root) = roots.get(&host).cloned() else { return HttpResponse::MisdirectedRequest().finish() };
+    let Some(site) = roots.get(&host).cloned() else { return HttpResponse::MisdirectedRequest().finish() };
     let path = request.uri().path().to_owned();
     let found = web::block(move || {
-        let file = file_at(&root, &path)?;
+        let file = site.file_at(&path)?;
         Some((media_type(&file), std::fs::read(&file).ok()?))
     });
     match found.await {
@@ -102,8 +91,9 @@ fn media_type(file: &Path) -> &'static str {
         "xhtml" => "application/xhtml+xml",
         "txt" => "text/plain",
         "css" => "text/css",
-        "js" => "text/javascript",
+        "js" | "mjs" => "text/javascript",
         "json" => "application/json",
+        "wasm" => "application/wasm",
         "xml" => "application/xml",
         "svg" => "image/svg+xml",
         "png" => "image/png",
@@ -127,8 +117,13 @@ mod tests {
             std::fs::write(folder.path().join(site).join("index.html"), format!("<p>{site}")).unwrap();
             std::fs::write(folder.path().join(site).join("truth.json"), "{}").unwrap();
         }
-        let site = |name: &str| FolderSite { host: format!("{name}.test"), root: folder.path().join(name), entry: "index.html".to_owned() };
-        let server = FolderServer::start(vec![site("one"), site("two")]).await.unwrap();
+        let site = |name: &str, base: &str| FolderSite {
+            host: format!("{name}.test"),
+            root: folder.path().join(name),
+            base: base.to_owned(),
+            entry: "index.html".to_owned(),
+        };
+        let server = FolderServer::start(vec![site("one", "/"), site("two", "/ana/")]).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let get = async |host: &str, path: &str| {
             let answer = client.get(format!("http://{}{path}", server.addr)).header("host", host).send().await.unwrap();
@@ -136,7 +131,10 @@ mod tests {
         };
         assert_eq!(get("one.test", "/").await, (200, "<p>one".to_owned()));
         assert_eq!(get("two.test:80", "/index.html").await, (200, "<p>two".to_owned()));
+        assert_eq!(get("two.test", "/ana/index.html").await, (200, "<p>two".to_owned()));
         for (host, path, status) in [
+            ("two.test", "/ana/truth.json", 404),
+            ("two.test", "/ana/..%2Ftwo%2Findex.html", 404),
             ("one.test", "/truth.json", 404),
             ("one.test", "/%74ruth.json", 404),
             ("one.test", "/../two/index.html", 404),

@@ -18,7 +18,8 @@ mod words;
 
 use std::collections::HashMap;
 
-pub use folder_server::{FolderServer, FolderSite};
+pub use crate::scrape::folder::FolderSite;
+pub use folder_server::FolderServer;
 pub use respond::DemoResponse;
 pub use server::{DemoServer, DemoServerOptions, NowMs, RequestLog};
 pub use site::{DemoSite, Layout, SiteKind};

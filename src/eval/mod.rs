@@ -6,7 +6,7 @@ mod report;
 mod score;
 mod tally;
 
-pub use folder::{Truth, TruthError, entry_of, predict_folder, read_truth};
+pub use folder::{Truth, TruthError, entry_of, read_truth};
 pub use report::{Fault, FieldScores, ImageScores, KindScores, Report, ShareScores, faults_table, table};
 pub use score::score;
 

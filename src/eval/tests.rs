@@ -6,6 +6,8 @@ use crate::extract::{
     Basis, Field, MemberHint, Miss, PageFindings, ParseBudget, ParseLimits, ParseStop, SiteFacts, SiteKind, SiteLimits, SiteReader, Styles,
     member_facts, read_page,
 };
+use crate::scrape::folder::{FolderSite, is_page};
+use crate::scrape::http::charset::decode_page;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,6 +22,25 @@ fn repository(path: &str) -> PathBuf {
 
 fn fixtures() -> PathBuf {
     repository("tests/fixtures/sites")
+}
+
+/// Reads a site from its folder without a browser, as `inkdex extract` does (a test compares the two).
+fn predict_folder(root: &Path, entry: &str, vocabulary: &Styles) -> SiteFacts {
+    let site = FolderSite::open("site.test".to_owned(), root.to_owned(), entry);
+    let first = Url::parse(&site.address()).expect("an address");
+    let clock = || Duration::ZERO;
+    let budget = ParseBudget::new(ParseLimits::default(), &clock);
+    let mut reader = SiteReader::new(first, SiteLimits { obey_nofollow: false, ..SiteLimits::default() });
+    while let Some(url) = reader.next_page() {
+        let file = site.file_at(url.path()).filter(|file| is_page(file));
+        let text = file.map(|file| decode_page(&std::fs::read(file).expect("a page"), None, url.host_str()));
+        match text.map(|text| read_page(&url, &text, vocabulary, &budget)) {
+            Some(Ok(page)) => reader.page_read(&url, page),
+            Some(Err(_)) => reader.page_missed(&url, Miss::Failed),
+            None => reader.page_missed(&url, Miss::Gone),
+        }
+    }
+    reader.finish(vocabulary)
 }
 
 fn predict_all(corpus: &Path, rows: &[Truth]) -> BTreeMap<String, Value> {

@@ -47,6 +47,15 @@ pub struct NotRead {
     pub stop: PageStop,
 }
 
+/// A site as far as it could be read.
+#[derive(Debug)]
+pub struct Reading {
+    /// What it says.
+    pub facts: SiteFacts,
+    /// Why it was not drawn, though it says little without: then the facts are those of its pages as they were sent.
+    pub undrawn: Option<NotRead>,
+}
+
 impl SingleVisit {
     /// The robots.txt of a URL's origin, fetched if it is not known.
     ///
@@ -85,13 +94,26 @@ impl SingleVisit {
     /// # Errors
     /// [`NotRead`].
     pub async fn read(&self, entry: &Url) -> Result<SiteFacts, NotRead> {
-        let mut reader = self.read_as(entry, false).await?;
-        if self.draws && reader.wants_browser(&self.styles) {
-            let drawn = self.read_as(entry, true).await;
-            self.visitor.close().await;
-            reader = drawn?;
+        let reading = self.read_as_far(entry).await?;
+        reading.undrawn.map_or(Ok(reading.facts), Err)
+    }
+
+    /// As [`SingleVisit::read`], but a site that a browser should draw and did not is read as it was sent.
+    ///
+    /// # Errors
+    /// [`NotRead`].
+    pub async fn read_as_far(&self, entry: &Url) -> Result<Reading, NotRead> {
+        let plain = self.read_as(entry, false).await?;
+        if !self.draws || !plain.wants_browser(&self.styles) {
+            return Ok(Reading { facts: plain.finish(&self.styles), undrawn: None });
         }
-        Ok(reader.finish(&self.styles))
+        let drawn = self.read_as(entry, true).await;
+        self.visitor.close().await;
+        let (reader, undrawn) = match drawn {
+            Ok(drawn) => (drawn, None),
+            Err(why) => (plain, Some(why)),
+        };
+        Ok(Reading { facts: reader.finish(&self.styles), undrawn })
     }
 
     async fn read_as(&self, entry: &Url, drawn: bool) -> Result<SiteReader, NotRead> {

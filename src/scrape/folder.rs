@@ -39,6 +39,32 @@ pub fn file_at(root: &Path, path: &str) -> Option<PathBuf> {
     (found.starts_with(root) && !is_label).then_some(found)
 }
 
+/// Longest prefix of [`base_of`], in parts of a path.
+const BASE_PARTS: usize = 4;
+
+/// The path at which a site's own scripts and styles expect its folder to stand, `/` for most: a build for `/name/` asks for
+/// `/name/app.js`, which lies in the folder as `app.js`. Told by the page itself.
+pub fn base_of(root: &Path, page: &str) -> String {
+    let quoted = page.split(['"', '\'']).filter(|text| text.starts_with('/') && !text.starts_with("//"));
+    for path in quoted.map(|text| text.split(['?', '#']).next().unwrap_or(text)) {
+        let is_asset = [".js", ".mjs", ".css"].iter().any(|ending| path.to_lowercase().ends_with(ending));
+        if !is_asset || file_at(root, path).is_some() {
+            continue;
+        }
+        let cuts = path.match_indices('/').map(|(at, _)| at).skip(1).take(BASE_PARTS);
+        if let Some(at) = cuts.into_iter().find(|at| file_at(root, &path[*at..]).is_some()) {
+            return path[..=at].to_owned();
+        }
+    }
+    "/".to_owned()
+}
+
+/// A path below where the folder stands; one that is not below it is taken as it is.
+pub fn below<'a>(base: &str, path: &'a str) -> &'a str {
+    let base = base.trim_end_matches('/');
+    path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+}
+
 fn percent_decoded(part: &str) -> String {
     let query = format!("x={}", part.replace('+', "%2B").replace('&', "%26"));
     url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -47,15 +73,55 @@ fn percent_decoded(part: &str) -> String {
 /// Pages from a folder, under one made-up host.
 #[derive(Debug)]
 pub struct FolderFetch {
-    root: PathBuf,
-    host: String,
+    site: FolderSite,
+    /// The page that stands for every path without a file, as hosts of sites that draw themselves have it.
+    stands_in: Option<PathBuf>,
     limits: FetchLimits,
 }
 
+/// A folder that stands for a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderSite {
+    /// The made-up host.
+    pub host: String,
+    /// The web root.
+    pub root: PathBuf,
+    /// The path at which the folder stands, `/` for most.
+    pub base: String,
+    /// Its first page, relative to the root.
+    pub entry: String,
+}
+
+impl FolderSite {
+    /// The folder `root` with the first page `entry`, at the path that the page expects.
+    pub fn open(host: String, root: PathBuf, entry: &str) -> Self {
+        let page = file_at(&root, entry).filter(|file| is_page(file)).and_then(|file| std::fs::read(file).ok());
+        let base = base_of(&root, &String::from_utf8_lossy(&page.unwrap_or_default()));
+        Self { host, root, base, entry: entry.trim_start_matches('/').to_owned() }
+    }
+
+    /// The address of its first page.
+    pub fn address(&self) -> String {
+        let path = if self.entry == "index.html" { "" } else { self.entry.as_str() };
+        format!("http://{}{}{path}", self.host, self.base)
+    }
+
+    /// The file at the path of a URL.
+    pub fn file_at(&self, path: &str) -> Option<PathBuf> {
+        file_at(&self.root, below(&self.base, path))
+    }
+}
+
 impl FolderFetch {
-    /// The folder `root` as the web root of `host`.
-    pub fn new(root: PathBuf, host: String, limits: FetchLimits) -> Self {
-        Self { root, host, limits }
+    /// The folder as the site of its host; `draws_itself` says that a script draws its pages, whatever their path.
+    pub fn new(site: FolderSite, draws_itself: bool, limits: FetchLimits) -> Self {
+        let stands_in = draws_itself.then(|| file_at(&site.root, &site.entry)).flatten();
+        Self { site, stands_in, limits }
+    }
+
+    fn page_at(&self, path: &str) -> Option<PathBuf> {
+        let has_ending = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+        self.site.file_at(path).or_else(|| self.stands_in.clone().filter(|_| !has_ending))
     }
 }
 
@@ -63,10 +129,10 @@ impl FolderFetch {
 impl Fetch for FolderFetch {
     async fn fetch(&self, url: &Url, _: &Ask<'_>) -> Result<Hop, FetchError> {
         let gone = || FetchError::Gone { url: shown(url), status: 404 };
-        if url.host_str() != Some(self.host.as_str()) {
+        if url.host_str() != Some(self.site.host.as_str()) {
             return Err(FetchError::Guarded(format!("{} is not in the folder", shown(url))));
         }
-        let file = file_at(&self.root, url.path()).ok_or_else(gone)?;
+        let file = self.page_at(url.path()).ok_or_else(gone)?;
         if !is_page(&file) {
             let ending = file.extension().unwrap_or_default().to_string_lossy();
             return Err(FetchError::WrongType { url: shown(url), content_type: format!("a file `.{ending}`") });
@@ -147,6 +213,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_build_for_a_path_of_its_host_is_found_by_its_own_scripts() {
+        let (_folder, root) = site();
+        std::fs::create_dir(root.join("assets")).unwrap();
+        std::fs::write(root.join("assets/app.js"), "").unwrap();
+        for (page, base) in [
+            ("<script src=\"/assets/app.js\"></script>", "/"),
+            ("<script src='/ana/ink/assets/app.js?v=1'></script>", "/ana/ink/"),
+            ("<a href=\"/ana/about.html\">", "/"),
+            ("<script src=\"/ana/none.js\"></script><script src=\"//cdn.example/assets/app.js\"></script>", "/"),
+        ] {
+            assert_eq!(base_of(&root, page), base, "{page}");
+        }
+        for (base, path, below_it) in [("/", "/a", "/a"), ("/ana/", "/ana/a", "/a"), ("/ana/", "/ana", ""), ("/ana/", "/anabel", "/anabel")]
+        {
+            assert_eq!(below(base, path), below_it, "{base} {path}");
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_link_out_of_the_folder_is_not_followed() {
@@ -160,8 +245,9 @@ mod tests {
     #[tokio::test]
     async fn pages_are_served_and_everything_else_is_typed() {
         let (_folder, root) = site();
-        let fetch =
-            FolderFetch::new(root, "site.test".to_owned(), FetchLimits { wire_bytes: 7, decoded_bytes: 7, ..FetchLimits::default() });
+        let limits = FetchLimits { wire_bytes: 7, decoded_bytes: 7, ..FetchLimits::default() };
+        let site = FolderSite { host: "site.test".to_owned(), root, base: "/".to_owned(), entry: "index.html".to_owned() };
+        let fetch = FolderFetch::new(site.clone(), false, limits.clone());
         let ask = |url: &str| {
             let url = Url::parse(url).unwrap();
             let fetch = &fetch;
@@ -172,6 +258,14 @@ mod tests {
         assert_eq!(ask("http://site.test/logo.png").await.unwrap_err().code(), "wrong_type");
         assert_eq!(ask("http://site.test/about").await.unwrap_err().code(), "decoded_too_large");
         assert_eq!(ask("http://other.test/").await.unwrap_err().code(), "guarded");
+        // What draws itself draws any path but that of a file.
+        let fetch = FolderFetch::new(site, true, limits);
+        let text = async |path: &str| match fetch.fetch(&Url::parse(&format!("http://site.test{path}")).unwrap(), &Ask::default()).await {
+            Ok(Hop::Page(page)) => page.text,
+            other => format!("{other:?}"),
+        };
+        assert_eq!((text("/artists/ana").await.as_str(), text("/team").await.as_str()), ("<p>home", "<p>team"));
+        assert!(text("/none.html").await.contains("Gone"));
         let robots = fetch.fetch_text(&Url::parse("http://site.test/robots.txt").unwrap(), &Ask::default()).await;
         assert!(matches!(robots, Ok(TextHop::Text { status: 404, .. })));
     }

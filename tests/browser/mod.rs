@@ -4,5 +4,6 @@
 mod bench;
 mod hostile;
 mod jobs;
+mod labelled;
 mod limits;
 mod row;

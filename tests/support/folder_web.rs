@@ -23,7 +23,7 @@ impl FolderWeb {
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
                 std::fs::write(file, &web.respond(&site.host, path).body).unwrap();
             }
-            sites.push(FolderSite { host: site.host.clone(), root, entry: "index.html".to_owned() });
+            sites.push(FolderSite::open(site.host.clone(), root, "index.html"));
         }
         let server = FolderServer::start(sites).await.unwrap();
         for host in &mut world.config.fetch.hosts {

@@ -207,14 +207,17 @@ impl SiteReader {
     }
 
     /// Whether a browser would see more: a page that was read is drawn by a script, and what a record requires did not come out
-    /// of the site without it. That pages failed is no sign of it.
+    /// of the site without it; or all pages are, and beside their heads they gave neither pictures nor a way to write to anybody.
+    /// That pages failed is no sign of it.
     #[must_use]
     pub fn wants_browser(&self, vocabulary: &Styles) -> bool {
-        let is_drawn = self.pages.iter().any(|page| page.signals.drawn_by_script);
-        is_drawn && {
+        let drawn = self.pages.iter().filter(|page| page.signals.drawn_by_script).count();
+        drawn > 0 && {
             let facts = resolve::site(&self.entry, &self.pages, true, vocabulary);
+            let mute = facts.instagram.is_empty() && facts.emails.is_empty() && facts.phones.is_empty();
             match facts.kind {
                 SiteKind::Negative => true,
+                _ if drawn == self.pages.len() && (mute || facts.images.is_empty()) => true,
                 SiteKind::Studio => facts.artists.is_empty(),
                 SiteKind::Artist => facts.name.is_none(),
             }
