@@ -9,6 +9,7 @@ mod demo_web;
 mod doctor;
 mod eval;
 mod extract;
+mod identity;
 mod logs;
 #[cfg(feature = "cql")]
 mod migrate;
@@ -91,6 +92,8 @@ enum Verb {
     Removals(removals::RemovalsArgs),
     /// Confirm or correct a field of an artist: it outranks all that is read.
     Correct(correct::CorrectArgs),
+    /// Say who is who where keys alone cannot tell: list conflicts, decide them, tell two people apart.
+    Identity(identity::IdentityArgs),
     /// Compare table, keys and index, and repair.
     Reconcile(reconcile::ReconcileArgs),
     /// Read the kept pages again with the extractors of this build, and say who would change.
@@ -180,6 +183,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Verb::Remove(args) => block_on(remove::run(common, args)),
         Verb::Removals(args) => block_on(removals::run(common, args)),
         Verb::Correct(args) => block_on(correct::run(common, args)),
+        Verb::Identity(args) => block_on(identity::run(common, args)),
         Verb::Reconcile(args) => block_on(reconcile::run(common, args)),
         #[cfg(feature = "cql")]
         Verb::Migrate(args) => block_on(migrate::run(common, args)),

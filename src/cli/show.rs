@@ -72,11 +72,13 @@ pub async fn run(common: Common, args: ShowArgs) -> anyhow::Result<ExitCode> {
         _ => bail!("{}", why_hidden(&row, denied)),
     };
     let facts = facts_of(record);
+    let sources: Vec<String> = store.evidence_of(&row.id).await?.iter().map(|row| row.source.key()).collect();
+    let keys: Vec<String> = store.identities_of(&row.id).await?.iter().map(|key| key.as_str().to_owned()).collect();
     if common.json {
         output::json(&json!({
             "id": row.id, "name": record.name.value, "version": row.version, "checked_at": row.checked_at.rfc3339(),
             "completeness": record.completeness(), "pages": record.pages, "own_site": record.own_site, "facts": facts,
-            "confirmed": confirmed_of(record),
+            "confirmed": confirmed_of(record), "sources": sources, "known_by": keys,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -100,9 +102,10 @@ pub async fn run(common: Common, args: ShowArgs) -> anyhow::Result<ExitCode> {
         ]
     }));
     output::line(&output::columns(&rows))?;
+    output::line(&format!("\nread from {}; one person by {}", sources.join(", "), keys.join(", ")))?;
     if !record.confirmed.is_empty() {
         let said: Vec<String> = confirmed_of(record).into_iter().map(|(field, by)| format!("{field} ({by})")).collect();
-        output::line(&format!("\nconfirmed, whatever pages say: {}", said.join(", ")))?;
+        output::line(&format!("confirmed, whatever pages say: {}", said.join(", ")))?;
     }
     Ok(ExitCode::SUCCESS)
 }

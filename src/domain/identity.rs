@@ -97,6 +97,8 @@ pub struct IdentityDecision {
     pub claim: Vec<(IdentityKey, Option<KeyState>)>,
     /// Keys held by a live artist whose name does not agree: they turn shared, and their holder is queued again.
     pub share: Vec<(IdentityKey, ArtistId)>,
+    /// Keys of another live artist of an agreeing name: the two may be one, which an operator decides.
+    pub rivals: Vec<(IdentityKey, ArtistId)>,
 }
 
 /// Decides who `name` with the keys `readings` is (rule 9).
@@ -122,17 +124,28 @@ pub fn decide_identity(name: &str, readings: &[KeyReading]) -> Option<IdentityDe
             ArtistId::proposed(first.key.as_str())
         }
     };
-    let mut decision = IdentityDecision { id, claim: Vec::new(), share: Vec::new() };
+    let mut decision = IdentityDecision { id, claim: Vec::new(), share: Vec::new(), rivals: Vec::new() };
     for reading in usable {
         match (held(reading), &reading.holder) {
             (Some(holder_id), Some(_)) if !agrees(reading) => decision.share.push((reading.key.clone(), holder_id)),
             (Some(holder_id), _) if holder_id == decision.id => {}
             // A key of another live artist of the same name is left to it: merging two rows is an operator's act.
-            (Some(_), Some(_)) => {}
+            (Some(holder_id), Some(_)) => decision.rivals.push((reading.key.clone(), holder_id)),
             (_, _) => decision.claim.push((reading.key.clone(), reading.state.clone())),
         }
     }
     Some(decision)
+}
+
+/// As [`decide_identity`] where an operator has decided: it is `id`, and keys of other live artists are left to them.
+pub fn decided_identity(id: &ArtistId, readings: &[KeyReading]) -> IdentityDecision {
+    let is_free = |reading: &&KeyReading| match &reading.state {
+        Some(KeyState::Shared) => false,
+        Some(KeyState::Held(holder)) => holder != id && reading.holder.is_none(),
+        None => true,
+    };
+    let claim = readings.iter().filter(is_free).map(|reading| (reading.key.clone(), reading.state.clone())).collect();
+    IdentityDecision { id: id.clone(), claim, share: Vec::new(), rivals: Vec::new() }
 }
 
 #[cfg(test)]
@@ -193,6 +206,117 @@ mod tests {
     fn sites_are_equal_across_spellings() {
         for text in ["https://www.Ana.example/", "http://ana.example", "https://ana.example/index.html", "https://ana.example./"] {
             assert_eq!(canonical_site(&Url::parse(text).unwrap()), "ana.example", "{text}");
+        }
+    }
+
+    /// What one job says: a name, and the keys it came with.
+    #[derive(Debug, Clone)]
+    struct Claim {
+        person: usize,
+        name: &'static str,
+        keys: Vec<IdentityKey>,
+    }
+
+    /// The identity table and the rows, as the writer keeps them.
+    #[derive(Default)]
+    struct World {
+        keys: std::collections::BTreeMap<IdentityKey, KeyState>,
+        rows: std::collections::BTreeMap<ArtistId, Holder>,
+        clock: i64,
+    }
+
+    impl World {
+        fn write(&mut self, claim: &Claim) -> Option<ArtistId> {
+            let reading = |key: &IdentityKey| {
+                let state = self.keys.get(key).cloned();
+                let holder = match &state {
+                    Some(KeyState::Held(id)) => self.rows.get(id).cloned(),
+                    _ => None,
+                };
+                KeyReading { key: key.clone(), state, holder }
+            };
+            let readings: Vec<KeyReading> = claim.keys.iter().map(reading).collect();
+            let decision = decide_identity(claim.name, &readings)?;
+            for (key, state) in decision.claim {
+                assert_eq!(self.keys.get(&key), state.as_ref());
+                self.keys.insert(key, KeyState::Held(decision.id.clone()));
+            }
+            for (key, _) in decision.share {
+                self.keys.insert(key, KeyState::Shared);
+            }
+            self.clock += 1;
+            let created = self.clock;
+            self.rows.entry(decision.id.clone()).or_insert(Holder { name: claim.name.to_owned(), created });
+            Some(decision.id)
+        }
+
+        /// Who each claim is after so many nights in one order, by the claims that are the same one.
+        fn nights(claims: &[Claim], order: &[usize]) -> Vec<Option<usize>> {
+            let mut world = Self::default();
+            let mut ids = vec![None; claims.len()];
+            for _ in 0..3 {
+                for at in order {
+                    ids[*at] = world.write(&claims[*at]);
+                }
+            }
+            let first = |id: &Option<ArtistId>| id.as_ref().and_then(|id| ids.iter().position(|other| other.as_ref() == Some(id)));
+            ids.iter().map(first).collect()
+        }
+    }
+
+    const PEOPLE: [&[&str]; 5] =
+        [&["Ana Lima", "Ana"], &["Bo Quill", "Bo"], &["Cy Finch"], &["Dua Marsh", "Dua Marsh Ink"], &["Eve Thorn", "Thorn Eve"]];
+
+    /// Claims of several people: each with a key of their own in all of them, some with a second site, some from a second studio
+    /// (they moved), some with the handle of the shop, which is nobody's.
+    fn claims() -> impl Strategy<Value = (Vec<Claim>, Vec<usize>)> {
+        let claim = (0..PEOPLE.len(), any::<usize>(), 0..2_usize, any::<bool>(), any::<bool>(), any::<bool>());
+        let made = |(person, named, studio, site, shop, shop_first): (usize, usize, usize, bool, bool, bool)| {
+            let name = PEOPLE[person][named % PEOPLE[person].len()];
+            let mut keys = vec![key(&format!("instagram:own{person}")), key(&format!("member:s{studio}:{name}"))];
+            if site {
+                keys.push(key(&format!("site:{person}-{studio}.example")));
+            }
+            if shop {
+                keys.insert(if shop_first { 0 } else { keys.len() }, key("instagram:shop"));
+            }
+            Claim { person, name, keys }
+        };
+        proptest::collection::vec(claim.prop_map(made), 1..9).prop_flat_map(|claims| {
+            let order: Vec<usize> = (0..claims.len()).collect();
+            (Just(claims), Just(order).prop_shuffle())
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        /// Rule 9: the order of jobs never changes who is who, and nobody is two, or two people one.
+        #[test]
+        fn the_order_of_jobs_never_changes_who_is_who((claims, order) in claims()) {
+            let in_order: Vec<usize> = (0..claims.len()).collect();
+            let first = World::nights(&claims, &in_order);
+            prop_assert_eq!(&World::nights(&claims, &order), &first);
+            for (at, who) in first.iter().enumerate() {
+                let same = claims.iter().position(|claim| claim.person == claims[at].person);
+                prop_assert_eq!(*who, same, "claim {} of {:?}", at, &claims);
+            }
+        }
+
+        /// What an operator fixed is who it is, whatever the other keys say, and takes no key of anybody who lives.
+        #[test]
+        fn a_fixed_key_decides(states in proptest::collection::vec(0..4_u8, 1..6)) {
+            let readings: Vec<KeyReading> = states.iter().enumerate().map(|(at, state)| match state {
+                0 => absent(&format!("k{at}")),
+                1 => KeyReading { state: Some(KeyState::Shared), ..absent(&format!("k{at}")) },
+                2 => KeyReading { state: Some(KeyState::Held(ArtistId::new("open"))), ..absent(&format!("k{at}")) },
+                _ => live(&format!("k{at}"), "other", "Ana", 1),
+            }).collect();
+            let decision = decided_identity(&ArtistId::new("fixed"), &readings);
+            prop_assert_eq!(decision.id.as_str(), "fixed");
+            prop_assert!(decision.share.is_empty());
+            let free = states.iter().filter(|state| matches!(state, 0 | 2)).count();
+            prop_assert_eq!(decision.claim.len(), free);
         }
     }
 

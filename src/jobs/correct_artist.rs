@@ -121,7 +121,7 @@ pub async fn correct(
         Saying::Withdrawn => withdraw(ports, by, field, rows).await?,
         Saying::Value(_) | Saying::AsItIs => say(ports, id, &record, by, field, saying, &rows).await?,
     }
-    follow(ports, id).await?;
+    follow(ports, id, false).await?;
     let row = AuditRow {
         at: ports.clock.now(),
         actor: actor.to_owned(),
@@ -261,18 +261,19 @@ async fn withdraw(ports: &Ports, by: Confirmer, field: Field, rows: Vec<Evidence
 }
 
 /// Writes the record that the evidence adds up to now. What is said now is no reading of the past, so no fence stops it; a later
-/// attempt of a scrape adds up the same evidence.
-async fn follow(ports: &Ports, id: &ArtistId) -> Result<(), CorrectError> {
+/// attempt of a scrape adds up the same evidence. Nobody is made anew by it, unless `may_be_new`.
+pub(crate) async fn follow(ports: &Ports, id: &ArtistId, may_be_new: bool) -> Result<(), CorrectError> {
     for _ in 0..RACES {
         // The row first: evidence that came in after it was read is met by whoever put it, whose row is then a newer one.
-        let current = ports.store.artist(id).await?.ok_or_else(|| CorrectError::Unknown(id.clone()))?;
-        if current.live().is_none() {
+        let current = ports.store.artist(id).await?;
+        if !may_be_new && current.as_ref().and_then(ArtistRow::live).is_none() {
             return Err(CorrectError::Unknown(id.clone()));
         }
         let record = resolved(ports, id, &BTreeSet::new()).await?;
         let now = ports.clock.now();
-        let writer = Writer { job_id: JobId::new(format!("said:{id}:{}", now.0)), generation: 1, fence: now.max(current.fence) };
-        let WriteDecision::Put(put) = decide_write(id, Some(&current), &Intent::Record(Box::new(record)), &writer, now) else {
+        let fence = current.as_ref().map_or(now, |row| now.max(row.fence));
+        let writer = Writer { job_id: JobId::new(format!("said:{id}:{}", now.0)), generation: 1, fence };
+        let WriteDecision::Put(put) = decide_write(id, current.as_ref(), &Intent::Record(Box::new(record)), &writer, now) else {
             return Err(CorrectError::Unknown(id.clone()));
         };
         if ports.store.put_artist(&put).await? == PutAnswer::Committed {

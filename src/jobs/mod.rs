@@ -29,6 +29,7 @@ pub mod single_visit;
 pub mod site_visit;
 pub mod strangers;
 pub mod sync_index;
+pub mod tell_apart;
 pub mod why;
 pub mod write_artist;
 

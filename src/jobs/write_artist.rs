@@ -5,13 +5,14 @@ use crate::domain::artist::{Artist, ArtistRow, Incomplete, Life};
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::{EvidenceRow, Source, SourceFacts};
 use crate::domain::fields::{Field, MissedFields};
-use crate::domain::identity::{Holder, IdentityDecision, IdentityKey, KeyReading, KeyState, decide_identity};
+use crate::domain::identity::{Holder, IdentityDecision, IdentityKey, KeyReading, KeyState, decide_identity, decided_identity};
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::job::{Attempt, JobKind, NewJob, ScrapeTask, Task};
 use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Category, Failure};
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use crate::jobs::added_up::{self, added_up, resolved};
+use crate::jobs::tell_apart::{self, Fixed};
 use crate::jobs::{Ports, courier, remove_artist};
 use crate::store::{PutAnswer, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +92,19 @@ pub(crate) fn invalid(code: &str, message: impl AsRef<str>) -> WriteError {
 /// # Errors
 /// [`WriteError`].
 pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Written, WriteError> {
+    let mut all = None;
+    // Rule 9: what an operator has told apart is written apart.
+    for (part, fixed) in tell_apart::parts(ports, request).await? {
+        let written = write_part(ports, &part, fixed.as_ref()).await?;
+        all = match (all, written) {
+            (Some(new @ (Written::New(_) | Written::Changed(_))), Written::Unchanged(_) | Written::Denied) => Some(new),
+            (_, written) => Some(written),
+        };
+    }
+    all.ok_or_else(|| invalid("no_name", Incomplete::Name.to_string()))
+}
+
+async fn write_part(ports: &Ports, request: &WriteArtist, fixed: Option<&Fixed>) -> Result<Written, WriteError> {
     let name = request
         .sources
         .iter()
@@ -101,7 +115,7 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
     if is_denied(ports, &keys).await? {
         return Ok(Written::Denied);
     }
-    let Resolved { id, held } = resolve_identity(ports, request, &name.value, &keys).await?;
+    let Resolved { id, held } = resolve_identity(ports, request, &name.value, &keys, fixed).await?;
     if ports.store.is_denied(&[ports.deny.of_artist(&id)]).await? {
         // The keys that were just pointed at the removed person say whose they are: they are denied and go.
         remove_artist::purge(ports, &id).await?;
@@ -112,6 +126,9 @@ pub async fn write_artist(ports: &Ports, request: &WriteArtist) -> Result<Writte
     put_evidence(ports, request, &id).await?;
     crate::faults::hit(crate::faults::Point::BeforePut, &name.value);
     let written = put_record(ports, &request.attempt, &id, held).await?;
+    if let Some(fixed) = fixed {
+        tell_apart::leave_apart(ports, fixed, &request.sources).await?;
+    }
     if matches!(written, Written::New(_) | Written::Changed(_) | Written::Unchanged(_)) {
         // Rule 11: whoever was read from what was kept was not seen tonight.
         for reading in request.sources.iter().filter(|reading| !reading.answered.is_empty()) {
@@ -206,13 +223,23 @@ struct Resolved {
 }
 
 /// Reads all keys serially, decides who they mean, and points them there by compare-and-set (rule 9).
-async fn resolve_identity(ports: &Ports, request: &WriteArtist, name: &str, keys: &[IdentityKey]) -> Result<Resolved, WriteError> {
+async fn resolve_identity(
+    ports: &Ports,
+    request: &WriteArtist,
+    name: &str,
+    keys: &[IdentityKey],
+    fixed: Option<&Fixed>,
+) -> Result<Resolved, WriteError> {
     for _ in 0..RACES {
         let (mut readings, mut holders) = (Vec::new(), Holders::new());
         for key in keys {
             readings.push(read_key(ports, key, name, &mut holders).await?);
         }
-        let Some(decision) = decide_identity(name, &readings) else {
+        let decision = match fixed {
+            Some(fixed) => Some(decided_identity(&fixed.artist_id, &readings)),
+            None => decide_identity(name, &readings),
+        };
+        let Some(decision) = decision else {
             return Err(invalid(
                 "no_identity",
                 format!("{name} has no key of their own: every handle and site is shared with somebody else"),
@@ -262,7 +289,11 @@ async fn apply_identity(ports: &Ports, request: &WriteArtist, decision: &Identit
             return Ok(false);
         }
     }
+    tell_apart::note(ports, decision).await?;
     for (key, holder) in &decision.share {
+        if tell_apart::fixed(ports, key).await?.is_some() {
+            continue;
+        }
         let expected = KeyState::Held(holder.clone());
         // The job stands before the key is shared: whoever repeats this write after a crash meets a key that says nothing
         // of its first holder any more.

@@ -9,6 +9,7 @@ use crate::jobs::correct_artist::CorrectError;
 use crate::jobs::letters::LetterError;
 use crate::jobs::removal_requests::RequestError;
 use crate::jobs::remove_artist::RemoveError;
+use crate::jobs::tell_apart::TellApartError;
 use crate::search::SearchError;
 use crate::search::request::{BadRequest, Problem};
 use crate::store::StoreError;
@@ -85,6 +86,8 @@ codes! {
     RequestState => CONFLICT, "request_state", "The request cannot go on like this", false;
     /// What is said of a field belongs to somebody else, or there is nothing to say.
     NotCorrected => CONFLICT, "not_corrected", "The field was not corrected", false;
+    /// There is no such source or conflict, or nothing that could be told apart.
+    NotToldApart => CONFLICT, "not_told_apart", "The artists were not told apart", false;
     /// The job is no dead letter, or none any more.
     NotADeadLetter => CONFLICT, "not_a_dead_letter", "The job is not a dead letter", false;
     /// Two sessions at once would ask the same sites twice.
@@ -316,6 +319,15 @@ impl From<CorrectError> for WebError {
             | CorrectError::NothingKnown(_)
             | CorrectError::NothingSaid(_)
             | CorrectError::Invalid(_) => Self::new(Code::NotCorrected, error.to_string()),
+        }
+    }
+}
+
+impl From<TellApartError> for WebError {
+    fn from(error: TellApartError) -> Self {
+        match error {
+            TellApartError::Record(error) => error.into(),
+            error => Self::new(Code::NotToldApart, error.to_string()),
         }
     }
 }

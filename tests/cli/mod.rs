@@ -46,6 +46,7 @@ fn every_verb_explains_itself_with_examples() {
         "remove",
         "removals",
         "correct",
+        "identity",
         "reconcile",
         "extract",
         "eval",

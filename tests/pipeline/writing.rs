@@ -2,14 +2,15 @@
 
 use crate::support::people;
 use crate::support::ports::ports_in;
-use inkdex::domain::artist::{Artist, Life};
+use inkdex::domain::artist::{Artist, ArtistRow, Life};
 use inkdex::domain::clock::{ManualClock, Timestamp};
 use inkdex::domain::facts::{Source, SourceFacts};
 use inkdex::domain::identity::{IdentityKey, KeyState};
-use inkdex::domain::ids::{ArtistId, JobId, SessionId};
+use inkdex::domain::ids::{ArtistId, JobId, SessionId, StudioId};
 use inkdex::domain::job::{Attempt, Job, Stage, Usage};
 use inkdex::domain::write::Writer;
 use inkdex::jobs::Ports;
+use inkdex::jobs::tell_apart::{ConflictKind, TellApartError, conflicts, give, split};
 use inkdex::jobs::write_artist::{SourceReading, WriteArtist, Written, remove_record, write_artist};
 use inkdex::scrape::guard::HostMap;
 use std::collections::BTreeSet;
@@ -167,4 +168,140 @@ async fn a_late_report_retires_nobody_who_was_just_seen() {
     let removal = Writer { job_id: JobId::new("remove"), ..late };
     assert!(remove_record(&bench.ports, &id, Life::Removed, &removal).await.unwrap());
     assert_eq!(bench.ports.store.artist(&id).await.unwrap().unwrap().life, Life::Removed);
+}
+
+/// What a studio's page says of a member.
+fn listed(artist: &Artist, studio: &str, name: &str, handle: Option<&str>) -> SourceReading {
+    let page = Url::parse(&format!("https://{studio}.example/team")).unwrap();
+    let own = own_site(artist, name, handle, page.as_str());
+    let facts = SourceFacts { own_site: None, ..own.facts };
+    SourceReading { source: Source::Studio(StudioId::new(studio)), facts, own_page: false, answered: vec![page] }
+}
+
+impl Bench {
+    async fn written(&self, job: &str, number: u32, sources: Vec<SourceReading>) -> ArtistId {
+        match write_artist(&self.ports, &self.request(job, number, sources)).await.unwrap() {
+            Written::New(id) | Written::Changed(id) | Written::Unchanged(id) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn record(&self, id: &ArtistId) -> Artist {
+        self.ports.store.artist(id).await.unwrap().as_ref().and_then(ArtistRow::live).expect("a live row").clone()
+    }
+
+    async fn audited(&self) -> Vec<String> {
+        self.ports.store.audit_rows(10).await.unwrap().into_iter().map(|row| format!("{} by {}", row.verb, row.actor)).collect()
+    }
+}
+
+/// Rule 9: an operator tells two people apart whom one handle made one, and no later night makes them one again, whatever the order
+/// of its jobs, also where one job reads both.
+#[tokio::test]
+async fn who_was_told_apart_stays_apart() {
+    let bench = bench();
+    let ana = people::record_of(&bench.ports, 0);
+    let mine = || own_site(&ana, "Ana Lima", Some("ana.lima.ink"), "https://ana-lima.example/");
+    let theirs = || listed(&ana, "studio-b", "Ana", Some("ana.lima.ink"));
+    let id = bench.written("mine", 1, vec![mine()]).await;
+    assert_eq!(bench.written("theirs", 1, vec![theirs()]).await, id, "the handle makes them one");
+    assert_eq!(bench.ports.store.evidence_of(&id).await.unwrap().len(), 2);
+
+    let split_off = |source: &'static str| split(&bench.ports, &id, source, ("test", Some("two people")));
+    assert!(matches!(split_off("studio:studio-z").await, Err(TellApartError::NoSource { .. })));
+    let other = split_off("studio:studio-b").await.unwrap();
+    assert_ne!(other, id);
+    assert!(matches!(split_off("studio:studio-b").await, Err(TellApartError::NoSource { .. })), "it is not theirs any more");
+    assert!(matches!(split_off("own:ana-lima.example").await, Err(TellApartError::OnlySource(_))));
+    assert_eq!(bench.audited().await, ["artist.split by test"]);
+
+    let check = async |night: u32| {
+        let (first, second) = (bench.record(&id).await, bench.record(&other).await);
+        assert_eq!((first.name.value.as_str(), second.name.value.as_str()), ("Ana Lima", "Ana"), "night {night}");
+        assert_eq!(first.instagram.map(|handle| handle.value).as_deref(), Some("ana.lima.ink"), "night {night}");
+        assert_eq!((second.instagram, second.own_site), (None, None), "the handle names one of them: night {night}");
+        assert_eq!(bench.ports.store.evidence_of(&id).await.unwrap().len(), 1, "night {night}");
+        assert_eq!(bench.ports.store.evidence_of(&other).await.unwrap().len(), 1, "night {night}");
+    };
+    check(1).await;
+    for (night, orders) in [[0, 1], [1, 0], [2, 2]].iter().enumerate() {
+        let night = u32::try_from(night).unwrap() + 2;
+        for order in orders {
+            match order {
+                0 => assert_eq!(bench.written("mine", night, vec![mine()]).await, id),
+                1 => assert_eq!(bench.written("theirs", night, vec![theirs()]).await, other),
+                // The studio's page leads to the site of the wrong one: both are read by one job.
+                _ => drop(bench.written("both", night, vec![mine(), theirs()]).await),
+            }
+        }
+        check(night).await;
+    }
+}
+
+/// Rule 9: an attempt that began before two were told apart changes nothing of it.
+#[tokio::test]
+async fn a_late_attempt_does_not_bring_back_what_was_split_off() {
+    let bench = bench();
+    let ana = people::record_of(&bench.ports, 0);
+    let theirs = || listed(&ana, "studio-b", "Ana", Some("ana.lima.ink"));
+    let id = bench.written("mine", 1, vec![own_site(&ana, "Ana Lima", Some("ana.lima.ink"), "https://ana-lima.example/")]).await;
+    bench.written("theirs", 1, vec![theirs()]).await;
+    let before = bench.ports.store.evidence_of(&id).await.unwrap();
+    let stray = before.into_iter().find(|row| matches!(row.source, Source::Studio(_))).unwrap();
+    let other = split(&bench.ports, &id, "studio:studio-b", ("test", None)).await.unwrap();
+    // It had decided whom it read, and puts that now.
+    assert!(bench.ports.store.put_evidence(&stray).await.unwrap());
+    assert_eq!(bench.written("theirs", 2, vec![theirs()]).await, other);
+    let left = bench.ports.store.evidence_of(&id).await.unwrap();
+    assert_eq!(left.iter().map(|row| row.source.key()).collect::<Vec<_>>(), ["own:ana-lima.example"]);
+}
+
+/// Rule 9: a key that two names claim is listed until an operator gives it to one of them; then it is theirs for good.
+#[tokio::test]
+async fn a_shared_key_is_listed_and_given_for_good() {
+    let bench = bench();
+    let store = bench.ports.store.as_ref();
+    let ana = people::record_of(&bench.ports, 0);
+    let of_ana = || own_site(&ana, "Ana Lima", Some("the.shop"), "https://ana-lima.example/");
+    let of_bo = || own_site(&ana, "Bo Diaz", Some("the.shop"), "https://bo.example/");
+    let first = bench.written("ana", 1, vec![of_ana()]).await;
+    let second = bench.written("bo", 1, vec![of_bo()]).await;
+    let handle = IdentityKey::instagram("the.shop").unwrap();
+    assert_eq!(store.identity(&handle).await.unwrap(), Some(KeyState::Shared));
+    let listed = conflicts(store, 10).await.unwrap();
+    let told: Vec<_> = listed.iter().map(|one| (one.kind, one.key.as_str(), &one.holder, &one.claimant)).collect();
+    assert_eq!(told, [(ConflictKind::Shared, "instagram", &first, &second)]);
+    assert!(!listed[0].id.contains("shop"), "a key may name somebody");
+
+    let give_to = |id: ArtistId| {
+        let (ports, conflict) = (&bench.ports, listed[0].id.clone());
+        async move { give(ports, &conflict, &id, ("test", None)).await }
+    };
+    assert!(matches!(give_to(ArtistId::new("artist-nobody")).await, Err(TellApartError::NotAParty { .. })));
+    give_to(second.clone()).await.unwrap();
+    assert!(matches!(give_to(second.clone()).await, Err(TellApartError::NoConflict(_))));
+    assert_eq!(conflicts(store, 10).await.unwrap(), []);
+    for night in 2..5 {
+        assert_eq!(store.identity(&handle).await.unwrap(), Some(KeyState::Held(second.clone())), "before night {night}");
+        assert_eq!(bench.record(&second).await.instagram.map(|handle| handle.value).as_deref(), Some("the.shop"));
+        assert_eq!(bench.record(&first).await.instagram, None);
+        assert_eq!(bench.written("ana", night, vec![of_ana()]).await, first);
+        assert_eq!(bench.written("bo", night, vec![of_bo()]).await, second);
+    }
+    assert_eq!(conflicts(store, 10).await.unwrap(), [], "what is decided is no conflict");
+    assert_eq!(bench.audited().await, ["identity.give by test"]);
+}
+
+/// Rule 9: two records that one page has keys of may be one; that is listed, and nothing is merged unasked.
+#[tokio::test]
+async fn two_records_that_may_be_one_are_listed() {
+    let bench = bench();
+    let ana = people::record_of(&bench.ports, 0);
+    let first = bench.written("one", 1, vec![own_site(&ana, "Ana Lima", Some("ana.one"), "https://one.example/")]).await;
+    let second = bench.written("two", 1, vec![own_site(&ana, "Ana Lima", Some("ana.two"), "https://two.example/")]).await;
+    assert_ne!(first, second);
+    bench.written("three", 1, vec![own_site(&ana, "Ana Lima", Some("ana.one"), "https://two.example/")]).await;
+    let listed = conflicts(bench.ports.store.as_ref(), 10).await.unwrap();
+    let told: Vec<_> = listed.iter().map(|one| (one.kind, one.key.as_str(), &one.holder, &one.claimant)).collect();
+    assert_eq!(told, [(ConflictKind::MayBeOne, "site", &second, &first)]);
 }

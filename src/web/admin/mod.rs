@@ -5,6 +5,7 @@ pub mod artists;
 pub mod audit;
 pub mod dead_letters;
 pub mod depth;
+pub mod identity;
 pub mod removal_requests;
 pub mod sessions;
 
