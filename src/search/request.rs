@@ -481,7 +481,7 @@ mod tests {
             ("de", Some("DE"), None),
             ("São Paulo, Brazil", Some("BR"), Some("SAO-PAULO")),
             ("sao paulo, Brasil", Some("BR"), Some("SAO-PAULO")),
-            ("Ciudad de México", None, Some("CIUDAD-DE-MEXICO")),
+            ("Ciudad de México", None, Some("MEXICO-CITY")),
             ("San Francisco, CA", None, Some("SAN-FRANCISCO")),
             ("Atlanta, Georgia", None, Some("ATLANTA")),
             ("Georgia", Some("GE"), None),

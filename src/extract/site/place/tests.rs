@@ -99,7 +99,7 @@ fn an_ambiguous_city_is_decided_by_what_stands_beside_it_or_not_at_all() {
 fn a_dialling_code_or_a_host_alone_gives_a_country_and_no_city() {
     for (host, footer, country) in [
         ("fox.test", "<a href='tel:+48531000111'>+48 531 000 111</a>", "PL"),
-        ("fox.test", "<a href='tel:+5511912345678'>+55 11 91234-5678</a>", "BR"),
+        ("fox.test", "<a href='tel:+5511974302216'>+55 11 97430-2216</a>", "BR"),
         ("fox.nl", "<p>Tattoos</p>", "NL"),
         ("fox.com", "<p>Tattoos</p>", ""),
         ("fox.ink", "<p>Tattoos</p>", ""),
