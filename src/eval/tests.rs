@@ -182,9 +182,9 @@ fn renamed(site: &Path, into: &Path) -> (PathBuf, String) {
         let base = Url::parse(&format!("http://old.test/{}", relative(page))).expect("address");
         let mut text = std::fs::read_to_string(page).expect("page");
         let mut out = String::new();
-        while let Some(at) = text.find("href=\"") {
-            out.push_str(&text[..at + 6]);
-            let rest = text[at + 6..].to_owned();
+        while let Some(at) = ["href=\"", "data-include=\""].iter().filter_map(|name| Some(text.find(name)? + name.len())).min() {
+            out.push_str(&text[..at]);
+            let rest = text[at..].to_owned();
             let end = rest.find('"').expect("closing mark");
             let (href, tail) = rest.split_at(end);
             let known = base.join(href).ok().filter(|url| url.host_str() == Some("old.test") && !href.starts_with('#')).and_then(|url| {

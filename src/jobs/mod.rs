@@ -15,6 +15,7 @@ pub mod housekeeping;
 pub mod letter_index;
 pub mod letters;
 pub mod prove_request;
+pub(crate) mod read_again;
 pub mod reading;
 pub mod reconcile;
 pub mod reconcile_letters;

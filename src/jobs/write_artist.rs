@@ -7,13 +7,13 @@ use crate::domain::facts::{EvidenceRow, Source, SourceFacts};
 use crate::domain::fields::{Field, MissedFields};
 use crate::domain::identity::{Holder, IdentityDecision, IdentityKey, KeyReading, KeyState, decide_identity, decided_identity};
 use crate::domain::ids::{ArtistId, JobId, SessionId};
-use crate::domain::job::{Attempt, JobKind, NewJob, ScrapeTask, Task};
+use crate::domain::job::Attempt;
 use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Category, Failure};
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use crate::jobs::added_up::{self, added_up, resolved};
 use crate::jobs::tell_apart::{self, Fixed};
-use crate::jobs::{Ports, courier, remove_artist};
+use crate::jobs::{Ports, courier, read_again, remove_artist};
 use crate::store::{PutAnswer, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use tracing::{debug, info};
@@ -297,7 +297,7 @@ async fn apply_identity(ports: &Ports, request: &WriteArtist, decision: &Identit
         let expected = KeyState::Held(holder.clone());
         // The job stands before the key is shared: whoever repeats this write after a crash meets a key that says nothing
         // of its first holder any more.
-        let again = make_again(ports, request, key, holder).await?;
+        let again = read_again::make(ports, request, key, holder).await?;
         if ports.store.point_identity(key, Some(&expected), &KeyState::Shared).await?.is_some() {
             return Ok(false);
         }
@@ -309,35 +309,6 @@ async fn apply_identity(ports: &Ports, request: &WriteArtist, decision: &Identit
         }
     }
     Ok(true)
-}
-
-/// Makes the job that reads the first holder of a key again, so that its record loses the key. Answers whose line it is in.
-async fn make_again(ports: &Ports, request: &WriteArtist, key: &IdentityKey, holder: &ArtistId) -> Result<Option<String>, StoreError> {
-    let row = ports.store.artist(holder).await?;
-    let Some(record) = row.as_ref().and_then(ArtistRow::live) else { return Ok(None) };
-    let studio_id = record.studio_ids.first().cloned();
-    let Some(entry) = record.own_site.clone().or_else(|| record.pages.first().cloned()) else { return Ok(None) };
-    let task = ScrapeTask {
-        own_site: record.own_site.is_some(),
-        listed_on: studio_id.as_ref().and(record.pages.last().cloned()),
-        name: record.name.value.clone(),
-        instagram: None,
-        studio_id,
-        entry,
-    };
-    let session = ports.store.session(&request.session_id).await?;
-    let step = session.and_then(|session| session.step_of(JobKind::ScrapeArtist).map(|step| step.definition.name.clone()));
-    let host = task.entry.host_str().map(str::to_owned);
-    let step = step.unwrap_or_else(|| "scrape".to_owned());
-    let job = NewJob::new(&request.session_id, &step, Task::ScrapeArtist(Box::new(task)), host.clone());
-    let mut job = job.made_in(request.attempt.generation);
-    // The holder may have had its job in this session already: this one is about the lost key. One for each attempt at the
-    // write, as the job of an attempt that died before the key was shared may have run while the key still named its holder.
-    let (writer, attempt) = (&request.job_id, &request.attempt);
-    let subject = format!("shared:{holder}:{}:{writer}:{}:{}", key.as_str(), attempt.generation, attempt.number);
-    job.id = JobId::derived_from(&request.session_id, "scrape_artist", &subject);
-    ports.store.create_jobs(&[job], ports.clock.now()).await?;
-    Ok(host)
 }
 
 /// Writes the record that the evidence of an artist adds up to: the compare-and-set loop of rule 5. `held` are keys that were

@@ -10,8 +10,14 @@ fn drawn() -> PathBuf {
 
 /// Runs a verb with times that a loaded machine keeps. Answers what it printed on standard output and standard error.
 fn told(arguments: &[&str]) -> (String, String) {
-    let patient =
-        ["browser.launch_ms=100000", "browser.page_ms=60000", "browser.settle_ms=20000", "fetch.total_ms=200000"].map(|one| ["--set", one]);
+    let patient = [
+        "browser.launch_ms=100000",
+        "browser.page_ms=60000",
+        "browser.settle_ms=20000",
+        "fetch.total_ms=200000",
+        "workers.stall_ms=600000",
+    ]
+    .map(|one| ["--set", one]);
     let done = Command::new(env!("CARGO_BIN_EXE_inkdex")).args(patient.as_flattened()).args(arguments).env_remove("INKDEX_CONFIG").output();
     let done = done.expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

