@@ -69,10 +69,13 @@ pub struct Gazetteer {
     cities: Vec<u32>,
     names: Vec<u32>,
     known: Vec<u32>,
-    points: LazyLock<Vec<(f32, f32)>, fn() -> Vec<(f32, f32)>>,
+    points: LazyLock<Points>,
 }
 
-fn all_points() -> Vec<(f32, f32)> {
+/// Latitude and longitude of each city, degrees.
+type Points = Vec<(f32, f32)>;
+
+fn all_points() -> Points {
     let table = get();
     (0..table.cities.len())
         .map(|number| table.city(number as u32).map_or((0.0, 0.0), |city| (city.at.lat as f32, city.at.lon as f32)))
