@@ -58,14 +58,14 @@ fn is_expected(letter: char) -> bool {
 fn misread(text: &[char], before: Option<char>) -> Option<(char, usize)> {
     let first = byte_of(*text.first()?)?;
     let count = match first {
-        0xc2..=0xc5 | 0xd0 | 0xd1 => 2,
+        0xc2..=0xc6 | 0xcb | 0xd0 | 0xd1 => 2,
         0xe2 => 3,
         _ => return None,
     };
     let bytes: Vec<u8> = text.get(..count)?.iter().map_while(|letter| byte_of(*letter)).collect();
     // A capital word may end in such a letter, and a mark or a fixed blank may follow it.
     let follows = matches!(text[1], '\u{a0}' | '«' | '»' | '·' | '´' | '°' | '”' | '’' | '…' | '–' | '—' | '™');
-    if follows && first == 0xc3 && before.is_some_and(char::is_uppercase) {
+    if follows && matches!(first, 0xc3 | 0xc6) && before.is_some_and(char::is_uppercase) {
         return None;
     }
     let mut letters = std::str::from_utf8(&bytes).ok()?.chars();

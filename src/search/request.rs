@@ -485,7 +485,8 @@ mod tests {
             ("San Francisco, CA", None, Some("SAN-FRANCISCO")),
             ("Atlanta, Georgia", None, Some("ATLANTA")),
             ("Georgia", Some("GE"), None),
-            ("Wien, Österreich", Some("AT"), Some("WIEN")),
+            ("Wien, Österreich", Some("AT"), Some("VIENNA")),
+            ("Vienna", None, Some("VIENNA")),
             (" , Paris ,", None, Some("PARIS")),
         ] {
             let expected = Location { country: country.map(str::to_owned), city_key: city_key.map(str::to_owned) };

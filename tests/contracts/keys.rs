@@ -85,14 +85,14 @@ async fn ghosts_are_never_returned(h: &impl Harness) {
     assert_eq!(found(h, "traditional", "LOCATION#PT#").await, expected);
 }
 
-/// 002-R15: `LOCATION#UK#LONDON#` is London and not Londonderry.
+/// 002-R15: `LOCATION#UK#LONDON#` is London and not Londonville.
 async fn a_place_is_a_prefix_and_never_half_a_name(h: &impl Harness) {
-    for (n, (country, city)) in [("GB", "London"), ("GB", "Londonderry"), ("CA", "London"), ("US", "Łondon")].into_iter().enumerate() {
+    for (n, (country, city)) in [("GB", "London"), ("GB", "Londonville"), ("CA", "London"), ("US", "Łondon")].into_iter().enumerate() {
         let artist = record("Ana", &["traditional"], country, city, &format!("ana{n}"));
         write_record(h, &format!("artist-{n}"), artist, &writer("a", 1)).await.row();
     }
     assert_eq!(found(h, "traditional", "LOCATION#UK#LONDON#").await, ["LOCATION#UK#LONDON#artist-0"]);
-    assert_eq!(found(h, "traditional", "LOCATION#UK#").await, ["LOCATION#UK#LONDON#artist-0", "LOCATION#UK#LONDONDERRY#artist-1"]);
+    assert_eq!(found(h, "traditional", "LOCATION#UK#").await, ["LOCATION#UK#LONDON#artist-0", "LOCATION#UK#LONDONVILLE#artist-1"]);
     assert_eq!(found(h, "traditional", "LOCATION#US#").await, ["LOCATION#US#LONDON#artist-3"]);
     assert_eq!(found(h, "traditional", "LOCATION#").await.len(), 4);
 }

