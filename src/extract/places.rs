@@ -120,13 +120,18 @@ pub(crate) fn region_pattern(countries: &[&str]) -> String {
     names.join("|")
 }
 
-/// The country of a code such as `OR` or `VIC`; only for the three countries whose addresses carry one.
-pub(crate) fn country_of_region_code(code: &str, postcode_digits: usize) -> Option<&'static str> {
-    let wanted = match postcode_digits {
+/// Of the countries whose addresses carry a state, the one whose postal codes have so many digits.
+pub(crate) fn country_of_digits(postcode_digits: usize) -> &'static str {
+    match postcode_digits {
         5 | 9 => "US",
         4 => "AU",
         _ => "CA",
-    };
+    }
+}
+
+/// The country of a code such as `OR` or `VIC`; only for the three countries whose addresses carry one.
+pub(crate) fn country_of_region_code(code: &str, postcode_digits: usize) -> Option<&'static str> {
+    let wanted = country_of_digits(postcode_digits);
     TABLE.region.iter().find(|region| region.country == wanted && region.code == code).map(|region| region.country.as_str())
 }
 

@@ -10,10 +10,11 @@ use crate::domain::ledger;
 use crate::domain::lifecycle::{Absence, Coverage, HeldBy, Sighting, gate, retires};
 use crate::domain::session::{Session, Trigger};
 use crate::domain::write::Writer;
+use crate::jobs::audit::audit;
 use crate::jobs::report::Report;
 use crate::jobs::write_artist::{WriteError, follow_evidence, remove_record};
 use crate::jobs::{PortError, Ports, Running, courier, letter_index};
-use crate::store::{AuditRow, JobPut, StoreError};
+use crate::store::{JobPut, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use tracing::{info, warn};
 
@@ -249,15 +250,7 @@ const LOOKED_AT: usize = 50;
 /// [`AcceptError`]; accepting twice is refused the second time.
 pub async fn accept(ports: &Ports, id: &SessionId, actor: &str, reason: Option<&str>) -> Result<(), AcceptError> {
     let effect = decide(ports, id).await;
-    let row = AuditRow {
-        at: ports.clock.now(),
-        actor: actor.to_owned(),
-        verb: "session.accept_absences".to_owned(),
-        target: id.to_string(),
-        reason: reason.map(str::to_owned),
-        effect: if effect.is_ok() { "accepted".to_owned() } else { "refused".to_owned() },
-    };
-    ports.store.audit(&row).await?;
+    audit(ports, actor, "session.accept_absences", id, reason, if effect.is_ok() { "accepted" } else { "refused" }).await?;
     effect
 }
 

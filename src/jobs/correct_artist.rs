@@ -13,9 +13,10 @@ use crate::domain::place::Basis;
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use crate::extract::Styles;
 use crate::jobs::added_up::resolved;
+use crate::jobs::audit::audit;
 use crate::jobs::write_artist::WriteError;
 use crate::jobs::{PortError, Ports, remove_artist};
-use crate::store::{AuditRow, PutAnswer, StoreError};
+use crate::store::{PutAnswer, StoreError};
 use std::collections::BTreeSet;
 
 /// How often a lost race is tried again.
@@ -122,15 +123,8 @@ pub async fn correct(
         Saying::Value(_) | Saying::AsItIs => say(ports, id, &record, by, field, saying, &rows).await?,
     }
     follow(ports, id, false).await?;
-    let row = AuditRow {
-        at: ports.clock.now(),
-        actor: actor.to_owned(),
-        verb: saying.verb().to_owned(),
-        target: id.to_string(),
-        reason: reason.map(str::to_owned),
-        effect: format!("{} said by the {}", field.as_str(), by.as_str()),
-    };
-    Ok(ports.store.audit(&row).await?)
+    let effect = format!("{} said by the {}", field.as_str(), by.as_str());
+    Ok(audit(ports, actor, saying.verb(), id, reason, &effect).await?)
 }
 
 /// The record of somebody who is in the directory.

@@ -4,8 +4,9 @@ use crate::domain::ids::JobId;
 use crate::domain::job::{Attempt, Job, JobState};
 use crate::domain::ledger;
 use crate::domain::outcome::Cancelled;
+use crate::jobs::audit::audit;
 use crate::jobs::{PortError, Ports, courier, letter_index};
-use crate::store::{AuditRow, JobPut};
+use crate::store::JobPut;
 
 /// Why an operator's command on a letter did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -75,16 +76,4 @@ pub async fn discard(ports: &Ports, id: &JobId, actor: &str, reason: Option<&str
     }
     audit(ports, actor, "dead_letter.discard", id, reason, "discarded").await?;
     Ok(())
-}
-
-async fn audit(ports: &Ports, actor: &str, verb: &str, id: &JobId, reason: Option<&str>, effect: &str) -> Result<(), LetterError> {
-    let row = AuditRow {
-        at: ports.clock.now(),
-        actor: actor.to_owned(),
-        verb: verb.to_owned(),
-        target: id.to_string(),
-        reason: reason.map(str::to_owned),
-        effect: effect.to_owned(),
-    };
-    Ok(ports.store.audit(&row).await?)
 }

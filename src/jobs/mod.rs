@@ -2,6 +2,7 @@
 
 pub mod absences;
 mod added_up;
+pub(crate) mod audit;
 pub mod control;
 pub mod correct_artist;
 pub mod courier;

@@ -10,11 +10,12 @@ use crate::domain::place::Basis;
 use crate::domain::removal_request::{
     About, ApprovedBy, AskedCorrection, NewRequest, NotNow, ReceiptToken, RemovalRequest, RequestId, RequestState, Wish,
 };
+use crate::jobs::audit::audit;
 use crate::jobs::correct_artist::{self, CorrectError, Saying, correct, style_slug};
 use crate::jobs::prove_request::{self, Look, meant};
 use crate::jobs::remove_artist::{self, remove_whoever};
 use crate::jobs::{PortError, Ports};
-use crate::store::{AuditRow, StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult};
 use tracing::{info, warn};
 use url::Url;
 use uuid::Uuid;
@@ -56,18 +57,6 @@ impl From<StoreError> for RequestError {
     }
 }
 
-async fn audit(ports: &Ports, id: &RequestId, actor: &str, verb: &str, reason: Option<&str>, effect: &str) -> StoreResult<()> {
-    let row = AuditRow {
-        at: ports.clock.now(),
-        actor: actor.to_owned(),
-        verb: verb.to_owned(),
-        target: id.to_string(),
-        reason: reason.map(str::to_owned),
-        effect: effect.to_owned(),
-    };
-    ports.store.audit(&row).await
-}
-
 /// What a request wants a field to say, if the field can say it.
 ///
 /// # Errors
@@ -93,7 +82,7 @@ pub async fn receive(ports: &Ports, new: NewRequest) -> Result<(ReceiptToken, Re
     let receipt = ReceiptToken::of_random(Uuid::new_v4().as_u128());
     let request = RemovalRequest::received(&receipt, new, ports.clock.now());
     ports.store.create_request(&request).await?;
-    audit(ports, &request.id, "visitor", "request.received", None, request.wish.as_str()).await?;
+    audit(ports, "visitor", "request.received", &request.id, None, request.wish.as_str()).await?;
     info!("request {} was received", request.id);
     Ok((receipt, request))
 }
@@ -142,7 +131,7 @@ pub async fn check(ports: &Ports, id: &RequestId) -> Result<(Look, RemovalReques
         return Ok((look, request));
     }
     let proven = step(ports, id, |request| request.proven(ports.clock.now())).await?;
-    audit(ports, id, "visitor", "request.proven", None, "the token stands on the artist's own site").await?;
+    audit(ports, "visitor", "request.proven", id, None, "the token stands on the artist's own site").await?;
     let settled = go_on(ports, proven).await;
     // Whatever failed now is driven again: the proof stands.
     let request = match settled {
@@ -184,7 +173,7 @@ async fn approve_as(
     }
     let artist = whom(ports, &request).await?;
     let approved = step(ports, id, |request| request.approved(artist.clone(), by, ports.clock.now())).await?;
-    audit(ports, id, actor, "request.approved", reason, &format!("{} of {artist}", approved.wish.as_str())).await?;
+    audit(ports, actor, "request.approved", id, reason, &format!("{} of {artist}", approved.wish.as_str())).await?;
     Ok(approved)
 }
 
@@ -212,7 +201,7 @@ async fn whom(ports: &Ports, request: &RemovalRequest) -> Result<ArtistId, Reque
 pub async fn refuse(ports: &Ports, id: &RequestId, actor: &str, answer: Option<&str>) -> Result<RemovalRequest, RequestError> {
     let refused = step(ports, id, |request| request.refused(answer.map(str::to_owned), ports.clock.now())).await?;
     // The answer is for whoever asked, and may name them: the trail does not repeat it.
-    audit(ports, id, actor, "request.refused", None, "refused").await?;
+    audit(ports, actor, "request.refused", id, None, "refused").await?;
     Ok(refused)
 }
 
@@ -226,7 +215,7 @@ async fn go_on(ports: &Ports, request: RemovalRequest) -> Result<RemovalRequest,
         RequestState::Approved => drive(ports, &request).await,
         RequestState::Received if ports.clock.now() >= request.expires_at() => {
             let expired = step(ports, &request.id, |request| request.expired(ports.clock.now())).await?;
-            audit(ports, &request.id, "schedule", "request.expired", None, "nobody proved or decided it in time").await?;
+            audit(ports, "schedule", "request.expired", &request.id, None, "nobody proved or decided it in time").await?;
             Ok(expired)
         }
         RequestState::Received | RequestState::Done | RequestState::Refused | RequestState::Expired => Ok(request),
@@ -251,7 +240,7 @@ async fn drive(ports: &Ports, request: &RemovalRequest) -> Result<RemovalRequest
         (Wish::Correction, None) => {}
     }
     let done = step(ports, &request.id, |request| request.done(ports.clock.now())).await?;
-    audit(ports, &request.id, actor, "request.done", None, done.wish.as_str()).await?;
+    audit(ports, actor, "request.done", &request.id, None, done.wish.as_str()).await?;
     info!("request {} is done", request.id);
     Ok(done)
 }
@@ -278,7 +267,7 @@ async fn give_up(ports: &Ports, request: &RemovalRequest, actor: &str, answer: S
         Ok(RemovalRequest { answer: Some(format!("It could not be done: {answer}")), ..done })
     };
     let ended = step(ports, &request.id, done).await?;
-    audit(ports, &request.id, actor, "request.done", None, "the correction could not be made").await?;
+    audit(ports, actor, "request.done", &request.id, None, "the correction could not be made").await?;
     Ok(ended)
 }
 

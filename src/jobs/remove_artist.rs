@@ -9,11 +9,12 @@ use crate::domain::job::{Attempt, Job, NewJob, Task};
 use crate::domain::ledger;
 use crate::domain::outcome::{Done, Outcome};
 use crate::domain::write::Writer;
+use crate::jobs::audit::audit;
 use crate::jobs::write_artist::remove_record;
 use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, store_outcome, wait_for_dependency};
 use crate::objects::ObjectsError;
 use crate::scrape::known::site_of;
-use crate::store::{AuditRow, JobPut, StoreError, StoreResult};
+use crate::store::{JobPut, StoreError, StoreResult};
 use std::collections::BTreeSet;
 use tracing::info;
 use url::Url;
@@ -57,25 +58,12 @@ pub async fn remove(ports: &Ports, id: &ArtistId, actor: &str, reason: Option<&s
 pub(crate) async fn remove_whoever(ports: &Ports, id: &ArtistId, actor: &str, reason: Option<&str>) -> StoreResult<()> {
     let row = ports.store.artist(id).await?;
     let hashes = deny_all(ports, id, row.as_ref().and_then(|row| row.record.as_ref())).await?;
-    note(ports, id, actor, "artist.remove.deny", reason, &format!("{hashes} keyed hashes are on the denylist")).await?;
+    audit(ports, actor, "artist.remove.deny", id, reason, &format!("{hashes} keyed hashes are on the denylist")).await?;
     let session = SessionId::new(OPERATIONS);
     let job = NewJob::new(&session, "remove", Task::RemoveArtist { artist_id: id.clone() }, None);
     ports.store.create_jobs(std::slice::from_ref(&job), ports.clock.now()).await?;
     purge_and_note(ports, id, actor).await?;
-    note(ports, id, actor, "artist.remove", reason, "denied and purged").await
-}
-
-/// An audit row about a step of a removal: ids and counts, nothing that a page said.
-async fn note(ports: &Ports, id: &ArtistId, actor: &str, verb: &str, reason: Option<&str>, effect: &str) -> StoreResult<()> {
-    let row = AuditRow {
-        at: ports.clock.now(),
-        actor: actor.to_owned(),
-        verb: verb.to_owned(),
-        target: id.to_string(),
-        reason: reason.map(str::to_owned),
-        effect: effect.to_owned(),
-    };
-    ports.store.audit(&row).await
+    audit(ports, actor, "artist.remove", id, reason, "denied and purged").await
 }
 
 /// The job: repeats the purge until it went through.
@@ -127,7 +115,7 @@ async fn purge_and_note(ports: &Ports, id: &ArtistId, actor: &str) -> StoreResul
         ("artist.remove.keys", purged.keys > 0, format!("sightings and {} identity keys were deleted", purged.keys)),
     ];
     for (verb, _, effect) in steps.iter().filter(|(_, happened, _)| *happened) {
-        note(ports, id, actor, verb, None, effect).await?;
+        audit(ports, actor, verb, id, None, effect).await?;
     }
     Ok(())
 }

@@ -6,10 +6,11 @@ use crate::domain::clock::Timestamp;
 use crate::domain::facts::{EvidenceRow, Source};
 use crate::domain::identity::{IdentityDecision, IdentityKey, KeyState};
 use crate::domain::ids::ArtistId;
+use crate::jobs::audit::audit;
 use crate::jobs::correct_artist::{CorrectError, follow};
 use crate::jobs::write_artist::{SourceReading, WriteArtist};
 use crate::jobs::{PortError, Ports};
-use crate::store::{AuditRow, Store, StoreError, StoreResult};
+use crate::store::{Store, StoreError, StoreResult};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
@@ -136,6 +137,10 @@ fn own_key(source: &Source, name: Option<&str>) -> Option<IdentityKey> {
     }
 }
 
+fn own_key_of(row: &EvidenceRow) -> Option<IdentityKey> {
+    own_key(&row.source, row.facts.name.as_ref().map(|name| name.value.as_str()))
+}
+
 /// A request to write whose readings an operator has told apart: one part an artist, and whom it is fixed to.
 pub(crate) async fn parts(ports: &Ports, request: &WriteArtist) -> StoreResult<Vec<(WriteArtist, Option<Fixed>)>> {
     let mut parts: Vec<(WriteArtist, Option<Fixed>)> = Vec::new();
@@ -160,8 +165,7 @@ pub(crate) async fn parts(ports: &Ports, request: &WriteArtist) -> StoreResult<V
 pub(crate) async fn leave_apart(ports: &Ports, fixed: &Fixed, sources: &[SourceReading]) -> StoreResult<()> {
     let Some(from) = &fixed.from else { return Ok(()) };
     for row in ports.store.evidence_of(from).await? {
-        let own = own_key(&row.source, row.facts.name.as_ref().map(|name| name.value.as_str()));
-        let Some(own) = own.filter(|_| sources.iter().any(|reading| reading.source == row.source)) else { continue };
+        let Some(own) = own_key_of(&row).filter(|_| sources.iter().any(|reading| reading.source == row.source)) else { continue };
         if self::fixed(ports, &own).await?.is_some_and(|stray| stray.artist_id == fixed.artist_id) {
             ports.store.drop_evidence(from, Some(&row.source.key())).await?;
             if let Err(error) = follow(ports, from, false).await {
@@ -201,13 +205,14 @@ pub(crate) async fn note(ports: &Ports, decision: &IdentityDecision) -> StoreRes
 /// The store failed.
 pub async fn conflicts(store: &dyn Store, limit: usize) -> StoreResult<Vec<Conflict>> {
     let rows = store.metas(CONFLICT, limit).await?;
-    let read = |(key, value): (String, String)| {
-        let conflict: Conflict = serde_json::from_str(&value).ok()?;
-        Some(Conflict { id: key.strip_prefix(CONFLICT)?.to_owned(), ..conflict })
-    };
-    let mut found: Vec<Conflict> = rows.into_iter().filter_map(read).collect();
+    let mut found: Vec<Conflict> = rows.iter().filter_map(|(place, value)| read_conflict(place, value)).collect();
     found.sort_by_key(|conflict| conflict.at);
     Ok(found)
+}
+
+fn read_conflict(place: &str, value: &str) -> Option<Conflict> {
+    let conflict: Conflict = serde_json::from_str(value).ok()?;
+    Some(Conflict { id: place.strip_prefix(CONFLICT)?.to_owned(), ..conflict })
 }
 
 async fn fix(ports: &Ports, key: &IdentityKey, fixed: &Fixed) -> StoreResult<()> {
@@ -253,8 +258,7 @@ pub async fn split(ports: &Ports, id: &ArtistId, source: &str, (actor, reason): 
     if read.len() < 2 {
         return Err(TellApartError::OnlySource(id.clone()));
     }
-    let own = own_key(&row.source, row.facts.name.as_ref().map(|name| name.value.as_str()));
-    let own = own.ok_or_else(|| TellApartError::NoKey(id.clone()))?;
+    let own = own_key_of(row).ok_or_else(|| TellApartError::NoKey(id.clone()))?;
     let other = ArtistId::proposed(&format!("apart:{id}:{}", own.as_str()));
     // The decision stands first: whoever reads the source from now on finds it.
     fix(ports, &own, &Fixed { artist_id: other.clone(), from: Some(id.clone()) }).await?;
@@ -275,7 +279,7 @@ pub async fn split(ports: &Ports, id: &ArtistId, source: &str, (actor, reason): 
     }
     follow(ports, &other, true).await?;
     follow(ports, id, false).await?;
-    audit(ports, actor, "artist.split", id, reason, format!("what one source says is {other}")).await?;
+    audit(ports, actor, "artist.split", id, reason, &format!("what one source says is {other}")).await?;
     Ok(other)
 }
 
@@ -284,7 +288,7 @@ fn keys_in(row: &EvidenceRow) -> Vec<IdentityKey> {
     let facts = &row.facts;
     let handle = facts.instagram.as_ref().and_then(|handle| IdentityKey::instagram(&handle.value));
     let site = facts.own_site.as_ref().map(IdentityKey::site);
-    handle.into_iter().chain(site).chain(own_key(&row.source, facts.name.as_ref().map(|name| name.value.as_str()))).collect()
+    handle.into_iter().chain(site).chain(own_key_of(row)).collect()
 }
 
 /// Gives the key of a conflict to one of the two for good.
@@ -292,8 +296,9 @@ fn keys_in(row: &EvidenceRow) -> Vec<IdentityKey> {
 /// # Errors
 /// [`TellApartError`].
 pub async fn give(ports: &Ports, conflict: &str, id: &ArtistId, (actor, reason): (&str, Option<&str>)) -> Result<(), TellApartError> {
-    let known = conflicts(ports.store.as_ref(), CONFLICTS_MAX).await?;
-    let found = known.into_iter().find(|known| known.id == conflict).ok_or_else(|| TellApartError::NoConflict(conflict.to_owned()))?;
+    let place = format!("{CONFLICT}{conflict}");
+    let value = ports.store.meta(&place).await?;
+    let found = value.and_then(|value| read_conflict(&place, &value)).ok_or_else(|| TellApartError::NoConflict(conflict.to_owned()))?;
     if found.holder != *id && found.claimant != *id {
         return Err(TellApartError::NotAParty { id: found.id, holder: found.holder, claimant: found.claimant });
     }
@@ -312,19 +317,7 @@ pub async fn give(ports: &Ports, conflict: &str, id: &ArtistId, (actor, reason):
             }
         }
     }
-    ports.store.drop_meta(&format!("{CONFLICT}{conflict}")).await?;
-    audit(ports, actor, "identity.give", id, reason, format!("a key of the kind {} that two claimed", found.key)).await?;
+    ports.store.drop_meta(&place).await?;
+    audit(ports, actor, "identity.give", id, reason, &format!("a key of the kind {} that two claimed", found.key)).await?;
     Ok(())
-}
-
-async fn audit(ports: &Ports, actor: &str, verb: &str, id: &ArtistId, reason: Option<&str>, effect: String) -> StoreResult<()> {
-    let row = AuditRow {
-        at: ports.clock.now(),
-        actor: actor.to_owned(),
-        verb: verb.to_owned(),
-        target: id.to_string(),
-        reason: reason.map(str::to_owned),
-        effect,
-    };
-    ports.store.audit(&row).await
 }

@@ -3,7 +3,7 @@
 use crate::domain::place::Coordinates;
 use crate::domain::text::folded_name;
 use std::io::Read as _;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 const PACKED: &[u8] = include_bytes!("../../../config/gazetteer/places.gz");
 const HEAD: &str = "inkdex gazetteer 1; data of GeoNames, CC BY 4.0";
@@ -69,17 +69,8 @@ pub struct Gazetteer {
     cities: Vec<u32>,
     names: Vec<u32>,
     known: Vec<u32>,
-    points: LazyLock<Points>,
-}
-
-/// Latitude and longitude of each city, degrees.
-type Points = Vec<(f32, f32)>;
-
-fn all_points() -> Points {
-    let table = get();
-    (0..table.cities.len())
-        .map(|number| table.city(number as u32).map_or((0.0, 0.0), |city| (city.at.lat as f32, city.at.lon as f32)))
-        .collect()
+    /// Latitude and longitude of each city, degrees; read when a point is asked for first.
+    points: OnceLock<Vec<(f32, f32)>>,
 }
 
 impl Gazetteer {
@@ -105,7 +96,7 @@ impl Gazetteer {
         let (countries, regions) = (section("countries")?, section("regions")?);
         let (cities, names, known) = (section("cities")?, section("names")?, section("known")?);
         let countries = countries.iter().filter_map(|at| country(text[*at as usize..].split('\n').next().unwrap_or_default())).collect();
-        Ok(Self { text, countries, regions, cities, names, known, points: LazyLock::new(all_points) })
+        Ok(Self { text, countries, regions, cities, names, known, points: OnceLock::new() })
     }
 
     fn line(&self, begin: u32) -> &str {
@@ -184,11 +175,16 @@ impl Gazetteer {
         self.names.iter().map(|begin| self.line(*begin).split('\t').next().unwrap_or_default())
     }
 
+    fn points(&self) -> &[(f32, f32)] {
+        let of = |number| self.city(number as u32).map_or((0.0, 0.0), |city| (city.at.lat as f32, city.at.lon as f32));
+        self.points.get_or_init(|| (0..self.len()).map(of).collect())
+    }
+
     /// The place that a point lies in: of those whose people would fill the ground as far as the point, the one it is deepest in.
     pub fn at(&self, point: Coordinates) -> Option<City<'_>> {
         let mut best: Option<(f64, City<'_>)> = None;
         // A degree north is 111 km, so a place of forty million people reaches half of one; more than one is too far for any.
-        for (number, (lat, lon)) in self.points.iter().enumerate() {
+        for (number, (lat, lon)) in self.points().iter().enumerate() {
             let far_east = (f64::from(*lon) - point.lon).abs();
             if (f64::from(*lat) - point.lat).abs() > 0.7 || (far_east > 3.0 && far_east < 357.0) {
                 continue;

@@ -3,7 +3,7 @@
 use crate::domain::ids::SessionId;
 use crate::domain::session::{Session, StepCounts, Trigger};
 use crate::jobs::absences;
-use crate::store::AuditRow;
+use crate::jobs::audit::audit;
 use crate::web::admin::{ACTOR, Because, PAGE_DEFAULT, PAGE_MAX};
 use crate::web::admission::Operator;
 use crate::web::body::JsonBody;
@@ -213,15 +213,8 @@ pub async fn start_session(
     }
     let trigger = if fresh { Trigger::Fresh } else { Trigger::Manual };
     let id = web.state.control.start_session(trigger).await?;
-    let row = AuditRow {
-        at: web.ports().clock.now(),
-        actor: ACTOR.to_owned(),
-        verb: "session.start".to_owned(),
-        target: id.to_string(),
-        reason: None,
-        effect: if fresh { "started, every page is asked for anew" } else { "started" }.to_owned(),
-    };
-    web.ports().store.audit(&row).await?;
+    let effect = if fresh { "started, every page is asked for anew" } else { "started" };
+    audit(web.ports(), ACTOR, "session.start", &id, None, effect).await?;
     let location = format!("/admin/v1/sessions/{id}");
     Ok(HttpResponse::Accepted().insert_header(("Location", location)).json(SessionStarted { session_id: id.to_string() }))
 }

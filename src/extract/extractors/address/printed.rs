@@ -5,7 +5,7 @@ use crate::extract::finding::PostalAddress;
 use crate::extract::lexicon::{self, holds_any};
 use crate::extract::places;
 use crate::extract::text::{clean, tokens};
-use regex::Regex;
+use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
 pub(super) fn expression(pattern: &str) -> Regex {
@@ -59,50 +59,26 @@ pub(super) static CITY_POSTCODE: LazyLock<Regex> = LazyLock::new(|| {
 pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
     let text = clean(text, 400);
     let text = text.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+    // City, state and code, in this order.
+    let stated = |found: &Captures<'_>, city: String, country: &str| {
+        let (state, code) = (Some(found[2].to_owned()), Some(found[3].to_owned()));
+        finish(text, found.get(1)?.start(), city, state, code, Some(country), found.get(0)?.end())
+    };
     if let Some(found) = NORTH_AMERICA.captures(text) {
         let digits = found[3].chars().filter(char::is_ascii_digit).count();
         if let Some(country) = places::country_of_region_code(&found[2], if digits == 3 { 0 } else { digits }) {
-            return finish(
-                text,
-                found.get(1)?.start(),
-                city_after_street(&found[1]),
-                Some(found[2].to_owned()),
-                Some(found[3].to_owned()),
-                Some(country),
-                found.get(0)?.end(),
-            );
+            return stated(&found, city_after_street(&found[1]), country);
         }
     }
     if let Some(found) = STATE_IN_FULL.captures(text) {
         let digits = found[3].chars().filter(char::is_ascii_digit).count();
-        let state = places::country_of_region(&found[2]);
-        let formed = match digits {
-            5 | 9 => "US",
-            4 => "AU",
-            _ => "CA",
-        };
-        if state == Some(formed) {
-            return finish(
-                text,
-                found.get(1)?.start(),
-                city_after_street(&found[1]),
-                Some(found[2].to_owned()),
-                Some(found[3].to_owned()),
-                state,
-                found.get(0)?.end(),
-            );
+        let country = places::country_of_digits(digits);
+        if places::country_of_region(&found[2]) == Some(country) {
+            return stated(&found, city_after_street(&found[1]), country);
         }
     }
     if let Some(found) = AUSTRALIA.captures(text) {
-        return finish(
-            text,
-            found.get(1)?.start(),
-            city_after_street(&found[1]),
-            Some(found[2].to_owned()),
-            Some(found[3].to_owned()),
-            Some("AU"),
-            found.get(0)?.end(),
-        );
+        return stated(&found, city_after_street(&found[1]), "AU");
     }
     if let Some(found) = BRITAIN.captures(text).filter(|found| british(&found[2])) {
         // "Maidstone, Kent, ME14 1AA": a county stands between the city and the code.
@@ -130,15 +106,7 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
         );
     }
     if let Some(found) = BRAZIL_STATE.captures(text).filter(|found| BRAZIL.contains(&&found[2])) {
-        return finish(
-            text,
-            found.get(1)?.start(),
-            found[1].to_owned(),
-            Some(found[2].to_owned()),
-            Some(found[3].to_owned()),
-            Some("BR"),
-            found.get(0)?.end(),
-        );
+        return stated(&found, found[1].to_owned(), "BR");
     }
     if let Some(found) = ARGENTINA.captures(text).filter(|found| !is_no_city(&found[2])) {
         let city = if &found[2] == "CABA" { "Buenos Aires" } else { &found[2] };
