@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use inkdex::app::single::{self, SiteAt};
 use inkdex::domain::clock::SystemClock;
+use inkdex::domain::phone::e164;
 use inkdex::extract::SiteFacts;
 use inkdex::scrape::folder::file_at;
 use inkdex::scrape::guard::read_url;
@@ -98,9 +99,11 @@ fn site_at(args: &ExtractArgs) -> anyhow::Result<SiteAt> {
 pub fn prediction(facts: &SiteFacts) -> anyhow::Result<Value> {
     let artists: Vec<Value> =
         facts.artists.iter().map(|artist| json!({ "name": artist.name, "instagram": artist.instagram, "styles": artist.styles })).collect();
+    let phones: Vec<String> =
+        facts.phones.iter().map(|phone| e164(phone, facts.country.as_deref()).unwrap_or_else(|| phone.clone())).collect();
     Ok(json!({
         "kind": facts.kind, "name": facts.name, "studio": facts.studio, "city": facts.city, "region": facts.region,
-        "country": facts.country, "instagram": facts.instagram, "emails": facts.emails, "phones": facts.phones,
+        "country": facts.country, "instagram": facts.instagram, "emails": facts.emails, "phones": phones,
         "socials": facts.socials, "styles": facts.styles, "images": facts.images, "bio": facts.bio, "artists": artists,
         "evidence": serde_json::to_value(&facts.evidence)?,
     }))

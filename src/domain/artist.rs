@@ -4,6 +4,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::facts::{Confirmer, EvidenceRow, Fact, Source};
 use crate::domain::fields::Field;
 use crate::domain::ids::{ArtistId, JobId, StudioId};
+use crate::domain::phone::e164;
 use crate::domain::place::{Coordinates, Place};
 use crate::domain::text::fold;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ pub struct Artist {
     pub socials: Vec<Fact<Url>>,
     /// Shown on the artist's own page only: never in lists, the index or exports.
     pub emails: Vec<Fact<String>>,
-    /// Shown on the artist's own page only.
+    /// In E.164 where their country is known, else as printed. Shown on the artist's own page only.
     pub phones: Vec<Fact<String>>,
     /// Style slugs.
     pub styles: Vec<Fact<String>>,
@@ -106,18 +107,20 @@ impl Artist {
         if pages.is_empty() {
             return Err(Incomplete::Page);
         }
+        let country = placed.and_then(|row| row.facts.country.clone());
+        let phones: Vec<Fact<String>> = of(Field::Phones).iter().flat_map(|row| dialled(row, country.as_ref())).collect();
         Ok(Self {
             name,
             studio: of(Field::Studio).iter().find_map(|row| row.facts.studio.clone()),
             studio_ids,
-            country: placed.and_then(|row| row.facts.country.clone()),
+            country,
             region: placed.and_then(|row| row.facts.region.clone()),
             city: placed.and_then(|row| row.facts.city.clone()),
             coordinates: placed.and_then(|placed| coordinates(placed, &rows)),
             instagram: of(Field::Instagram).iter().find_map(|row| row.facts.instagram.clone()),
             socials: united(of(Field::Socials).iter().flat_map(|row| &row.facts.socials), |url| url.to_string()),
             emails: united(of(Field::Emails).iter().flat_map(|row| &row.facts.emails), |email| fold(email)),
-            phones: united(of(Field::Phones).iter().flat_map(|row| &row.facts.phones), |phone| digits(phone)),
+            phones: united(&phones, |phone| digits(phone)),
             styles: sorted(united(of(Field::Styles).iter().flat_map(|row| &row.facts.styles), Clone::clone)),
             images: united(of(Field::Images).iter().flat_map(|row| &row.facts.images), |url| url.to_string()),
             bio: of(Field::Bio).iter().find_map(|row| row.facts.bio.clone()),
@@ -222,14 +225,21 @@ fn values<T>(facts: &[Fact<T>]) -> Vec<&T> {
     facts.iter().map(|fact| &fact.value).collect()
 }
 
-fn united<'a, T: Clone + 'a>(facts: impl Iterator<Item = &'a Fact<T>>, key: impl Fn(&T) -> String) -> Vec<Fact<T>> {
+fn united<'a, T: Clone + 'a>(facts: impl IntoIterator<Item = &'a Fact<T>>, key: impl Fn(&T) -> String) -> Vec<Fact<T>> {
     let mut seen = BTreeSet::new();
-    facts.filter(|fact| seen.insert(key(&fact.value))).cloned().collect()
+    facts.into_iter().filter(|fact| seen.insert(key(&fact.value))).cloned().collect()
 }
 
 fn sorted(mut facts: Vec<Fact<String>>) -> Vec<Fact<String>> {
     facts.sort_by(|one, other| one.value.cmp(&other.value));
     facts
+}
+
+/// The telephone numbers of a source as E.164 writes them, where its country or else the record's is known; others as printed.
+fn dialled(row: &EvidenceRow, country: Option<&Fact<String>>) -> Vec<Fact<String>> {
+    let country = row.facts.country.as_ref().or(country).map(|fact| fact.value.as_str());
+    let whole = |fact: &Fact<String>| e164(&fact.value, country).unwrap_or_else(|| fact.value.clone());
+    row.facts.phones.iter().map(|fact| Fact { value: whole(fact), evidence: fact.evidence.clone() }).collect()
 }
 
 fn digits(text: &str) -> String {

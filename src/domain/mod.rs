@@ -23,6 +23,7 @@ pub mod line;
 pub mod merge;
 pub mod message;
 pub mod outcome;
+pub mod phone;
 pub mod place;
 pub mod progress;
 pub mod recrawl;

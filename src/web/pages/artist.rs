@@ -3,6 +3,7 @@
 use crate::domain::artist::Artist;
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::{Evidence, Fact};
+use crate::domain::phone::spaced;
 use crate::domain::place::Basis;
 use crate::domain::studio::Terms;
 use crate::extract::Styles;
@@ -180,7 +181,7 @@ pub async fn artist_page(web: Data<Web>, id: Path<String>) -> Result<HttpRespons
         socials: artist.socials.iter().map(|profile| Outward::of(&profile.value)).collect(),
         pages: artist.pages.iter().map(Outward::of).collect(),
         emails: artist.emails.iter().map(|email| email.value.clone()).collect(),
-        phones: artist.phones.iter().map(|phone| phone.value.clone()).collect(),
+        phones: artist.phones.iter().map(|phone| spaced(&phone.value)).collect(),
         pictures: artist.images.iter().take(PICTURES).map(|picture| Outward::of_file(&picture.value)).collect(),
         more_pictures: artist.images.len().saturating_sub(PICTURES),
         known: (artist.completeness() * 100.0).round() as u32,
@@ -216,7 +217,7 @@ fn facts(artist: &Artist, styles: &Styles, now: Timestamp) -> Vec<FactRow> {
     rows.extend(artist.instagram.as_ref().map(|handle| text_row("Instagram", handle, now)));
     rows.extend(artist.styles.iter().map(|style| FactRow::of("Style", words::style_label(styles, &style.value), &style.evidence, now)));
     rows.extend(artist.emails.iter().map(|email| text_row("E-mail", email, now)));
-    rows.extend(artist.phones.iter().map(|phone| text_row("Phone", phone, now)));
+    rows.extend(artist.phones.iter().map(|phone| FactRow::of("Phone", spaced(&phone.value), &phone.evidence, now)));
     rows.extend(artist.socials.iter().map(|profile| FactRow::of("Profile", words::shown(&profile.value), &profile.evidence, now)));
     rows.extend(artist.bio.as_ref().map(|bio| FactRow::of("About", cut(&bio.value), &bio.evidence, now)));
     rows.extend(picture_rows(&artist.images, now));
