@@ -7,6 +7,7 @@ mod disguise;
 mod extractors;
 mod finding;
 mod lexicon;
+mod negation;
 mod outline;
 mod parse;
 mod places;

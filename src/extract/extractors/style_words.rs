@@ -2,6 +2,7 @@
 
 use super::super::finding::{Field, PageRole, Place};
 use super::super::lexicon::holds_any;
+use super::super::negation::{denied, heads_denials, is_denied};
 use super::super::styles::{Hit, Styles};
 use super::super::text::{cut, sentences, tokens};
 use super::{At, PageView, Sink};
@@ -76,6 +77,13 @@ const TOOLS: &[&str] = &["maszyn", "machines", "cartridge", "pigment", "kartusz"
 /// Stems of "specialises in", which make even an answer an offer.
 const SPECIAL: &[&str] = &["speciali", "especiali", "spezialis", "gespeciali", "specjaliz", "специализ", "спеціаліз"];
 
+/// A line that begins so is an offer as well: "Style gravure, illustratif".
+const LABEL: &[&str] =
+    &["style", "styles", "estilo", "estilos", "stil", "stile", "stili", "stijl", "stijlen", "styl", "style", "стиль", "стилі", "стили"];
+
+/// Stems of what somebody learnt from, which is not what they do.
+const INSPIRED: &[&str] = &["inspir", "influen", "einfluss", "influss", "вдохнов", "натхнен"];
+
 /// Names of the house in the title and the site name: "Dark Harbour Tattoo" offers no dark tattoos.
 fn brands(view: &PageView<'_>) -> Vec<Vec<String>> {
     let page = view.outline;
@@ -110,26 +118,19 @@ fn near_trade(words: &[String], hit: &Hit) -> bool {
 fn accepted(words: &[String], styles: &Styles, list: bool, brands: &[Vec<String>]) -> Vec<usize> {
     let hits = styles.hits(words);
     let firm = hits.iter().any(|hit| !hit.weak);
+    let denied = denied(words);
     let mut out = Vec::new();
     for hit in &hits {
         let takes = !hit.weak
             || list
             || near_trade(words, hit)
             || (firm && hits.iter().any(|other| !other.weak && other.start.abs_diff(hit.end).min(hit.start.abs_diff(other.end)) <= 6));
-        let refused = negated(words, hit) || (hit.weak && branded(words, hit, brands));
+        let refused = is_denied(&denied, hit.start) || (hit.weak && branded(words, hit, brands));
         if takes && !refused && !out.contains(&hit.style) {
             out.push(hit.style);
         }
     }
     out
-}
-
-fn negated(words: &[String], hit: &Hit) -> bool {
-    let from = hit.start.saturating_sub(4);
-    words[from..hit.start].iter().any(|word| {
-        ["dont", "not", "doesnt", "never", "except", "without", "keine", "kein", "geen", "cannot", "wont", "isnt", "not"]
-            .contains(&word.as_str())
-    })
 }
 
 /// Styles in a text that offers: a description, a job title, a keyword list.
@@ -165,6 +166,9 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         }
         let card = view.card_of_block(index as u32);
         let heading = page.heading_text(block.heading);
+        if heads_denials(&tokens(&heading)) {
+            continue;
+        }
         let lesson = holds_any(&tokens(&heading), LESSON) || block.level > 0 && holds_any(&tokens(cut(&block.text, 100)), LESSON);
         let base = match block.place {
             Place::Nav => 0.3,
@@ -177,8 +181,10 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             let question = sentence.ends_with('?');
             // What a machine or an ink is good for is not what is offered.
             let tool = words.iter().any(|word| TOOLS.iter().any(|tool| word.starts_with(tool)));
-            let special = words.iter().any(|word| SPECIAL.iter().any(|stem| word.starts_with(stem)));
-            let base = base * if tool { 0.5 } else { 1.0 } * if special && factor == 0.5 { 1.6 } else { 1.0 };
+            let special = words.iter().any(|word| SPECIAL.iter().any(|stem| word.starts_with(stem)))
+                || words.first().is_some_and(|word| LABEL.contains(&word.as_str()));
+            let inspired = words.first().is_some_and(|word| INSPIRED.iter().any(|stem| word.starts_with(stem)));
+            let base = base * if tool || inspired { 0.5 } else { 1.0 } * if special && factor == 0.5 { 1.6 } else { 1.0 };
             let tag = words.len() <= 4;
             let listed = words.len() <= 14 && sentence.split([',', '/', '|', '·', '•', '&', '+']).count() >= 3;
             // A one-word block is an entry of a list when its neighbours are styles too.
