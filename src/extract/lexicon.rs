@@ -19,6 +19,7 @@ pub(crate) struct Words {
     pub denials: Vec<String>,
     pub no_name: Vec<String>,
     pub credit: Vec<String>,
+    pub third_party: Vec<String>,
     pub name_trade: Vec<String>,
     pub nobody: Vec<String>,
     pub house: Vec<String>,

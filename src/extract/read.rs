@@ -13,8 +13,9 @@ use url::Url;
 /// Parses and reads one page under a budget. `text` is decoded; what it costs is checked between pieces.
 pub fn read_page(url: &Url, text: &str, vocabulary: &Styles, budget: &ParseBudget<'_>) -> Result<PageFindings, ParseStop> {
     let html = parse(text, budget)?;
-    let page = outline(&html, url, budget)?;
+    let mut page = outline(&html, url, budget)?;
     drop(html);
+    set_third_parties_apart(&mut page);
     let heading = page.blocks.iter().find(|block| block.level == 1).map(|block| block.line()).unwrap_or_default();
     let role = role_of_page(&page, &heading);
     let spans = cards::find(&page, role, vocabulary);
@@ -50,6 +51,36 @@ pub fn read_page(url: &Url, text: &str, vocabulary: &Styles, budget: &ParseBudge
         findings,
         signals: signals::read(&page),
     })
+}
+
+/// Longest block that speaks of somebody else as a whole, in characters.
+const THIRD_PARTY_MAX: usize = 400;
+
+/// Blocks that name who keeps the server or settles disputes are nobody's contacts here, and neither are their links.
+fn set_third_parties_apart(page: &mut Outline) {
+    let speaks = |text: &str| {
+        let folded = fold(text);
+        lexicon::words().third_party.iter().any(|stem| {
+            folded.split(|letter: char| !letter.is_alphanumeric() && letter != ' ').any(|part| {
+                part.trim_start().split(' ').any(|word| word.starts_with(stem.as_str()))
+                    || stem.contains(' ') && part.contains(stem.as_str())
+            })
+        })
+    };
+    let apart: Vec<bool> = page
+        .blocks
+        .iter()
+        .map(|block| {
+            let short = block.level == 0 && block.text.chars().count() <= THIRD_PARTY_MAX && block.text.lines().count() <= 4;
+            short && (speaks(&block.text) || speaks(cut(&page.heading_text(block.heading), 60)))
+        })
+        .collect();
+    for (block, _) in page.blocks.iter_mut().zip(&apart).filter(|(_, apart)| **apart) {
+        block.place = Place::Credit;
+    }
+    for link in page.links.iter_mut().filter(|link| apart.get(link.block as usize).is_some_and(|apart| *apart)) {
+        link.place = Place::Credit;
+    }
 }
 
 fn canonical(page: &Outline, url: &Url) -> Option<Url> {

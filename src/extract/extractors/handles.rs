@@ -55,6 +55,52 @@ const NOT_HANDLES: &[&str] = &[
     "handle",
 ];
 
+/// Profiles of those who make sites and templates: what a template came with.
+const BUILDERS: &[&str] = &[
+    "wix",
+    "shopify",
+    "squarespace",
+    "wordpress",
+    "wordpressdotcom",
+    "elementor",
+    "elegantthemes",
+    "divi",
+    "weebly",
+    "webflow",
+    "godaddy",
+    "jimdo",
+    "jimdo_de",
+    "tilda",
+    "tildacc",
+    "tildapublishing",
+    "webnode",
+    "ionos",
+    "strato",
+    "framer",
+    "carrd",
+    "themeforest",
+    "envato",
+    "bootstrapmade",
+    "colorlib",
+    "templatemo",
+    "html5up",
+    "w3layouts",
+    "canva",
+    "netlify",
+    "vercel",
+    "github",
+    "google",
+    "instagram",
+    "facebook",
+    "meta",
+    "twitter",
+    "linktree",
+    "linktr.ee",
+    "bigcartel",
+    "themewagon",
+    "untree.co",
+];
+
 /// A handle as it is stored: NFKC, lower case, without `@`; `None` when it cannot be one.
 #[must_use]
 pub fn normal_handle(text: &str) -> Option<String> {
@@ -97,7 +143,8 @@ fn digits_of(text: &str) -> Option<String> {
 fn social(url: &Url, segments: &[String], keep: usize) -> Profile {
     let host = url.host_str().unwrap_or_default();
     let path: Vec<&str> = segments.iter().take(keep).map(String::as_str).collect();
-    if path.iter().any(|part| part.contains("example") || fold(part).contains("yourpage")) {
+    let of_builder = path.len() == 1 && BUILDERS.contains(&fold(path[0]).trim_start_matches('@'));
+    if of_builder || path.iter().any(|part| part.contains("example") || fold(part).contains("yourpage")) {
         return Profile::Nothing;
     }
     let tail = if segments.len() > keep {
@@ -110,11 +157,24 @@ fn social(url: &Url, segments: &[String], keep: usize) -> Profile {
     Profile::Social(format!("https://{host}/{}{tail}", path.join("/")))
 }
 
+/// Where a link through somebody's counter of clicks leads: `google.com/url?q=…`, `l.facebook.com/l.php?u=…`.
+fn forwarded(url: &Url) -> Option<Url> {
+    let host = url.host_str()?.trim_start_matches("www.");
+    let counted = host.starts_with("google.") && url.path() == "/url" || host == "l.facebook.com" || host == "lm.facebook.com";
+    let (_, target) = url.query_pairs().filter(|_| counted).find(|(name, _)| matches!(name.as_ref(), "q" | "url" | "u"))?;
+    let target = Url::parse(&target).ok().filter(|target| matches!(target.scheme(), "http" | "https"))?;
+    let again = target.host_str().is_some_and(|to| to.trim_start_matches("www.") == host);
+    (!again).then_some(target)
+}
+
 /// Reads a link; `None` when its host is no network known here.
 #[must_use]
 pub fn profile_of(url: &Url) -> Option<Profile> {
     if url.scheme() == "whatsapp" {
         return Some(url.query().and_then(digits_of).map_or(Profile::Nothing, Profile::Phone));
+    }
+    if let Some(target) = forwarded(url) {
+        return profile_of(&target);
     }
     let host = url.host_str()?.to_lowercase();
     let host =
@@ -136,7 +196,7 @@ pub fn profile_of(url: &Url) -> Option<Profile> {
                 "invites" => query.get("username").and_then(|name| normal_handle(name)),
                 _ => normal_handle(&first),
             };
-            named.map_or(Profile::Nothing, Profile::Instagram)
+            named.filter(|handle| !BUILDERS.contains(&handle.as_str())).map_or(Profile::Nothing, Profile::Instagram)
         }
         "ig.me" if first == "m" => segments.get(1).and_then(|part| normal_handle(part)).map_or(Profile::Nothing, Profile::Instagram),
         "facebook.com" | "fb.com" | "fb.me" => match first.as_str() {
@@ -221,6 +281,16 @@ mod tests {
             assert_eq!(read(link), Some(Profile::Nothing), "{link}");
         }
         assert_eq!(read("https://instagram.com.example/mila"), None);
+    }
+
+    #[test]
+    fn links_through_counters_and_of_builders() {
+        let mila = Some(Profile::Instagram("mila.ink".into()));
+        assert_eq!(read("https://www.google.com/url?q=https%3A%2F%2Fwww.instagram.com%2Fmila.ink%2F&sa=D"), mila);
+        assert_eq!(read("https://l.facebook.com/l.php?u=https%3A%2F%2Finstagram.com%2Fmila.ink&h=1"), mila);
+        assert_eq!(read("https://www.google.com/url?q=https%3A%2F%2Fwww.google.com%2Furl%3Fq%3Dx"), None);
+        assert_eq!(read("https://www.facebook.com/wix"), Some(Profile::Nothing));
+        assert_eq!(read("https://www.instagram.com/wix/"), Some(Profile::Nothing));
     }
 
     #[test]

@@ -8,10 +8,14 @@ use std::sync::LazyLock;
 pub(super) static EMAIL: LazyLock<Regex> =
     LazyLock::new(|| expression(r"(?i)[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9][a-z0-9.-]{0,190}\.[a-z]{2,24}\b"));
 
+/// "name [at] studio [dot] com", "name(arobase)studio.fr", "name arroba gmail punto com": the sign and the dots spelt out, in
+/// brackets or, where both are, without.
 pub(super) static SPOKEN_EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-    expression(
-        r"(?i)\b([a-z0-9][a-z0-9._-]{1,40})\s*[\[\(\{]\s*(?:at|@|arroba|chiocciola)\s*[\]\)\}]\s*([a-z0-9-]{2,40})\s*(?:[\[\(\{]\s*(?:dot|punto|punkt|point|\.)\s*[\]\)\}]|\.)\s*([a-z]{2,10}(?:\.[a-z]{2})?)\b",
-    )
+    const AT: &str = "at|@|arroba|arobase|arobas|chiocciola|malpa|małpa|zavinac|zavináč|apenstaartje|собака|affe";
+    const DOT: &str = r"dot|punto|punkt|point|ponto|kropka|tecka|tečka|punt|точка|крапка|\.";
+    expression(&format!(
+        r"(?i)(?:^|[^\w.@])([a-z0-9][a-z0-9._-]{{1,40}})(?:\s*[\[\(\{{<]\s*(?:{AT})\s*[\]\)\}}>]\s*([a-z0-9-]{{2,40}}(?:\.[a-z0-9-]{{2,40}})?)\s*(?:[\[\(\{{<]\s*(?:{DOT})\s*[\]\)\}}>]|\.)\s*|\s+(?:{AT})\s+([a-z0-9-]{{2,40}})\s+(?:{DOT})\s+)([a-z]{{2,10}}(?:\.[a-z]{{2}})?)\b"
+    ))
 });
 
 /// An address as it is stored: lower case, plausible, no placeholder.
@@ -58,6 +62,14 @@ pub(crate) fn normal_email(text: &str) -> Option<String> {
         "mydomain",
         "dominio.com",
         "untitledui",
+        "misitio.com",
+        "meusite.com",
+        "monsite.com",
+        "miosito.com",
+        "mojastrona.pl",
+        "meinedomain.de",
+        "mustermann",
+        "musterfirma",
         "template",
     ]
     .iter()

@@ -32,7 +32,11 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let icons = icons(page);
     for (index, block) in page.blocks.iter().enumerate() {
         let text = cut(&block.text, MAX_SEARCHED);
-        if !text.contains(|letter: char| letter == '@' || letter.is_ascii_digit()) && !text.contains(['[', '(', '{']) {
+        if !text.contains(|letter: char| letter == '@' || letter.is_ascii_digit())
+            && !text.contains(['[', '(', '{'])
+            && !text.contains(" arroba ")
+            && !text.contains(" at ")
+        {
             continue;
         }
         let at = |confidence: f32, context: &str| {
@@ -106,7 +110,8 @@ fn emails(text: &str, sink: &mut Sink<'_>, at: &dyn Fn(f32, &str) -> At) {
         }
     }
     for found in SPOKEN_EMAIL.captures_iter(text).take(5) {
-        if let Some(email) = normal_email(&format!("{}@{}.{}", &found[1], &found[2], &found[3])) {
+        let host = found.get(2).or_else(|| found.get(3)).map_or("", |host| host.as_str());
+        if let Some(email) = normal_email(&format!("{}@{host}.{}", &found[1], &found[4])) {
             sink.text(Field::Email, &email, at(0.6, text));
         }
     }

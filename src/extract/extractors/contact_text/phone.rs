@@ -114,6 +114,9 @@ pub(super) fn phones(view: &PageView<'_>, index: usize, block: &Block, text: &st
         if NOT_PHONE.iter().any(|word| label.contains(word)) {
             continue;
         }
+        if follows_tax_prefix(&text[..found.start()]) {
+            continue;
+        }
         let next = text[found.end()..].chars().next();
         let previous_letter = text[..found.start()].chars().next_back();
         if next.is_some_and(|letter| letter.is_alphanumeric() || letter == '%' || letter == '@')
@@ -161,6 +164,14 @@ pub(super) fn phones(view: &PageView<'_>, index: usize, block: &Block, text: &st
             sink.text(Field::Phone, printed, at(if labelled || printed.starts_with('+') { 0.8 } else { 0.6 }, &label));
         }
     }
+}
+
+/// "BE 0712.489.336", "ATU 1234": the number of a company in the European tax register begins with its country.
+fn follows_tax_prefix(before: &str) -> bool {
+    const PREFIXES: &[&str] =
+        &["BE", "ATU", "CHE", "DE", "NL", "LU", "DK", "FI", "SE", "HU", "SK", "CZ", "PL", "IT", "ES", "PT", "FR", "IE"];
+    let word = before.trim_end().rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+    PREFIXES.contains(&word)
 }
 
 /// Not a date, an hour, a year range, a price list or coordinates.
