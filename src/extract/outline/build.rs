@@ -201,7 +201,7 @@ impl Builder<'_> {
                 self.open_link(element, index, place, target);
             }
         }
-        self.other_tag(tag, element, content);
+        self.other_tag(tag, element, index, content);
         if let Some(prop) = element.attr("itemprop").or_else(|| element.attr("itemtype").map(|_| "")) {
             let value = ["content", "datetime", "href", "src"].iter().find_map(|name| element.attr(name));
             self.out.items.push(Item {

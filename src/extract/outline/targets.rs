@@ -76,7 +76,7 @@ impl Builder<'_> {
         }
     }
 
-    pub(super) fn other_tag(&mut self, tag: &str, element: &Node5, content: Option<String>) {
+    pub(super) fn other_tag(&mut self, tag: &str, element: &Node5, index: u32, content: Option<String>) {
         let attr = |name: &str| element.attr(name).unwrap_or_default();
         parts::add(&mut self.out.parts, parts::of_element(element));
         match tag {
@@ -115,6 +115,11 @@ impl Builder<'_> {
             "iframe" | "embed" => {
                 let source = if attr("src").is_empty() { attr("data-src") } else { attr("src") };
                 self.out.frames.push(source.chars().take(2_000).collect());
+            }
+            // The pages of a frameset are what it shows.
+            "frame" => {
+                self.open_link(element, index, Place::Nav, attr("src"));
+                self.link = None;
             }
             "form" => self.out.actions.push(attr("action").chars().take(500).collect()),
             _ => {}

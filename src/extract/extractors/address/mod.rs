@@ -1,20 +1,23 @@
 //! Addresses printed in text: street lines, postal codes with cities, "City, Country", map links.
 
+mod inflected;
 mod pairs;
 mod printed;
+mod prose;
 mod unspaced;
 
+use pairs::lone_city;
 pub(crate) use pairs::pair;
-use pairs::{lone_city, original};
+use printed::expression;
 pub(crate) use printed::printed;
-use printed::{NAME, expression, is_no_city, tidy_city};
+pub(crate) use prose::read_sentence;
+use prose::read_sentences;
 
 use crate::extract::extractors::handles::percent_decoded;
 use crate::extract::extractors::{At, PageView, Sink};
-use crate::extract::finding::{Field, PageRole, Place, PostalAddress};
+use crate::extract::finding::{Field, PageRole, Place};
 use crate::extract::lexicon::role_of;
-use crate::extract::places;
-use crate::extract::text::{clean, cut, fold, sentences, tokens};
+use crate::extract::text::{clean, cut, fold, tokens};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -54,12 +57,6 @@ fn map_point(link: &str) -> Option<(f64, f64)> {
         .or_else(|| MAP_FRAME.captures(link).and_then(both).map(swapped))
 }
 
-static BASED: LazyLock<Regex> = LazyLock::new(|| {
-    expression(&format!(
-        r"(?:\b(?i:based in|located in|studio in|shop in|tattoos? in|artist in|tattooer in|tattooing in|based out of|live in|work in|working in|piercing in|parlou?r in|ubicad[oa] en|tatuajes en|tatuador en|tatuadora en|estudio en|resido en|radicad[oa] en|tatuagem em|tatuador em|est[uú]dio em|tatuadora em|tatoueu[rs]e? [àa]|bas[ée]e? [àa]|tatouage [àa]|salon [àa]|studio [àa]|install[ée]e? [àa]|tatuatore a|tatuatrice a|tatuaggi a|studio a|con sede a|gevestigd in|tattooshop in|tattoostudio in|tatua[zż] w|studio w|studio tatua[zż]u w|tetov[aá]n[ií] v|тату (?:в|салон)|мастер в|студия в|в городе|г\.|город|місто|(?:^|[\s,])м\.)\s*)({NAME})"
-    ))
-});
-
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let page = view.outline;
     for (index, block) in page.blocks.iter().enumerate() {
@@ -84,7 +81,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                 0.3
             } else {
                 0.75
-            };
+            } * if is_letter_box(&text) { 0.3 } else { 1.0 };
             sink.address(address, At::new(block.place, confidence).card(card).context(&context));
             continue;
         }
@@ -177,6 +174,26 @@ fn map(link: &str, view: &PageView<'_>, sink: &mut Sink<'_>) {
     let _ = view;
 }
 
+/// Where letters are taken in for somebody is not where they work.
+fn is_letter_box(text: &str) -> bool {
+    let folded = fold(text);
+    [
+        "c/o",
+        "postfach",
+        "briefkasten",
+        "p.o. box",
+        "po box",
+        "skrytka",
+        "apartado",
+        "caixa postal",
+        "boite postale",
+        "casella postale",
+        "postbus",
+    ]
+    .iter()
+    .any(|mark| folded.contains(mark))
+}
+
 fn is_label(text: &str) -> bool {
     let words = tokens(text);
     crate::extract::lexicon::holds_any(
@@ -219,57 +236,4 @@ fn is_label(text: &str) -> bool {
             "kde nas najdete",
         ],
     )
-}
-
-/// A place named in the sentences of a title or a description.
-pub(crate) fn read_sentence(text: &str, place: Place, confidence: f32, view: &PageView<'_>, sink: &mut Sink<'_>) {
-    read_sentences(text, &At::new(place, confidence), view, sink);
-}
-
-fn implied(city: String, country: &str) -> PostalAddress {
-    PostalAddress { city: Some(city), country: Some(country.to_owned()), country_inferred: true, ..PostalAddress::default() }
-}
-
-fn read_sentences(text: &str, at: &At, view: &PageView<'_>, sink: &mut Sink<'_>) {
-    for sentence in sentences(cut(text, 1_500)).into_iter().take(20) {
-        let told = |share: f32| At { confidence: at.confidence * share, ..at.clone() }.context(sentence);
-        if let Some(address) = pair(sentence, false) {
-            sink.address(address, told(1.0));
-            continue;
-        }
-        let words = tokens(sentence);
-        if let Some(found) = BASED.captures(sentence) {
-            let name = tidy_city(&found[1]);
-            let name = name.split([',', '.']).next().unwrap_or_default().trim().to_owned();
-            if let Some(country) = places::country_of_city(&name) {
-                sink.address(implied(name, country), told(1.0));
-                continue;
-            }
-            // Which of its places is meant, the rest of the site decides.
-            if places::is_place(&name) && !places::is_wide(&name) && !is_no_city(&name) {
-                sink.address(PostalAddress { city: Some(name), ..PostalAddress::default() }, told(0.9));
-                continue;
-            }
-            // A name that no table knows is a city only where the head of the page says so; a style is none.
-            let style = !view.styles.hits(&tokens(&name)).is_empty();
-            let head = matches!(at.place, Place::Title | Place::Meta);
-            if head && !style && !places::is_wide(&name) && !is_no_city(&name) && name.chars().count() >= 3 {
-                sink.address(PostalAddress { city: Some(name), ..PostalAddress::default() }, told(0.7));
-                continue;
-            }
-        }
-        // Running text names cities for many reasons: guest spots, prizes, origins. Two pages must agree.
-        let head = matches!(at.place, Place::Title | Place::Meta | Place::Heading | Place::Footer | Place::Header);
-        if !head && words.len() > 12 {
-            continue;
-        }
-        let Some((start, len, country)) = places::city_in(&words) else {
-            continue;
-        };
-        let city = original(sentence, &words[start..start + len]);
-        let proper = |city: &String| city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii());
-        if let Some(city) = city.filter(proper) {
-            sink.address(implied(city, country), told(if head { 0.8 } else { 0.5 }));
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Places without a postal code: "City, Country", lines read backwards from the country, well-known cities.
 
-use super::printed::{NAME, expression, has_street_word, is_no_city, tidy_city};
+use super::printed::{NAME, expression, has_street_word, is_no_city, is_placeholder, tidy_city};
 use crate::extract::finding::PostalAddress;
 use crate::extract::places;
 use crate::extract::text::{clean, fold, tokens};
@@ -147,6 +147,8 @@ pub(super) fn comma_line(text: &str) -> Option<PostalAddress> {
     let city = *rest.last()?;
     let street = rest.iter().rev().skip(1).find(|part| is_street(part))?;
     let fine = !is_street(city)
+        && city.chars().count() > 2
+        && !is_placeholder(street)
         && city.split_whitespace().count() <= 4
         && city.chars().next().is_some_and(char::is_uppercase)
         && !is_no_city(city);

@@ -252,6 +252,33 @@ pub(super) fn is_no_city(text: &str) -> bool {
         || has_street_word(text) && words.len() < 3
 }
 
+/// Streets that templates come with.
+pub(super) fn is_placeholder(street: &str) -> bool {
+    const STREETS: &[&str] = &[
+        "123 street",
+        "123 main",
+        "123 anywhere",
+        "123 fake",
+        "123 demo",
+        "1234 street",
+        "12345 street",
+        "street name",
+        "your address",
+        "your street",
+        "musterstr",
+        "calle falsa",
+        "rua exemplo",
+        "ul przykladowa",
+        "rue exemple",
+        "via esempio",
+        "123 tattoo",
+        "123 example",
+        "123 ink",
+    ];
+    let words = tokens(street).join(" ");
+    STREETS.iter().any(|known| words.contains(known))
+}
+
 pub(super) fn finish(
     text: &str,
     start: usize,
@@ -261,7 +288,10 @@ pub(super) fn finish(
     country: Option<&str>,
     end: usize,
 ) -> Option<PostalAddress> {
-    let named = text[end..].split([',', '·', '|', '(', ')']).map(str::trim).find_map(places::country_by_name);
+    // "10125 Torino (TO)": two letters in brackets after an Italian city are its province.
+    let rest = &text[end..];
+    let rest = rest.trim_start().strip_prefix('(').filter(|rest| rest.find(')') == Some(2)).map_or(rest, |rest| &rest[3..]);
+    let named = rest.split([',', '·', '|', '(', ')']).map(str::trim).find_map(places::country_by_name);
     let street = text[..start].trim().trim_end_matches([',', '·', '|', '-', '–']).trim();
     let street = street.rsplit(['|', '•', '·']).next().unwrap_or_default().trim();
     let street = street.rsplit_once(':').map_or(street, |(_, after)| after.trim());
@@ -271,6 +301,9 @@ pub(super) fn finish(
         .map(|(name, _)| name.trim().to_owned());
     let street = venue.as_ref().and_then(|name| street.strip_prefix(name.as_str())).unwrap_or(street).trim_start_matches([',', ' ']);
     let city = tidy_city(&city);
+    if is_placeholder(street) {
+        return None;
+    }
     (!city.is_empty() && city.chars().count() <= 60 && !places::is_wide(&city)
         || places::country_of_city(&city).is_some()
         || city == "Victoria")
