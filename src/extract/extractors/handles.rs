@@ -99,6 +99,17 @@ const BUILDERS: &[&str] = &[
     "bigcartel",
     "themewagon",
     "untree.co",
+    "jekyllrb",
+    "gohugoio",
+    "gatsbyjs",
+    "nextjs",
+    "vercelhq",
+    "reactjs",
+    "astrodotbuild",
+    "tailwindcss",
+    "getbootstrap",
+    "bootstrap",
+    "htmlcodex",
 ];
 
 /// A handle as it is stored: NFKC, lower case, without `@`; `None` when it cannot be one.

@@ -7,11 +7,45 @@ use super::{At, PageView, Sink};
 use regex::Regex;
 use std::sync::LazyLock;
 
+/// "студія «Мідна Голка»", "studio „Zwei Nadeln“": what stands in quotation marks after the word is its name.
+static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i:studi[oau]|estúdio|estudio|atelier|salon|студи[яию]|студі[яїю]|салон[іе]?|тату-студи[яию])\s+[«„“"]\s*(\p{Lu}[^»“”"\n]{2,40}?)\s*[»“”"]"#)
+        .expect("the expression is a constant of this file")
+});
+
+/// "…, at Hollow Oak Tattoo": a name with the trade in it says by itself that it is a shop.
+static AT_HOUSE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:^|[\s,])(?i:at|bei|chez|presso|da|en|bij|à l['’]|à)\s+(?:the |la |le |el )?((?:\p{Lu}[\p{L}\p{N}'’&.]*\s+){1,4}(?:Tattoo|Tattoos|Tattooing|Studio|Studios|Collective|Parlour|Parlor|Ink|Atelier|Tatuajes|Tatuagem|Tatouage|Tattooshop|Tattoostudio|Club|Gallery)(?:\s+(?:Tattoo|Studio|Club|Collective|Shop|Co))?)\b")
+        .expect("the expression is a constant of this file")
+});
+
+/// Stems of sentences about travels and contests, where other houses are named.
+const ELSEWHERE: &[&str] = &[
+    "guest",
+    "invitad",
+    "convidad",
+    "gast",
+    "ospite",
+    "invite",
+    "goscin",
+    "гост",
+    "convention",
+    "konwent",
+    "expo",
+    "festival",
+    "used to",
+    "before",
+    "former",
+    "learn",
+    "apprentic",
+    "trained",
+];
+
 static AT_SHOP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?i:(?:resident|resident artist|residente|tattoo artist|tattooer|tattooing|tattoos|i work|i'm working|working|works|currently|based|located|find me|you can find me|visit me|find her|find him|see me|artist|owner|trabajo|trabajando|atiendo|tatuador residente|tatuo|tatúo|tatua|tatúa|tätowiert|tatoue|tatuuje|arbeite|künstlerin|je travaille|je tatoue|travaille|lavoro|tatuo|werk|werkzaam|pracuję|tatuuję|trabalho|atendo|работаю|located inside|inside|private studio)",
-        r"(?: (?:out|exclusively|full time|full-time|currently|now|artist|here))*)\s*[,:]?\s+(?i:at|@|bei|bei der|bei dem|im|en|chez|presso|da|bij|in|w|na|no|of|from|в)\s+(?i:the |el |la |le |il |the amazing |studio |estudio |o )?",
-        r"(\p{Lu}[\p{L}\p{N}'’&.]*(?:\s+(?:\p{Lu}[\p{L}\p{N}'’&.]*|&|of|the|de|and|la|\d+)){0,5})(?:\s+(?i:(studio|tattoo studio|tattoo shop|tattoo|shop|parlou?r|collective)))?"
+        r#"(?i:(?:resident|resident artist|residente|tattoo artist|tattooer|tattooing|tattoos|i work|i'm working|working|works|currently|based|located|find me|you can find me|visit me|find her|find him|see me|artist|owner|trabajo|trabajando|atiendo|tatuador residente|tatuo|tatúo|tatua|tatúa|tätowiert|tatoue|tatuuje|arbeite|künstlerin|je travaille|je tatoue|travaille|lavoro|tatuo|werk|werkzaam|pracuję|tatuuję|przyjmuję|pracuji|tetuji|trabalho|atendo|recebo|работаю|работает|принимаю|працюю|працює|татуюю|i tattoo|we tattoo|je reçois|reçois sur rendez-vous|tatoue depuis \d{4}|mi trovate|mi trovi|mi trovate anche|te vinden|ich tätowiere|located inside|inside|private studio)"#,
+        r#"(?: (?:out|exclusively|full time|full-time|currently|now|artist|here))*)\s*[,:]?\s+(?i:at|@|bei der|bei dem|bei|im|in der|en|chez|presso|dal|da|bij|in|w|na|no|of|from|в|у|à)\s+(?i:the amazing |the |el |la |le |il |l['’]|studiu |studio |студии |студії |estudio |atelier |o )?[«"„“]?"#,
+        r#"(\p{Lu}[\p{L}\p{N}'’&.]*(?:\s+(?:\p{Lu}[\p{L}\p{N}'’&.]*|&|of|the|de|and|la|\d+)){0,5})(?:\s+(?i:(studio|tattoo studio|tattoo shop|tattoo|shop|parlou?r|collective)))?"#
     ))
     .expect("the expression is a constant of this file")
 });
@@ -27,6 +61,16 @@ const HOUSE: &[&str] = &[
     "parlour",
     "collective",
     "atelier",
+    "atelie",
+    "taller",
+    "officina",
+    "bottega",
+    "pracownia",
+    "kuznia",
+    "tatowierstube",
+    "мастерская",
+    "майстерня",
+    "студія",
     "tattooing",
     "gallery",
     "tatuajes",
@@ -122,6 +166,33 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                 sink.text(Field::Studio, &name, At::new(block.place, confidence).card(card).context(sentence));
             }
         }
+        if !matches!(block.place, Place::Nav | Place::Aside) {
+            for sentence in text.split('\n').flat_map(|line| sentences(cut(line, 1_000))) {
+                let folded = fold(sentence);
+                let elsewhere = ELSEWHERE.iter().any(|stem| folded.contains(stem));
+                let mut name_at = |found: Option<&str>, confidence: f32| {
+                    if let Some(name) = found.and_then(|found| shop_name(found, None)) {
+                        sink.text(Field::Studio, &name, At::new(block.place, confidence).card(card).context(sentence));
+                    }
+                };
+                if !elsewhere {
+                    name_at(QUOTED.captures(sentence).and_then(|found| found.get(1)).map(|found| found.as_str()), 0.65);
+                    if !sentence.chars().any(|letter| letter.is_ascii_digit()) {
+                        name_at(AT_HOUSE.captures(sentence).and_then(|found| found.get(1)).map(|found| found.as_str()), 0.55);
+                    }
+                }
+            }
+            // "La Remise, 14 rue Kervégan, 44000 Nantes": the house above its street.
+            let line = block.text.replace('\n', ", ");
+            if view.role != PageRole::Imprint
+                && line.chars().count() <= 200
+                && let Some(venue) =
+                    super::address::printed(&line).and_then(|address| address.venue).filter(|venue| !is_part_of_building(venue))
+                && let Some(name) = shop_name(&venue, None)
+            {
+                sink.text(Field::Studio, &name, At::new(block.place, 0.52).card(card).context(&line));
+            }
+        }
         // "London, Ontario — Soul Bird Tattoo Studio", or the shop's name above its street.
         if block.text.chars().count() <= 160 {
             let parts: Vec<&str> =
@@ -158,6 +229,56 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             }
         }
     }
+}
+
+/// "Suite B", "2nd floor", "Galerie Lux": where in a house, and no house of their own.
+fn is_part_of_building(venue: &str) -> bool {
+    const PARTS: &[&str] = &[
+        "suite",
+        "floor",
+        "unit",
+        "level",
+        "building",
+        "mall",
+        "centre",
+        "center",
+        "passage",
+        "piso",
+        "andar",
+        "sala",
+        "etage",
+        "stock",
+        "hof",
+        "haus",
+        "piano",
+        "interno",
+        "lokal",
+        "pietro",
+        "patro",
+        "этаж",
+        "поверх",
+        "офис",
+        "local",
+        "col",
+        "bairro",
+        "barrio",
+        "address",
+        "adresse",
+        "direccion",
+        "endereco",
+        "indirizzo",
+        "adres",
+        "where",
+        "shop",
+        "room",
+        "ltd",
+        "gmbh",
+        "srl",
+        "inh",
+        "inhaber",
+        "inhaberin",
+    ];
+    tokens(venue).iter().any(|word| PARTS.contains(&word.as_str()))
 }
 
 /// The name without a city at its end; nothing when it is only a place or a word of the trade.
@@ -228,5 +349,14 @@ mod tests {
         assert_eq!(shop("Resident Artist bei Over The Hill Hamburg."), Some("Over The Hill".into()));
         assert_eq!(shop("Tatúa en Zorro Rojo Tattoo, Valencia"), Some("Zorro Rojo Tattoo".into()));
         assert_eq!(shop("I work in Berlin"), None);
+        assert_eq!(shop("My name is Ada and I tattoo out of Grey Heron Tattoo Collective"), Some("Grey Heron Tattoo Collective".into()));
+        assert_eq!(shop("Pracuję w studiu Czarny Bez, razem z innymi"), Some("Czarny Bez".into()));
+        assert_eq!(shop("Je reçois sur rendez-vous à La Grange, un atelier privé"), Some("Grange".into()));
+        assert_eq!(shop("Працюю у студії «Срібна Нитка»"), Some("Срібна Нитка".into()));
+        let quoted = |text: &str| QUOTED.captures(text).map(|found| found[1].to_owned());
+        assert_eq!(quoted("вул. Шевченка 3, студія «Срібна Нитка»").as_deref(), Some("Срібна Нитка"));
+        let house = |text: &str| AT_HOUSE.captures(text).map(|found| found[1].to_owned());
+        assert_eq!(house("I make small tattoos, at Grey Heron Tattoo in town").as_deref(), Some("Grey Heron Tattoo"));
+        assert_eq!(house("at home I draw"), None);
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn pair(text: &str, labelled: bool) -> Option<PostalAddress> {
         }
         let city = strip_lead(&city);
         // The first part of an address line may be a street that is named after a city.
-        let run = before.rsplit([',', '|', '·', '\n']).next().unwrap_or_default();
+        let run = before.rsplit([',', '|', '·', '–', '—', '\n']).next().and_then(|run| run.rsplit(" - ").next()).unwrap_or_default();
         if city.is_empty() || run.chars().any(|letter| letter.is_ascii_digit()) || has_street_word(run) {
             continue;
         }

@@ -47,7 +47,7 @@ static BRAZIL_STATE: LazyLock<Regex> = LazyLock::new(|| {
 
 pub(super) static POSTCODE_CITY: LazyLock<Regex> = LazyLock::new(|| {
     expression(&format!(
-        r"(?:^|[\s,(·|•-])(?:([A-Z]{{1,2}})[- ])?(\d{{4}}\s?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}|\d{{5}}-?\d{{0,3}}|\d{{4}}-\d{{3}}|\d{{4}})[,\s]\s*(?:[-–]\s*)?(?:(?:г|м|с|смт|пгт|obec|mun)\.\s*)?({NAME})(?:\s*\(?\b([A-Z]{{2}})\b\)?)?"
+        r"(?:^|[\s,(·|•-])(?:([A-Z]{{1,2}})[- ])?(\d{{4}}\s?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}|\d{{5}}(?:-\d{{3,4}})?|\d{{8}}|\d{{4}}-\d{{3}}|\d{{4}})[,\s]\s*(?:[-–]\s*)?(?:(?:г|м|с|смт|пгт|obec|mun)\.\s*)?({NAME})(?:\s*\(?\b([A-Z]{{2}})\b\)?)?"
     ))
 });
 
@@ -135,6 +135,7 @@ pub(crate) fn printed(text: &str) -> Option<PostalAddress> {
         if (year && !has_street_word(before))
             || (code.len() == 4 && !street && places::country_of_city(&city).is_none() && named.is_none() && prefixed.is_none())
             || is_no_city(&city)
+            || city.chars().count() < 2
         {
             continue;
         }

@@ -40,7 +40,7 @@ const NOW: &[&str] = &[
     "studi",
 ];
 
-/// Stems of sentences that tell where somebody comes from, learnt or was before.
+/// Stems of sentences that tell where somebody comes from, learnt, was before or only visits.
 const BEFORE: &[&str] = &[
     "born",
     "grew up",
@@ -94,6 +94,14 @@ const BEFORE: &[&str] = &[
     "vyrust",
     "ucil",
     "родил",
+    "начина",
+    "почина",
+    "переех",
+    "переіх",
+    "zaczyna",
+    "przeprowadz",
+    "zacina",
+    "prestehova",
     "вырос",
     "учил",
     "народи",
@@ -102,6 +110,7 @@ const BEFORE: &[&str] = &[
     "вчи",
 ];
 
+/// Whether a sentence names places where somebody is not, or no longer.
 fn tells_of_before(sentence: &str) -> bool {
     let folded = fold(sentence);
     BEFORE.iter().any(|stem| folded.match_indices(stem).any(|(at, _)| at == 0 || !folded[..at].ends_with(char::is_alphanumeric)))
@@ -125,10 +134,13 @@ pub(super) fn read_sentences(text: &str, at: &At, view: &PageView<'_>, sink: &mu
         }
         let words = tokens(sentence);
         let before = !matches!(at.place, Place::Title | Place::Meta) && tells_of_before(sentence);
-        for found in SLAVIC_IN.captures_iter(sentence).take(4).filter(|_| !before) {
+        if before {
+            continue;
+        }
+        for found in SLAVIC_IN.captures_iter(sentence).take(4) {
             if let Some((city, country)) = nominative(&found[1]) {
                 let now = words.iter().any(|word| NOW.iter().any(|stem| word.starts_with(stem)));
-                sink.address(implied(city, country), told(if now { 1.0 } else { 0.6 }));
+                sink.address(implied(city, country), told(if now { 1.0 } else { 0.5 }));
             }
         }
         if let Some(found) = BASED.captures(sentence) {
@@ -156,14 +168,17 @@ pub(super) fn read_sentences(text: &str, at: &At, view: &PageView<'_>, sink: &mu
         }
         // Running text names cities for many reasons: guest spots, prizes, origins. Two pages must agree.
         let head = matches!(at.place, Place::Title | Place::Meta | Place::Heading | Place::Footer | Place::Header);
-        if before || (!head && words.len() > 12) {
+        if !head && words.len() > 12 {
             continue;
         }
         let Some((start, len, country)) = places::city_in(&words) else {
             continue;
         };
         let city = original(sentence, &words[start..start + len]);
-        let proper = |city: &String| city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii());
+        // The names of a few small places are everyday words of other languages.
+        let proper = |city: &String| {
+            city.chars().count() > 3 && city.chars().next().is_some_and(|letter| letter.is_uppercase() || !letter.is_ascii())
+        };
         if let Some(city) = city.filter(proper) {
             sink.address(implied(city, country), told(if head { 0.8 } else { 0.5 }));
         }

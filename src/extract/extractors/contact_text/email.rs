@@ -14,7 +14,7 @@ pub(super) static SPOKEN_EMAIL: LazyLock<Regex> = LazyLock::new(|| {
     const AT: &str = "at|@|arroba|arobase|arobas|chiocciola|malpa|małpa|zavinac|zavináč|apenstaartje|собака|affe";
     const DOT: &str = r"dot|punto|punkt|point|ponto|kropka|tecka|tečka|punt|точка|крапка|\.";
     expression(&format!(
-        r"(?i)(?:^|[^\w.@])([a-z0-9][a-z0-9._-]{{1,40}})(?:\s*[\[\(\{{<]\s*(?:{AT})\s*[\]\)\}}>]\s*([a-z0-9-]{{2,40}}(?:\.[a-z0-9-]{{2,40}})?)\s*(?:[\[\(\{{<]\s*(?:{DOT})\s*[\]\)\}}>]|\.)\s*|\s+(?:{AT})\s+([a-z0-9-]{{2,40}})\s+(?:{DOT})\s+)([a-z]{{2,10}}(?:\.[a-z]{{2}})?)\b"
+        r"(?i)(?:^|[^\w.@])([a-z0-9][a-z0-9._-]{{1,40}})(?:\s*[\[\(\{{<]\s*(?:{AT})\s*[\]\)\}}>]\s*([a-z0-9-]{{2,40}}(?:\.[a-z0-9-]{{2,40}})?)\s*(?:[\[\(\{{<]\s*(?:{DOT})\s*[\]\)\}}>]|\.)\s*|\s+(?:{AT})\s+([a-z0-9-]{{2,40}})\s+(?:{DOT})\s+)([a-z]{{2,10}})(?:(?:\.|\s*[\[\(\{{<]\s*(?:{DOT})\s*[\]\)\}}>]\s*|\s+(?:{DOT})\s+)([a-z]{{2}}))?\b"
     ))
 });
 

@@ -11,7 +11,7 @@ use phone::phones;
 use crate::extract::extractors::contact_links::is_credit;
 use crate::extract::extractors::handles::normal_handle;
 use crate::extract::extractors::{At, PageView, Sink};
-use crate::extract::finding::{Field, Place};
+use crate::extract::finding::{Field, PageRole, Place};
 use crate::extract::outline::Outline;
 use crate::extract::text::{cut, fold};
 use regex::Regex;
@@ -40,7 +40,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             continue;
         }
         let at = |confidence: f32, context: &str| {
-            let credit = block.place == Place::Footer && is_credit(text);
+            let credit = (block.place == Place::Footer || matches!(view.role, PageRole::Imprint | PageRole::Legal)) && is_credit(text);
             let place = if credit { Place::Credit } else { block.place };
             let weight = if credit {
                 0.05
@@ -111,7 +111,12 @@ fn emails(text: &str, sink: &mut Sink<'_>, at: &dyn Fn(f32, &str) -> At) {
     }
     for found in SPOKEN_EMAIL.captures_iter(text).take(5) {
         let host = found.get(2).or_else(|| found.get(3)).map_or("", |host| host.as_str());
-        if let Some(email) = normal_email(&format!("{}@{host}.{}", &found[1], &found[4])) {
+        if let Some(email) = normal_email(&format!(
+            "{}@{host}.{}{}",
+            &found[1],
+            &found[4],
+            found.get(5).map(|end| format!(".{}", end.as_str())).unwrap_or_default()
+        )) {
             sink.text(Field::Email, &email, at(0.6, text));
         }
     }

@@ -111,7 +111,7 @@ pub(super) fn phones(view: &PageView<'_>, index: usize, block: &Block, text: &st
         let before = fold(&text[..found.start()].chars().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<String>());
         let previous = index.checked_sub(1).map(|above| fold(cut(&view.outline.blocks[above].text, 40))).unwrap_or_default();
         let label = if before.trim().is_empty() { previous } else { before };
-        if NOT_PHONE.iter().any(|word| label.contains(word)) {
+        if NOT_PHONE.iter().any(|word| names(&label, word)) {
             continue;
         }
         if follows_tax_prefix(&text[..found.start()]) {
@@ -166,6 +166,17 @@ pub(super) fn phones(view: &PageView<'_>, index: usize, block: &Block, text: &st
     }
 }
 
+/// Whether a label names one of the words: at the beginning of a word of its own, a short one whole. "ape" is not in "paper".
+fn names(label: &str, word: &str) -> bool {
+    const SHORT: usize = 4;
+    label.match_indices(word).any(|(at, _)| {
+        let begins = !word.starts_with(char::is_alphanumeric) || !label[..at].ends_with(char::is_alphanumeric);
+        let ends =
+            word.len() > SHORT || !word.ends_with(char::is_alphanumeric) || !label[at + word.len()..].starts_with(char::is_alphanumeric);
+        begins && ends
+    })
+}
+
 /// "BE 0712.489.336", "ATU 1234": the number of a company in the European tax register begins with its country.
 fn follows_tax_prefix(before: &str) -> bool {
     const PREFIXES: &[&str] =
@@ -189,4 +200,26 @@ pub(super) fn looks_dialled(printed: &str) -> bool {
     let card = groups.len() >= 4 && groups.iter().all(|group| group.len() == 4);
     let many_signs = printed.chars().filter(|letter| matches!(letter, '/' | '(')).count() > 3;
     !date && !years && !hours && !coordinates && !card && !many_signs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_words_and_no_parts_of_them() {
+        for (label, word) in [("ust-idnr.:", "ust"), ("p.iva", "p.iva"), ("steuernummer", "steuer"), ("siret 123", "siret"), ("€", "€")]
+        {
+            assert!(names(label, word), "{word} in {label}");
+        }
+        for (label, word) in [("info@paperwasp.example", "ape"), ("augusta", "ust"), ("cardiff", "card"), ("indica", "dic")] {
+            assert!(!names(label, word), "{word} in {label}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_the_tax_register_are_no_phones() {
+        assert!(follows_tax_prefix("Le Merle SRL – BE "));
+        assert!(!follows_tax_prefix("Telefon "));
+    }
 }
