@@ -237,7 +237,7 @@ impl Visit {
         }
         let before = known.as_ref().filter(|_| self.spares()).and_then(Known::before);
         let answer = self.shared.fetch.fetch(url, &Ask { before: before.as_ref(), evidence: self.evidence.as_ref() }).await;
-        self.after(answer.as_ref().err()).await?;
+        self.after(url, rules.crawl_delay(), answer.as_ref().err()).await?;
         let unmodified = matches!(answer, Ok(Hop::NotModified { .. }));
         let kept = match answer {
             Ok(Hop::NotModified { fresh }) => self.still_stands(url, known.as_ref(), fresh)?,
@@ -330,7 +330,7 @@ impl Visit {
     }
 
     /// Settles a request with its host: spacing, and what a 429 or 503 asks for.
-    async fn after(&mut self, error: Option<&FetchError>) -> Result<(), VisitError> {
+    async fn after(&mut self, url: &Url, crawl_delay: Option<Duration>, error: Option<&FetchError>) -> Result<(), VisitError> {
         self.who.progress.step();
         let Some(held) = &mut self.held else { return Ok(()) };
         let politeness = &self.shared.politeness;
@@ -342,6 +342,7 @@ impl Visit {
                 Err(VisitError::Wait { until, why: WaitFor::RateLimit })
             }
             None | Some(FetchError::Gone { .. }) => {
+                self.space(url, crawl_delay);
                 politeness.succeeded(held.host());
                 Ok(())
             }

@@ -38,7 +38,7 @@ impl Visit {
             }
             self.admit(&at, None, None).await?;
             let answer = self.shared.fetch.fetch_text(&at, &Ask { before: None, evidence: self.evidence.as_ref() }).await;
-            self.after(answer.as_ref().err()).await?;
+            self.after(&at, None, answer.as_ref().err()).await?;
             match answer? {
                 TextHop::Text { status, text, wire_bytes } => {
                     self.count_bytes(&at, wire_bytes);
