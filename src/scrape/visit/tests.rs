@@ -670,6 +670,7 @@ async fn robots_that_cannot_be_had_decide_by_their_failure() {
         ("r403.example", vec![Reply::Text(403, String::new())]),
         ("loop.example", vec![Reply::To("/robots.txt".into())]),
         ("inward.example", vec![Reply::To("http://127.0.0.1/robots.txt".into())]),
+        ("denied.example", vec![Reply::To("https://removed.example/robots.txt".into())]),
         ("moved.example", vec![Reply::To("https://rules.example/all".into())]),
     ] {
         bench.web.on(&format!("https://{host}/robots.txt"), &replies);
@@ -684,12 +685,21 @@ async fn robots_that_cannot_be_had_decide_by_their_failure() {
         assert_eq!(error.category(), crate::domain::outcome::Category::Transient, "{host}");
     }
     assert!(matches!(ask("r429.example").await, Err(VisitError::Wait { why: WaitFor::RateLimit, .. })));
-    for host in ["r403.example", "loop.example", "inward.example"] {
+    // There is a file, and it cannot be had: nothing is read.
+    let inward = ask("inward.example").await;
+    assert!(
+        matches!(&inward, Err(VisitError::Fetch(FetchError::Guarded(why))) if why.starts_with("the robots.txt of https://inward.example leads to")),
+        "{inward:?}"
+    );
+    bench.denied.0.lock().unwrap().insert("https://removed.example/robots.txt".into());
+    let denied = ask("denied.example").await;
+    assert!(matches!(denied, Err(VisitError::Fetch(FetchError::Guarded(_)))), "{denied:?}");
+    for host in ["r403.example", "loop.example"] {
         assert_eq!(ask(host).await.unwrap().text, "page", "{host}");
     }
     assert!(matches!(ask("moved.example").await, Err(VisitError::RefusedByRobots { .. })), "the file belongs to the first host");
     let pages: Vec<String> = bench.web.urls().into_iter().filter(|asked| asked.ends_with("/page")).collect();
-    assert_eq!(pages, ["https://r403.example/page", "https://loop.example/page", "https://inward.example/page"]);
+    assert_eq!(pages, ["https://r403.example/page", "https://loop.example/page"]);
 }
 
 #[tokio::test(start_paused = true)]
