@@ -11,6 +11,7 @@ mod outline;
 mod parse;
 mod places;
 mod read;
+mod signature;
 mod site;
 mod styles;
 mod text;

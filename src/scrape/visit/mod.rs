@@ -110,6 +110,7 @@ impl Visitor {
             takes: 0,
             budgets: HashMap::new(),
             unasked: HashMap::new(),
+            unread: None,
             stats: VisitStats::default(),
         }
     }
@@ -129,6 +130,8 @@ pub struct Visit {
     /// Pages that nobody was asked for, and when they answered last.
     unasked: HashMap<Url, Timestamp>,
     stats: VisitStats,
+    /// The page kept last and its name among the kept, if what it says is still to be told.
+    unread: Option<(Url, Url)>,
     /// What went over the wire, if it is kept.
     evidence: Option<Evidence>,
 }
@@ -147,6 +150,7 @@ impl Visit {
     /// # Errors
     /// [`VisitError`]; after [`VisitError::Wait`] the pages read so far are in the session's cache.
     pub async fn page(&mut self, url: &Url) -> Result<FetchedPage, VisitError> {
+        self.unread = None;
         let mut at = url.clone();
         at.set_fragment(None);
         let mut seen = HashSet::new();
@@ -338,11 +342,11 @@ impl Visit {
         match error {
             Some(FetchError::SlowDown { retry_after, .. }) => {
                 let until = politeness.slow_down(held, *retry_after).await?;
+                self.space(url, crawl_delay);
                 self.release().await?;
                 Err(VisitError::Wait { until, why: WaitFor::RateLimit })
             }
             None | Some(FetchError::Gone { .. }) => {
-                self.space(url, crawl_delay);
                 politeness.succeeded(held.host());
                 Ok(())
             }
