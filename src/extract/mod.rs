@@ -21,6 +21,7 @@ pub use extractors::{EXTRACTORS, Extractor, PageView};
 pub use finding::{Basis, Card, Field, Finding, PageFindings, PageLink, PageRole, PageSignals, Place, PostalAddress, TradeSignal, Value};
 pub use parse::{ParseBudget, ParseLimits, ParseStop};
 pub use read::read_page;
+pub use site::MAX_MEMBERS;
 pub use site::facts::{ArtistFacts, Evidence, Implied, Located, Member, SiteFacts, SiteKind};
 pub use site::member::{MemberHint, member_facts};
 pub use site::reader::{Miss, SiteLimits, SiteReader};

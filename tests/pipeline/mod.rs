@@ -19,5 +19,6 @@ mod replay;
 mod schedule;
 mod stopping;
 mod sync;
+mod too_many_artists;
 mod whole_path;
 mod writing;
