@@ -85,6 +85,7 @@ pub fn settings(common: &Common, web: MappedWeb, folder: &Path) -> anyhow::Resul
     config.fetch.only_mapped = true;
     // Everything that waits for a real web or a real night is shortened; nothing else differs from production.
     config.fetch.ask_again_ms = SPACING_MS;
+    config.fetch.back_off_ms = 500;
     config.pipeline.tick_ms = 20;
     config.ledger.sweep_every_ms = 50;
     config.workers.resize_every_ms = 50;

@@ -43,7 +43,7 @@ section! {
         per_address_rps: u32 = 4, |rps| (1..=100).contains(rps) => "1 to 100";
         /// Milliseconds after which a job asks again for a host that another job holds.
         ask_again_ms: u64 = 1_000, |ms| (1..=600_000).contains(ms) => "1 to 600000";
-        /// Milliseconds a host that answers 429 or 503 without Retry-After is left alone; doubles up to an hour.
+        /// Milliseconds a host that answers 429 or 503 is left alone at least, however little its Retry-After asks; doubles up to an hour.
         back_off_ms: u64 = 5_000, |ms| (1..=3_600_000).contains(ms) => "1 to 3600000";
         /// Milliseconds to connect.
         connect_ms: u64 = 5_000, |ms| (10..=60_000).contains(ms) => "10 to 60000";

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -30,6 +31,8 @@ pub struct DemoServerOptions {
     pub delay_scale: f64,
     /// Whether pages carry an ETag, and are not sent again to whoever has them.
     pub validators: bool,
+    /// Whether each answer of a page has a token and a time of its own, as those of many content systems have.
+    pub nonces: bool,
     /// How many requests the log keeps; the oldest half goes when it is full.
     pub log_capacity: usize,
     /// Gives the time of a request.
@@ -39,7 +42,7 @@ pub struct DemoServerOptions {
 impl DemoServerOptions {
     /// A free port, delays as they are, pages with an ETag, a log of 100,000 requests.
     pub fn new(now_ms: NowMs) -> Self {
-        Self { port: 0, delay_scale: 1.0, validators: true, log_capacity: 100_000, now_ms }
+        Self { port: 0, delay_scale: 1.0, validators: true, nonces: false, log_capacity: 100_000, now_ms }
     }
 }
 
@@ -50,6 +53,7 @@ impl fmt::Debug for DemoServerOptions {
             .field("port", &self.port)
             .field("delay_scale", &self.delay_scale)
             .field("validators", &self.validators)
+            .field("nonces", &self.nonces)
             .field("log_capacity", &self.log_capacity)
             .finish_non_exhaustive()
     }
@@ -75,6 +79,8 @@ struct Shared {
     /// Hosts that have given their one 429.
     limited: Mutex<HashSet<String>>,
     log: Mutex<Vec<RequestLog>>,
+    /// Pages answered with a token so far.
+    tokens: AtomicU64,
     options: DemoServerOptions,
 }
 
@@ -92,7 +98,13 @@ impl DemoServer {
     pub async fn start(web: Arc<DemoWeb>, options: DemoServerOptions) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let addr = listener.local_addr()?;
-        let shared = Arc::new(Shared { web: RwLock::new(web), limited: Mutex::default(), log: Mutex::default(), options });
+        let shared = Arc::new(Shared {
+            web: RwLock::new(web),
+            limited: Mutex::default(),
+            log: Mutex::default(),
+            tokens: AtomicU64::new(0),
+            options,
+        });
         let (started, handle) = tokio::sync::oneshot::channel();
         let data = web::Data::from(Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("demo-web".to_owned()).spawn(move || {
@@ -157,6 +169,9 @@ async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse
     let arrived_ms = (shared.options.now_ms)();
     let made_up = shared.web.read().unwrap_or_else(PoisonError::into_inner).clone();
     let mut response = choose(&shared, &made_up, &host, &path);
+    if shared.options.nonces && response.status == 200 {
+        add_nonce(&mut response, shared.tokens.fetch_add(1, Ordering::Relaxed));
+    }
     if shared.options.validators && response.status == 200 {
         let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         validate(&mut response, known);
@@ -174,6 +189,24 @@ async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse
         builder.insert_header((name, value));
     }
     builder.body(response.body)
+}
+
+/// Puts what no two answers share into a page: a token in its head and in a form, a cache buster, how long it took.
+fn add_nonce(response: &mut DemoResponse, number: u64) {
+    if !response.headers.iter().any(|(name, value)| *name == "content-type" && value.starts_with("text/html")) {
+        return;
+    }
+    let token = hex(&Sha256::digest(number.to_le_bytes())[..8]);
+    let head = format!("<meta name=\"csrf-token\" content=\"{token}\"><link rel=\"stylesheet\" href=\"/style.css?v={token}\">");
+    let foot = format!(
+        "<form action=\"/newsletter\" method=\"post\"><input type=\"hidden\" name=\"token\" value=\"{token}\"></form>\
+         <script nonce=\"{token}\">window.started = \"{token}\"</script><!-- generated in 0.{number:03} s -->"
+    );
+    for (mark, text) in [("</head>", head), ("</body>", foot)] {
+        let at = response.body.windows(mark.len()).position(|window| window.eq_ignore_ascii_case(mark.as_bytes()));
+        let at = at.unwrap_or(response.body.len());
+        response.body.splice(at..at, text.into_bytes());
+    }
 }
 
 /// Adds the ETag of the body, or leaves the body out if the asker has it.

@@ -41,10 +41,11 @@ impl IdentityKey {
 
 /// A handle as stored: NFKC, lower case, no `@`; `None` unless it has the form that Instagram allows.
 pub fn normal_handle(handle: &str) -> Option<String> {
-    let handle: String = handle.trim().trim_start_matches('@').nfkc().flat_map(char::to_lowercase).collect();
+    let handle: String = handle.nfkc().flat_map(char::to_lowercase).collect();
+    let handle = handle.trim().trim_start_matches('@');
     let plain = handle.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'.');
     let formed = !handle.is_empty() && handle.len() <= 30 && !handle.starts_with('.') && !handle.ends_with('.');
-    (plain && formed && !handle.contains("..")).then_some(handle)
+    (plain && formed && !handle.contains("..")).then(|| handle.to_owned())
 }
 
 /// A site as an identity: host without `www.`, port unless it is the default one, and path without a trailing slash or index file.

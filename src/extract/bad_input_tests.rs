@@ -1,6 +1,6 @@
 //! What a page may hold that nobody should ever see stored: each is put right or refused, by a rule that has a name.
 
-use super::{Miss, ParseBudget, ParseLimits, SiteFacts, SiteLimits, SiteReader, Styles, read_page};
+use super::{MAX_MEMBERS, Miss, ParseBudget, ParseLimits, SiteFacts, SiteKind, SiteLimits, SiteReader, Styles, read_page};
 use serde_json::json;
 use std::time::Duration;
 use url::Url;
@@ -134,7 +134,15 @@ fn dumps_of_people_are_refused_whole() {
     let employees = json!({ "@type": "TattooParlor", "name": "Harbour Tattoo Studio", "employee": persons });
     assert_eq!(names(&team(&format!("<script type=application/ld+json>{employees}</script>"))), Vec::<&str>::new());
     let cards: String = (0..400).map(|at| card(&name(at))).collect();
-    assert_eq!(names(&team(&cards)), Vec::<&str>::new());
+    let refused = team(&cards);
+    assert_eq!((names(&refused), refused.kind), (Vec::new(), SiteKind::Studio), "and it is a studio all the same");
+    assert!(refused.too_many_artists.is_some_and(|listed| listed > MAX_MEMBERS), "{:?}", refused.too_many_artists);
+    for (listed, believed) in [(MAX_MEMBERS, true), (MAX_MEMBERS + 1, false)] {
+        let cards: String = (0..listed).map(|at| card(&name(at))).collect();
+        let facts = team(&cards);
+        let expected = if believed { (listed, None) } else { (0, Some(listed)) };
+        assert_eq!((facts.artists.len(), facts.too_many_artists), expected);
+    }
     let few: String = (0..12).map(|at| card(&name(at))).collect();
     assert_eq!(team(&few).artists.len(), 12, "a dozen is a studio");
 }

@@ -9,16 +9,13 @@ use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Category, Done, Failure, Outcome};
 use crate::domain::studio::{Studio, StudioKind};
 use crate::domain::text::names_agree;
-use crate::extract::{Member, SiteFacts, SiteKind};
+use crate::extract::{MAX_MEMBERS, Member, SiteFacts, SiteKind};
 use crate::jobs::added_up::names_of;
 use crate::jobs::discover_studios::step_of;
 use crate::jobs::{Ended, PortError, Ports, Running, courier, remove_artist, site_visit, store_outcome, wait_for_dependency};
 use crate::store::StoreError;
 use tracing::{debug, info};
 use url::Url;
-
-/// Most artists taken from one site: a page that lists more was made by a script.
-const MEMBERS_MAX: usize = 100;
 
 /// Runs the job.
 pub async fn run(ports: &Ports, running: &Running, studio_id: &StudioId) -> Ended {
@@ -85,8 +82,12 @@ async fn settle_facts(
         info!(studio.id = %studio.id, "studio {} is no tattoo studio: {why}", studio.id);
         return Ok(Outcome::Done { how: Done::NotTattoo });
     }
-    if facts.artists.len() > MEMBERS_MAX {
-        let message = format!("{website} lists {} artists; more than {MEMBERS_MAX} are made by a script", facts.artists.len());
+    if let Some(listed) = facts.too_many_artists {
+        let message = format!(
+            "{website} lists {listed} artists or more; a list of more than {MAX_MEMBERS} is taken for one made by a script (rule \
+             MAX_MEMBERS): nobody was queued, and nobody counts as missing; if it is none, tell the makers of Inkdex, else take the \
+             studio out of its source"
+        );
         return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "too_many_artists", "find", message) });
     }
     let tasks = if kind == StudioKind::OneArtist { vec![one_artist(&row, website, facts)] } else { members(studio, website, facts) };

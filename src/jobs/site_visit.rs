@@ -257,6 +257,7 @@ pub(crate) async fn one_page(ports: &Ports, running: &Running, visit: &mut Visit
     let page = visit.page(url).await.map_err(PageStop::Visit)?;
     running.progress.step();
     let (mut findings, refuses) = read_fetched(&ports.reader, page, is_suspect(&running.job)).await?;
+    visit.page_says(&findings.signature()).await.map_err(PageStop::Visit)?;
     leave_links_alone(&mut findings);
     if refuses { Err(PageStop::NoIndex) } else { Ok(findings) }
 }

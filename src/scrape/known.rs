@@ -35,6 +35,12 @@ pub struct Known {
     interval: Duration,
     /// Whether it lists people who come and go: such a page is due every day.
     lists: bool,
+    /// The signature of what it said when it was read last.
+    #[serde(default)]
+    said: Option<String>,
+    /// The interval it had, while its text is another than before and nobody has told yet whether it says anything else.
+    #[serde(default)]
+    unsettled: Option<Duration>,
 }
 
 impl Known {
@@ -51,7 +57,8 @@ impl Known {
         (!page.validators.is_empty()).then(|| Before { validators: page.validators.clone(), at: self.fetched_at })
     }
 
-    /// What becomes of `before` by an answer at `now`. An answer that says the same is no change, whatever validators it has.
+    /// What becomes of `before` by an answer at `now`. An answer of the same text is no change, whatever validators it has; one of
+    /// another text is taken for one until it is read ([`KnownPages::read`]). Should nobody read it, it is due a day later.
     fn settled(before: Option<&Self>, url: &Url, kept: &Kept, unmodified: bool, now: Timestamp) -> Self {
         let same = before.is_some_and(|before| unmodified || before.kept.says_the_same(kept));
         Self {
@@ -61,7 +68,23 @@ impl Known {
             checked_at: now,
             interval: next_interval(before.map(|before| before.interval), !same),
             lists: before.is_some_and(|before| before.lists),
+            said: before.and_then(|before| before.said.clone()),
+            unsettled: before.filter(|before| !unmodified && before.kept.differs_in_text(kept)).map(|before| before.interval),
         }
+    }
+
+    /// The same after it was read: if it says what it said before, it has not changed.
+    fn settled_by(self, said: &str) -> Self {
+        let interval = match self.unsettled {
+            Some(before) if self.said.as_deref() == Some(said) => next_interval(Some(before), false),
+            _ => self.interval,
+        };
+        Self { interval, said: Some(said.to_owned()), unsettled: None, ..self }
+    }
+
+    /// Whether what it says when it is read is still to be told.
+    fn is_to_be_read(&self) -> bool {
+        matches!(self.kept, Kept::Page(_)) && (self.unsettled.is_some() || self.said.is_none())
     }
 }
 
@@ -121,17 +144,29 @@ impl KnownPages {
         Ok(None)
     }
 
-    /// Keeps an answer to a request for `url` made just now; `before` is what was known. `unmodified` if it was a 304.
+    /// Keeps an answer to a request for `url` made just now; `before` is what was known. `unmodified` if it was a 304. Answers
+    /// whether whoever reads the page is to tell what it says.
     ///
     /// # Errors
     /// [`ObjectsError`] if the object store fails.
-    pub async fn put(&self, url: &Url, before: Option<&Known>, kept: &Kept, unmodified: bool) -> Result<(), ObjectsError> {
+    pub async fn put(&self, url: &Url, before: Option<&Known>, kept: &Kept, unmodified: bool) -> Result<bool, ObjectsError> {
         let known = Known::settled(before, url, kept, unmodified, self.clock.now());
         self.write(&known).await?;
         let (old, new) = (before.map(|before| period(before.checked_at, 0)), period(known.checked_at, 0));
-        match old.filter(|old| *old != new) {
-            Some(old) => self.objects.delete(&key(&old, url)).await,
-            None => Ok(()),
+        if let Some(old) = old.filter(|old| *old != new) {
+            self.objects.delete(&key(&old, url)).await?;
+        }
+        Ok(known.is_to_be_read())
+    }
+
+    /// Takes note of what a page says ([`crate::extract::PageFindings::signature`]): that decides whether it has changed.
+    ///
+    /// # Errors
+    /// [`ObjectsError`] if the object store fails; the page is read a few days early.
+    pub async fn read(&self, url: &Url, said: &str) -> Result<(), ObjectsError> {
+        match self.get(url).await? {
+            Some(known) if known.is_to_be_read() => self.write(&known.settled_by(said)).await,
+            _ => Ok(()),
         }
     }
 
@@ -255,6 +290,47 @@ mod tests {
         assert_eq!(bench.due_in(&bench.answered(&page("Ana", Some("\"2\"")), false).await), 30, "another ETag is no other page");
         assert_eq!(bench.due_in(&bench.answered(&page("Ana, Bea", Some("\"3\"")), false).await), 1);
         assert_eq!(bench.due_in(&bench.answered(&Kept::Gone { status: 404 }, false).await), 0, "what is gone is asked each time");
+    }
+
+    /// Of pages that are another text each time, what they say decides; a reading that was never told costs a day.
+    #[tokio::test]
+    async fn what_a_page_says_decides_and_not_its_text() {
+        let bench = bench();
+        let read = async |text: &str, said: Option<&str>| {
+            let before = bench.known.get(&url("/team")).await.unwrap();
+            let asked = bench.known.put(&url("/team"), before.as_ref(), &page(text, None), false).await.unwrap();
+            if let Some(said) = said {
+                bench.known.read(&url("/team"), said).await.unwrap();
+            }
+            let days = bench.due_in(&bench.known.get(&url("/team")).await.unwrap().unwrap());
+            bench.clock.advance(SHORTEST * days);
+            (asked, days)
+        };
+        assert_eq!(read("Ana 1", Some("ana")).await, (true, 1));
+        assert_eq!(read("Ana 2", Some("ana")).await, (true, 2));
+        assert_eq!(read("Ana 3", Some("ana")).await, (true, 4));
+        assert_eq!(read("Ana 3", None).await, (false, 8), "the same text is the same page");
+        assert_eq!(read("Ana 4", None).await, (true, 1), "whoever fetched it died before reading it");
+        assert_eq!(read("Ana 5", Some("ana")).await, (true, 2));
+        assert_eq!(read("Bea 6", Some("bea")).await, (true, 1));
+        assert_eq!(read("Bea 7", Some("bea")).await, (true, 2));
+        bench.known.read(&url("/none"), "ana").await.unwrap();
+        assert_eq!(bench.known.get(&url("/none")).await.unwrap(), None);
+    }
+
+    /// Headers are no part of what the text says: a page that asks for something else has changed.
+    #[tokio::test]
+    async fn other_headers_are_a_change_whatever_the_text_says() {
+        let bench = bench();
+        let tagged = |text: &str, tag: &str| match page(text, None) {
+            Kept::Page(page) => Kept::Page(FetchedPage { robots_tags: vec![tag.to_owned()], ..page }),
+            other => other,
+        };
+        for (text, tag, days) in [("Ana 1", "all", 1), ("Ana 2", "all", 2), ("Ana 3", "noindex", 1)] {
+            bench.answered(&tagged(text, tag), false).await;
+            bench.known.read(&url("/team"), "ana").await.unwrap();
+            assert_eq!(bench.due_in(&bench.known.get(&url("/team")).await.unwrap().unwrap()), days, "{text} {tag}");
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "chrome")]
 pub mod chrome;
+pub mod content_signal;
 pub mod draw;
 pub mod evidence;
 pub mod folder;

@@ -53,6 +53,16 @@ impl Kept {
             _ => self == other,
         }
     }
+
+    /// Whether they are pages that differ by their texts alone: what those say is not known before they are read.
+    pub fn differs_in_text(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Page(one), Self::Page(other)) => {
+                one.text != other.text && one.robots_tags == other.robots_tags && one.tdm_reserved == other.tdm_reserved
+            }
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -44,7 +44,7 @@ pub struct PolitenessSettings {
     pub ask_again_ms: u64,
     /// Time between two requests to one public address, whatever the hosts on it, milliseconds.
     pub address_spacing_ms: u64,
-    /// How long a host that answers 429 or 503 without `Retry-After` is left alone.
+    /// How long a host that answers 429 or 503 is left alone at least, whatever its `Retry-After` says.
     pub back_off: RetryDelay,
 }
 
@@ -72,12 +72,10 @@ pub fn spacing(settings: &PolitenessSettings, crawl_delay: Option<Duration>, map
     slowed.min(SLOWED_MAX).max(base)
 }
 
-/// How long a host is left alone after its `slow_downs`th slow-down in a row.
+/// How long a host is left alone after a slow-down, its `slow_downs`th that it has not outlived: as long as it asks (up to the
+/// ceiling), and no shorter than our own growing delay, since many answer `Retry-After: 0` to everything.
 pub fn pause(settings: &PolitenessSettings, retry_after: Option<Duration>, slow_downs: u32, chance: &Chance) -> Duration {
-    match retry_after {
-        Some(asked) => asked.min(RETRY_AFTER_MAX),
-        None => settings.back_off.jittered(slow_downs.max(1), None, chance),
-    }
+    settings.back_off.jittered(slow_downs.max(1), retry_after.map(|asked| asked.min(RETRY_AFTER_MAX)), chance)
 }
 
 /// Slow-downs that hosts asked for: one more at each 429 or 503, one less at each success.
@@ -263,7 +261,8 @@ impl Politeness {
         self.slow_downs.ease(host);
     }
 
-    /// The host asked us to slow down: everybody keeps away until the moment answered.
+    /// The host asked us to slow down: everybody keeps away until the moment answered. Whoever holds it spaces its requests anew
+    /// before giving it back, so that the next holder begins by the slower spacing.
     ///
     /// # Errors
     /// [`StoreError`] if the store of holds fails.
@@ -365,12 +364,13 @@ mod tests {
             prop_assert!(found >= Duration::from_millis(spacing_ms));
             prop_assert!(found >= crawl_delay.unwrap_or_default().min(CRAWL_DELAY_MAX));
             prop_assert!(found <= Duration::from_millis(spacing_ms).max(SLOWED_MAX).max(crawl_delay.unwrap_or_default().min(CRAWL_DELAY_MAX)));
-            let retry_after = retry_after_s.map(Duration::from_secs);
-            let pause = pause(&settings, retry_after, slow_downs, &Chance::seeded(seed));
-            match retry_after {
-                Some(asked) => prop_assert_eq!(pause, asked.min(24 * 3_600 * SECOND)),
-                None => prop_assert!(pause <= 3_600 * SECOND && pause >= settings.back_off.bare(slow_downs.max(1)) / 2),
-            }
+            let asked = retry_after_s.map(Duration::from_secs);
+            let after = |slow_downs: u32| pause(&settings, asked, slow_downs, &Chance::seeded(seed));
+            let (found, ours) = (after(slow_downs), settings.back_off.bare(slow_downs.max(1)));
+            let kept = asked.unwrap_or_default().min(24 * 3_600 * SECOND);
+            prop_assert!(found >= kept, "as long as it asks, up to the ceiling: {found:?}");
+            prop_assert!(found >= ours / 2 && found <= kept.max(ours), "our own growing delay, whatever it asks: {found:?}");
+            prop_assert!(after(slow_downs + 1) >= found.min(ours), "one more slow-down never shortens it");
         }
     }
 }

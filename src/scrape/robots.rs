@@ -3,6 +3,7 @@
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::objects::{Objects, ObjectsError};
+use crate::scrape::content_signal::{self, Signal};
 use crate::scrape::page_cache::{pack, unpack};
 use robotxt::Robots;
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub enum RobotsVerdict {
     Allowed,
     /// It may not.
     Disallowed {
-        /// The rule that says so, as `Disallow: /private in the group of *`.
+        /// The rule that says so, as `Disallow: /private in the group of *` or `Content-Signal: search=no in line 2`.
         rule: String,
     },
 }
@@ -87,29 +88,41 @@ pub fn parse(text: &str, product_token: &str) -> Robots {
     Robots::parse(lines.collect::<String>().as_bytes(), product_token)
 }
 
+/// A rule as it is shown.
+fn clean(rule: &str) -> String {
+    crate::domain::text::clean_line(rule, 300)
+}
+
 /// The rules of one file for one product token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RobotsRules {
     rules: Robots,
+    signals: Vec<Signal>,
     fetched_at: Timestamp,
 }
 
 impl RobotsRules {
     /// The rules of a file for our product token.
     pub fn of(file: &RobotsFile, product_token: &str) -> Self {
-        let rules = if (200..300).contains(&file.status) { parse(&file.text, product_token) } else { Robots::allow_all() };
-        Self { rules, fetched_at: file.fetched_at }
+        if !(200..300).contains(&file.status) {
+            return Self { rules: Robots::allow_all(), signals: Vec::new(), fetched_at: file.fetched_at };
+        }
+        let signals = content_signal::signals(&file.text, product_token);
+        Self { rules: parse(&file.text, product_token), signals, fetched_at: file.fetched_at }
     }
 
     /// Whether `url` may be fetched, and the rule if not.
     pub fn verdict(&self, url: &Url) -> RobotsVerdict {
-        if self.rules.is_url_allowed(url) {
-            return RobotsVerdict::Allowed;
-        }
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        if self.rules.is_url_allowed(url) {
+            return match content_signal::refusal(&self.signals, path) {
+                Some(signal) => RobotsVerdict::Disallowed { rule: clean(&format!("{} in line {}", signal.rule(), signal.line)) },
+                None => RobotsVerdict::Allowed,
+            };
+        }
         let pattern = self.rules.matching_rule(path).map_or("/", robotxt::Rule::pattern);
         let rule = format!("Disallow: {pattern} in the group of {}", self.rules.user_agent());
-        RobotsVerdict::Disallowed { rule: crate::domain::text::clean_line(&rule, 300) }
+        RobotsVerdict::Disallowed { rule: clean(&rule) }
     }
 
     /// The `Crawl-delay` of our group, if there is one.
@@ -276,6 +289,11 @@ mod tests {
         let expected = RobotsVerdict::Disallowed { rule: "Disallow: /private/x in the group of *".into() };
         assert_eq!(rules.verdict(&url("/private/x/y?z=1")), expected);
         assert_eq!(rules.crawl_delay(), Some(Duration::from_millis(2_500)));
+        let signals = RobotsRules::of(&file(200, "User-agent: *\nContent-Signal: search=no\nDisallow: /no"), "Inkdex");
+        let refused = |rule: &str| RobotsVerdict::Disallowed { rule: rule.into() };
+        assert_eq!(signals.verdict(&url("/a")), refused("Content-Signal: search=no in line 2"));
+        assert_eq!(signals.verdict(&url("/no")), refused("Disallow: /no in the group of *"));
+        assert_eq!(RobotsRules::of(&file(404, "Content-Signal: search=no"), "Inkdex").verdict(&url("/a")), RobotsVerdict::Allowed);
         for status in [400, 401, 403, 404, 410, 451] {
             assert_eq!(RobotsRules::of(&file(status, ""), "Inkdex").verdict(&url("/")), RobotsVerdict::Allowed, "{status}");
         }

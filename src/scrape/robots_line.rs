@@ -1,6 +1,7 @@
 //! Which line of a robots.txt decides about a URL, for people who ask why. The decision itself is the parser's
-//! ([`robotxt`], RFC 9309); only the line is looked for here.
+//! ([`robotxt`], RFC 9309) or a `Content-Signal`'s; only the line is looked for here.
 
+use crate::scrape::content_signal;
 use crate::scrape::robots::{parse, plain_line};
 use robotxt::Robots;
 use serde::Serialize;
@@ -24,8 +25,8 @@ pub struct RuleLine {
     pub text: String,
     /// Its line, from 1.
     pub line: usize,
-    /// The line that opens its group, from 1.
-    pub group_line: usize,
+    /// The line that opens its group, from 1; a `Content-Signal` before any group has none.
+    pub group_line: Option<usize>,
 }
 
 /// Longest rule that is shown, characters.
@@ -35,11 +36,10 @@ impl std::fmt::Display for RobotsAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let verdict = if self.allowed { "allowed" } else { "refused" };
         match &self.rule {
-            Some(rule) => write!(
-                f,
-                "{verdict} by line {}, `{}`, in the group of {} that begins at line {}",
-                rule.line, rule.text, self.group, rule.group_line
-            ),
+            Some(RuleLine { text, line, group_line: Some(begins) }) => {
+                write!(f, "{verdict} by line {line}, `{text}`, in the group of {} that begins at line {begins}", self.group)
+            }
+            Some(RuleLine { text, line, group_line: None }) => write!(f, "{verdict} by line {line}, `{text}`, before any group"),
             None => write!(f, "{verdict}: no rule for {} matches", self.group),
         }
     }
@@ -50,8 +50,13 @@ pub fn answer(text: &str, agent: &str, url: &Url) -> RobotsAnswer {
     let robots = parse(text, agent);
     let path = &url[Position::BeforePath..Position::AfterQuery];
     let group = robots.user_agent().to_owned();
-    let rule = robots.matching_rule(path).and_then(|rule| line_of(text, &group, rule));
-    RobotsAnswer { allowed: robots.is_url_allowed(url), group, rule }
+    let allowed = robots.is_url_allowed(url);
+    let signals = content_signal::signals(text, agent);
+    if let Some(signal) = content_signal::refusal(&signals, path).filter(|_| allowed) {
+        return RobotsAnswer { allowed: false, rule: line_of(text, &group, &Wanted::Line(signal.line)), group };
+    }
+    let rule = robots.matching_rule(path).and_then(|rule| line_of(text, &group, &Wanted::Rule(rule)));
+    RobotsAnswer { allowed, group, rule }
 }
 
 /// What one line is to the parser, whose tolerance for spelling is not repeated here: it is asked about the line alone.
@@ -91,24 +96,44 @@ fn names(line: &str, group: &str) -> bool {
     robots.user_agent() == group && !robots.rules().is_empty()
 }
 
-/// Where the rule stands: the first of its kind in a group of ours.
-fn line_of(text: &str, group: &str, wanted: &robotxt::Rule) -> Option<RuleLine> {
-    let (mut in_agents, mut ours, mut opened) = (false, false, 0);
+/// What is looked for.
+enum Wanted<'a> {
+    /// The first rule of this kind in a group of ours.
+    Rule(&'a robotxt::Rule),
+    /// The line with this number.
+    Line(usize),
+}
+
+/// Where what is wanted stands.
+fn line_of(text: &str, group: &str, wanted: &Wanted<'_>) -> Option<RuleLine> {
+    let (mut in_agents, mut ours, mut opened) = (false, false, None);
     for (at, line) in lines(text.trim_start_matches('\u{feff}')).enumerate() {
+        let found = || {
+            let text = crate::domain::text::clean_line(line.split('#').next().unwrap_or_default().trim(), RULE_MAX_CHARS);
+            Some(RuleLine { text, line: at + 1, group_line: opened })
+        };
+        match wanted {
+            Wanted::Line(number) if *number == at + 1 => return found(),
+            // Among signals, one ends the list of agents as a rule does.
+            Wanted::Line(_) if content_signal::is_one(line) => {
+                in_agents = false;
+                continue;
+            }
+            _ => {}
+        }
         let plain = plain_line(line, group);
         let plain = plain.as_deref().unwrap_or(line);
         match read(plain) {
             Line::Agent => {
                 if !in_agents {
-                    (in_agents, ours, opened) = (true, false, at + 1);
+                    (in_agents, ours, opened) = (true, false, Some(at + 1));
                 }
                 ours |= names(plain, group);
             }
             Line::Rules(rules) => {
                 in_agents = false;
-                if ours && rules.contains(wanted) {
-                    let text = crate::domain::text::clean_line(line.split('#').next().unwrap_or_default().trim(), RULE_MAX_CHARS);
-                    return Some(RuleLine { text, line: at + 1, group_line: opened });
+                if ours && matches!(wanted, Wanted::Rule(rule) if rules.contains(rule)) {
+                    return found();
                 }
             }
             Line::EndsAgents => in_agents = false,
@@ -119,7 +144,7 @@ fn line_of(text: &str, group: &str, wanted: &robotxt::Rule) -> Option<RuleLine> 
 }
 
 /// Lines as an editor counts them: `\r\n`, `\n` and a lone `\r` end one.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
@@ -132,7 +157,7 @@ mod tests {
 
     fn ask(text: &str, agent: &str, path: &str) -> (bool, Option<(usize, usize)>) {
         let found = answer(text, agent, &Url::parse("https://studio.example/").unwrap().join(path).unwrap());
-        (found.allowed, found.rule.map(|rule| (rule.line, rule.group_line)))
+        (found.allowed, found.rule.map(|rule| (rule.line, rule.group_line.unwrap_or_default())))
     }
 
     #[test]
@@ -150,6 +175,24 @@ mod tests {
         for (path, expected) in [("/feed", (false, Some((5, 4)))), ("/a/feed", (false, Some((5, 4)))), ("/", (true, None))] {
             assert_eq!(ask(versioned, "Inkdex", path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn the_line_of_a_content_signal_is_named() {
+        let text = "Content-Signal: ai-train=no\nUser-agent: other\nDisallow: /\n\nUser-agent: *\nDisallow: /x\nAllow: /\n\
+                    Content-Signal: search=no # none\n";
+        assert_eq!(ask(text, "Inkdex", "/team"), (false, Some((8, 5))));
+        assert_eq!(ask(text, "Inkdex", "/x"), (false, Some((6, 5))));
+        assert_eq!(ask(text, "other", "/"), (false, Some((3, 2))));
+        let url = Url::parse("https://studio.example/team").unwrap();
+        let sentence = "refused by line 8, `Content-Signal: search=no`, in the group of * that begins at line 5";
+        assert_eq!(answer(text, "Inkdex", &url).to_string(), sentence);
+        let one_group_to_the_parser =
+            "User-agent: *\nContent-Signal: search=yes\n\nUser-agent: Inkdex\nAllow: /\nContent-Signal: search=no";
+        assert_eq!(ask(one_group_to_the_parser, "Inkdex", "/"), (false, Some((6, 4))));
+        assert_eq!(ask(one_group_to_the_parser, "other", "/"), (true, Some((5, 1))));
+        let to_all = answer("Content-Signal: search=no\n\nUser-agent: *\nAllow: /", "Inkdex", &url);
+        assert_eq!(to_all.to_string(), "refused by line 1, `Content-Signal: search=no`, before any group");
     }
 
     #[test]
@@ -180,7 +223,7 @@ mod tests {
                 proptest::prop_assert_eq!(parts[rule.line - 1], rule.text.as_str());
                 proptest::prop_assert_eq!(rule.text.starts_with("Allow"), allows);
                 proptest::prop_assert_eq!(found.allowed, allows);
-                proptest::prop_assert!(parts[rule.group_line - 1].starts_with("User-agent"));
+                proptest::prop_assert!(parts[rule.group_line.unwrap() - 1].starts_with("User-agent"));
             }
         }
     }

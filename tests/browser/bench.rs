@@ -1,5 +1,6 @@
 //! A site of ours whose pages are drawn, canaries that nobody may reach, and a browser between them.
 
+use crate::support::hostile::told;
 use crate::support::wait::{LONG, until};
 use async_trait::async_trait;
 use inkdex::domain::clock::SystemClock;
@@ -9,6 +10,7 @@ use inkdex::scrape::guard::{Guard, HostMap, MappedHost, NameLookup};
 use inkdex::scrape::visit::UrlDenial;
 use inkdex::scrape::{FetchedPage, Validators};
 use inkdex::store::StoreError;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -216,6 +218,7 @@ impl Bench {
     pub async fn end(self) {
         self.chrome.close().await;
         nothing_left(self.folder.path()).await;
+        tell_left(processes_of(self.folder.path()).len());
         let counts = self.chrome.counts();
         assert_eq!((counts.leaked, counts.running), (0, 0), "{counts:?}");
         assert_eq!(self.canary.hits(), 0, "the canary was reached");
@@ -227,6 +230,14 @@ pub fn text_of(drawn: Result<Drawn, DrawError>) -> String {
         Ok(Drawn::Page { text, .. }) => text,
         other => panic!("no page: {other:?}"),
     }
+}
+
+/// Tells `make hostile` how many processes a browser left.
+fn tell_left(count: usize) {
+    let Some(file) = std::env::var_os(told::FILE) else { return };
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+    // One write, since browsers end beside each other.
+    file.write_all(format!("{}{count}\n", told::BROWSER).as_bytes()).unwrap();
 }
 
 /// Waits until no process names a folder, and finds it empty.

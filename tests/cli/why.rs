@@ -8,6 +8,9 @@ use std::process::Stdio;
 
 const ROBOTS: &str = "User-agent: *\nDisallow: /private\n\nUser-agent: Inkdex\nDisallow: /drafts\n";
 
+/// What most sites with signals say to all, and a site that wants in no directory says to us.
+const SIGNALS: &str = "User-agent: *\nContent-Signal: search=yes,ai-train=no\nAllow: /\n\nUser-agent: Inkdex\nAllow: /\nContent-Signal: search=no, ai-train=no # why\n";
+
 fn read(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
@@ -28,6 +31,27 @@ fn a_file_at_hand_decides_by_its_line() {
     assert_eq!((why["allowed"].as_bool(), why["robots"]["rule"]["line"].as_u64()), (Some(false), Some(2)));
     let (_, complaint, code) = told(&["why", "https://studio.example/", "--robots", "/no/such/file"]);
     assert!(code != Some(0) && complaint.contains("/no/such/file"), "{complaint}");
+}
+
+/// A `Content-Signal` decides as a rule does, by its line; offline, and on standard input.
+#[test]
+fn a_content_signal_decides_by_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("robots.txt");
+    std::fs::write(&file, SIGNALS).expect("the file is written");
+    let file = file.to_str().expect("text");
+    let (text, _, code) = told(&["why", "https://studio.example/team", "--robots", file]);
+    assert_eq!(code, Some(0));
+    assert!(
+        text.contains("refused by line 7, `Content-Signal: search=no, ai-train=no`, in the group of inkdex that begins at line 5"),
+        "{text}"
+    );
+    let (text, _, _) = told(&["why", "https://studio.example/team", "--robots", file, "--json"]);
+    let why = &read(&text)[0];
+    assert_eq!((why["allowed"].as_bool(), why["decided_by"].as_str()), (Some(false), Some("robots")));
+    assert_eq!((why["robots"]["rule"]["line"].as_u64(), why["robots"]["rule"]["group_line"].as_u64()), (Some(7), Some(5)));
+    let (text, _, _) = told(&["why", "https://studio.example/team", "--robots", file, "--agent", "otherbot"]);
+    assert!(text.contains("allowed by line 3, `Allow: /`, in the group of * that begins at line 1"), "{text}");
 }
 
 #[test]

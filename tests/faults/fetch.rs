@@ -83,6 +83,7 @@ async fn every_hostile_robots_file_decides() {
             "allow" => page.is_ok() && secret.is_ok(),
             "allow except /secret" => page.is_ok() && word(&secret) == "robots",
             "disallow" => unreachable(&page) && unreachable(&secret),
+            "refuse" => [&page, &secret].iter().all(|found| matches!(found, Err(VisitError::Fetch(FetchError::Guarded(_))))),
             "wait" | "wait or disallow" => matches!(page, Err(VisitError::Wait { why: WaitFor::RateLimit, .. })),
             "either" => ["read", "robots"].contains(&word(&page)),
             other => panic!("unknown expectation {other}"),

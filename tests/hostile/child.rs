@@ -35,6 +35,8 @@ pub struct Reading {
     /// `read`, the code of the failed fetch, or the limit of the parser.
     pub ended: String,
     pub took_ms: u64,
+    /// Processor time of the whole process, so that what else the machine does is not in it.
+    pub cpu_ms: u64,
     /// The most memory held since the process began, kilobytes.
     pub peak_kb: u64,
 }
@@ -66,6 +68,12 @@ pub fn read_in_child(server: SocketAddr, paths: &[String]) -> Vec<Reading> {
         told.lines().filter_map(|line| line.split_once(MARK)).map(|(_, json)| serde_json::from_str(json).unwrap()).collect();
     assert_eq!(readings.len(), paths.len() + 1, "{told}");
     readings
+}
+
+/// Processor time of this process, all threads.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
 }
 
 /// The most memory this process ever held.
@@ -108,9 +116,10 @@ async fn reads_what_it_is_told() {
     let reader = PageReader::new(Arc::new(Styles::standard()), ParseLimits::default(), 1, child);
     let paths: Vec<String> = std::io::stdin().lines().map_while(Result::ok).collect();
     for path in std::iter::once("/charset-lie".to_owned()).chain(paths) {
-        let began = clock.monotonic();
+        let (began, spent) = (clock.monotonic(), processor_time());
         let ended = read(&fetch, &reader, &path).await;
-        let took_ms = u64::try_from((clock.monotonic() - began).as_millis()).unwrap();
-        println!("{MARK}{}", serde_json::to_string(&Reading { path, ended, took_ms, peak_kb: peak_kb() }).unwrap());
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap();
+        let (took_ms, cpu_ms) = (ms(clock.monotonic() - began), ms(processor_time() - spent));
+        println!("{MARK}{}", serde_json::to_string(&Reading { path, ended, took_ms, cpu_ms, peak_kb: peak_kb() }).unwrap());
     }
 }

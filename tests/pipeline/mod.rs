@@ -1,5 +1,6 @@
 //! The whole path over the made-up web: discover, find, scrape, write, feed, search, in one process.
 
+mod content_signals;
 mod corrections;
 mod courier;
 mod dead_sites;
@@ -18,5 +19,6 @@ mod replay;
 mod schedule;
 mod stopping;
 mod sync;
+mod too_many_artists;
 mod whole_path;
 mod writing;

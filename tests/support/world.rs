@@ -119,6 +119,14 @@ impl World {
         world
     }
 
+    /// As [`World::sparing`] without help from the web, each of whose pages is another text at each request.
+    pub async fn sparing_with_nonces(web: DemoWeb) -> Self {
+        let how = |options: &mut DemoServerOptions| (options.delay_scale, options.validators, options.nonces) = (0.1, false, true);
+        let mut world = Self::served(web, how).await;
+        world.config.fetch.recrawl = true;
+        world
+    }
+
     async fn served(web: DemoWeb, how: impl FnOnce(&mut DemoServerOptions)) -> Self {
         let machine = SystemClock::new();
         let mut options = DemoServerOptions::new(Arc::new(move || machine.now().0 / 1_000));

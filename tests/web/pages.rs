@@ -103,6 +103,7 @@ fn the_bot_and_removal_are_explained() {
     let bot = web.page("/bot").body;
     assert!(bot.contains("User-agent: Inkdex\nDisallow: /") && bot.contains("/privacy#removal"));
     // The ceilings that fetching keeps to.
+    assert!(bot.contains("<code>Content-Signal</code>") && bot.contains("<code>search=no</code> keeps it away"), "{bot}");
     assert!(bot.contains("up to 300 seconds") && bot.contains("up to 24 hours"), "{bot}");
     let privacy = web.page("/privacy").body;
     assert!(privacy.contains("id=\"removal\"") && privacy.contains("href=\"/removal\"") && privacy.contains("id=\"correction\""));

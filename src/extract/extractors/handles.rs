@@ -1,6 +1,7 @@
 //! Profiles by their addresses: which links lead to a person's or a shop's profile, and which only look like it.
 
 use super::super::text::{clean, fold};
+use crate::domain::identity;
 use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
@@ -112,14 +113,14 @@ const BUILDERS: &[&str] = &[
     "htmlcodex",
 ];
 
-/// A handle as it is stored: NFKC, lower case, without `@`; `None` when it cannot be one.
+/// A handle as a page prints it, in the form in which it is stored ([`identity::normal_handle`]), without what stands behind it in
+/// a sentence; `None` when it cannot be one, or is a word of Instagram's own or a line to be filled in.
 #[must_use]
 pub fn normal_handle(text: &str) -> Option<String> {
-    let text: String = clean(text, 80).nfkc().flat_map(char::to_lowercase).collect();
-    let handle = text.trim().trim_start_matches('@').trim_end_matches(['/', '.', ',', ')']);
-    let known = handle.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_'));
-    let fits = (2..=30).contains(&handle.len()) && !handle.starts_with('.') && handle.chars().any(|letter| letter.is_ascii_alphanumeric());
-    (known && fits && !NOT_HANDLES.contains(&handle)).then(|| handle.to_owned())
+    let text: String = clean(text, 80).nfkc().collect();
+    let handle = identity::normal_handle(text.trim_end().trim_end_matches(['/', '.', ',', ')']))?;
+    let says_something = handle.chars().any(|letter| letter.is_ascii_alphanumeric());
+    (says_something && !NOT_HANDLES.contains(&handle.as_str())).then_some(handle)
 }
 
 fn decoded(segment: &str) -> String {
@@ -321,12 +322,36 @@ mod tests {
         assert_eq!(read("https://vk.com/id12345"), social("https://vk.com/id12345"));
     }
 
+    /// Instagram's form: 1 to 30 letters, digits, `_` and `.`, no dot at an end and no two in a row.
+    #[test]
+    fn handles_have_the_form_of_their_keys() {
+        let thirty = "m".repeat(30);
+        for (printed, handle) in [
+            ("@Mila.Ink", Some("mila.ink")),
+            ("mila.ink).", Some("mila.ink")),
+            ("＠ｍｉｌａ_ink/", Some("mila_ink")),
+            ("x", Some("x")),
+            ("mila..ink", None),
+            (".mila", None),
+            ("mila-ink", None),
+            ("__", None),
+            ("reels", None),
+            ("", None),
+            (thirty.as_str(), Some(thirty.as_str())),
+            (&format!("{thirty}m"), None),
+        ] {
+            assert_eq!(normal_handle(printed).as_deref(), handle, "{printed}");
+        }
+    }
+
     proptest! {
         #[test]
         fn normal_handles_are_stable(text in "\\PC{0,40}") {
             if let Some(handle) = normal_handle(&text) {
                 prop_assert_eq!(normal_handle(&handle), Some(handle.clone()));
                 prop_assert!(!handle.starts_with('@') && handle == handle.to_lowercase());
+                prop_assert_eq!(identity::normal_handle(&text).unwrap_or_else(|| handle.clone()), handle.clone());
+                prop_assert!(identity::IdentityKey::instagram(&handle).is_some(), "what is shown has a key");
             }
         }
     }

@@ -119,6 +119,9 @@ pub struct SiteFacts {
     pub bio: Option<String>,
     /// Present tattooers of a studio.
     pub artists: Vec<Member>,
+    /// How many it lists at least, if they are more than any shop has (`MAX_MEMBERS`): then none is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_many_artists: Option<usize>,
     /// By field.
     pub evidence: BTreeMap<String, Vec<Evidence>>,
     /// All pages that list artists were read and gave at least one artist.
@@ -180,6 +183,7 @@ impl SiteFacts {
             images: Vec::new(),
             bio: None,
             artists: Vec::new(),
+            too_many_artists: None,
             evidence: BTreeMap::new(),
             list_pages_complete: false,
             drawn_by_script: false,

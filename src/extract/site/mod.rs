@@ -11,3 +11,5 @@ mod place;
 pub mod reader;
 mod resolve;
 mod styles;
+
+pub use members::MAX_MEMBERS;

@@ -218,7 +218,7 @@ impl SiteReader {
             match facts.kind {
                 SiteKind::Negative => true,
                 _ if drawn == self.pages.len() && (mute || facts.images.is_empty()) => true,
-                SiteKind::Studio => facts.artists.is_empty(),
+                SiteKind::Studio => facts.artists.is_empty() && facts.too_many_artists.is_none(),
                 SiteKind::Artist => facts.name.is_none(),
             }
         }

@@ -56,21 +56,18 @@ fn weigh(
         facts.drawn_by_script = drawn;
         return (facts, Vec::new());
     }
-    let mut site = Site {
-        entry,
-        pages,
-        vocabulary,
-        members: members::collect(pages, vocabulary),
-        kind: SiteKind::Studio,
-        name: None,
-        evidence: BTreeMap::new(),
+    let (people, too_many) = match members::collect(pages, vocabulary) {
+        Ok(people) => (people, None),
+        Err(listed) => (Vec::new(), Some(listed)),
     };
+    let mut site = Site { entry, pages, vocabulary, members: people, kind: SiteKind::Studio, name: None, evidence: BTreeMap::new() };
     let people = names::people(&site);
-    site.kind = if known_studio { SiteKind::Studio } else { kind::artist_or_studio(&site, &people) };
+    site.kind = if known_studio || too_many.is_some() { SiteKind::Studio } else { kind::artist_or_studio(&site, &people) };
     site.name = names::resolve(&mut site, &people);
     members::settle(&mut site);
     let mut facts = SiteFacts::empty(site.kind);
     facts.drawn_by_script = drawn;
+    facts.too_many_artists = too_many;
     let found = contacts::resolve(&mut site);
     facts.studio = match site.kind {
         SiteKind::Studio => site.name.clone(),

@@ -9,6 +9,7 @@ mod body;
 pub(crate) mod charset;
 
 use crate::domain::clock::{Clock, Timestamp};
+use crate::scrape::content_signal;
 use crate::scrape::evidence::Exchange;
 use crate::scrape::guard::{Guard, GuardedResolver, read_url, shown};
 use crate::scrape::limits::FetchLimits;
@@ -18,8 +19,8 @@ use answers::{status_error, transport_error};
 use async_trait::async_trait;
 use body::{BodyError, BodySink};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED, LOCATION, REFRESH,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, REFRESH,
 };
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use std::net::IpAddr;
@@ -327,9 +328,12 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// What `X-Robots-Tag` and `Content-Signal` say, in the words of the former.
 fn robots_tags(headers: &HeaderMap) -> Vec<String> {
     let tags = headers.get_all(X_ROBOTS_TAG).iter().take(ROBOTS_TAGS_MAX);
-    tags.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    let signal =
+        content_signal::as_robots_tag(headers.get_all(content_signal::NAME).iter().take(ROBOTS_TAGS_MAX).map(HeaderValue::as_bytes));
+    tags.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).chain(signal.map(str::to_owned)).collect()
 }
 
 fn is_tdm_reserved(headers: &HeaderMap) -> bool {

@@ -85,6 +85,8 @@ async fn a_mapped_host_is_asked_by_its_own_name_without_tracks() {
         assert_eq!(page.robots_tags, ["noai", "otherbot: none"]);
         assert!(page.tdm_reserved);
     }
+    let signals = "Content-Signal: ai-train=no\r\nX-Robots-Tag: nofollow\r\nContent-Signal: search=no\r\n";
+    assert_eq!(text_of(answered(html(signals, b"<p>Ana")).await).robots_tags, ["nofollow", "noindex"]);
     let heads = server.heads.lock().unwrap();
     assert_eq!(heads.len(), 2);
     for head in heads.iter() {

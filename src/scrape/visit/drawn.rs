@@ -74,7 +74,7 @@ impl Visit {
         let crawl_delay = self.rules_of(url).await?.crawl_delay();
         self.admit(url, crawl_delay, None).await?;
         let drawn = self.shared.draw.draw(&page).await;
-        self.after(None).await?;
+        self.after(url, crawl_delay, None).await?;
         match drawn {
             Ok(Drawn::Page { text, wire_bytes }) => {
                 self.stats.drawn += 1;

@@ -52,6 +52,25 @@ impl Visit {
         }))
     }
 
+    /// Takes note of what the page that was read last says, by its signature: whether it has changed since the last session decides
+    /// when it is due. A page that came from a cache was noted before.
+    ///
+    /// # Errors
+    /// [`VisitError::Denied`] as for a page. Without the note the page is only due earlier.
+    pub async fn page_says(&mut self, signature: &str) -> Result<(), VisitError> {
+        let Some((url, name)) = self.unread.take() else { return Ok(()) };
+        let Shared { known, deny, .. } = self.shared.as_ref();
+        if let Err(error) = known.read(&name, signature).await {
+            tracing::debug!(session.id = %self.who.session, "what a page says was not noted: {error}");
+        }
+        // Rule 15: as when it was kept.
+        if deny.is_denied(&url).await? {
+            known.forget_site(&site_of(&url)).await?;
+            return Err(VisitError::Denied);
+        }
+        Ok(())
+    }
+
     /// Keeps what went over the wire. Without it the visit was none the worse.
     pub(super) async fn keep_evidence(&mut self) -> Result<(), VisitError> {
         let Some((first, key, bytes)) = self.evidence.take().and_then(Evidence::finish) else { return Ok(()) };
@@ -82,9 +101,13 @@ impl Visit {
         if let Err(error) = pages.put(session, name, kept).await {
             tracing::warn!(session.id = %session, "a fetched page was not kept: {error}");
         }
-        if let Err(error) = known.put(name, before, kept, unmodified).await {
-            tracing::warn!(session.id = %session, "a fetched page was not kept for later sessions: {error}");
-        }
+        self.unread = match known.put(name, before, kept, unmodified).await {
+            Ok(unread) => unread.then(|| (url.clone(), name.clone())),
+            Err(error) => {
+                tracing::warn!(session.id = %session, "a fetched page was not kept for later sessions: {error}");
+                None
+            }
+        };
         // Rule 15: a removal that came in between has looked for copies already.
         if deny.is_denied(url).await? {
             pages.forget(session, name).await?;

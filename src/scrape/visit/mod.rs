@@ -110,6 +110,7 @@ impl Visitor {
             takes: 0,
             budgets: HashMap::new(),
             unasked: HashMap::new(),
+            unread: None,
             stats: VisitStats::default(),
         }
     }
@@ -129,6 +130,8 @@ pub struct Visit {
     /// Pages that nobody was asked for, and when they answered last.
     unasked: HashMap<Url, Timestamp>,
     stats: VisitStats,
+    /// The page kept last and its name among the kept, if what it says is still to be told.
+    unread: Option<(Url, Url)>,
     /// What went over the wire, if it is kept.
     evidence: Option<Evidence>,
 }
@@ -147,6 +150,7 @@ impl Visit {
     /// # Errors
     /// [`VisitError`]; after [`VisitError::Wait`] the pages read so far are in the session's cache.
     pub async fn page(&mut self, url: &Url) -> Result<FetchedPage, VisitError> {
+        self.unread = None;
         let mut at = url.clone();
         at.set_fragment(None);
         let mut seen = HashSet::new();
@@ -237,7 +241,7 @@ impl Visit {
         }
         let before = known.as_ref().filter(|_| self.spares()).and_then(Known::before);
         let answer = self.shared.fetch.fetch(url, &Ask { before: before.as_ref(), evidence: self.evidence.as_ref() }).await;
-        self.after(answer.as_ref().err()).await?;
+        self.after(url, rules.crawl_delay(), answer.as_ref().err()).await?;
         let unmodified = matches!(answer, Ok(Hop::NotModified { .. }));
         let kept = match answer {
             Ok(Hop::NotModified { fresh }) => self.still_stands(url, known.as_ref(), fresh)?,
@@ -330,7 +334,7 @@ impl Visit {
     }
 
     /// Settles a request with its host: spacing, and what a 429 or 503 asks for.
-    async fn after(&mut self, error: Option<&FetchError>) -> Result<(), VisitError> {
+    async fn after(&mut self, url: &Url, crawl_delay: Option<Duration>, error: Option<&FetchError>) -> Result<(), VisitError> {
         self.who.progress.step();
         let Some(held) = &mut self.held else { return Ok(()) };
         let politeness = &self.shared.politeness;
@@ -338,6 +342,7 @@ impl Visit {
         match error {
             Some(FetchError::SlowDown { retry_after, .. }) => {
                 let until = politeness.slow_down(held, *retry_after).await?;
+                self.space(url, crawl_delay);
                 self.release().await?;
                 Err(VisitError::Wait { until, why: WaitFor::RateLimit })
             }

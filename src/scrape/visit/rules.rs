@@ -1,8 +1,9 @@
 //! The robots.txt of the hosts that a visit comes to.
 
 use super::{Visit, VisitError};
+use crate::scrape::guard::shown;
 use crate::scrape::robots::{RobotsFile, RobotsRules, RobotsVerdict, origin};
-use crate::scrape::{Ask, TextHop};
+use crate::scrape::{Ask, FetchError, TextHop};
 use std::sync::Arc;
 use url::Url;
 
@@ -25,20 +26,24 @@ impl Visit {
         }
     }
 
-    /// Fetches the robots.txt of a URL's origin: its status and text. More redirects than allowed, or one to where the guard
-    /// or the denylist does not let us go, is the same as no file (RFC 9309, section 2.3.1.2).
+    /// Fetches the robots.txt of a URL's origin: its status and text. More redirects than allowed are the same as no file (RFC
+    /// 9309, section 2.3.1.2). One to where the guard or the denylist does not let us go leaves the file unreachable (section
+    /// 2.3.1.4): there is one, and what it forbids is not known.
     async fn fetch_rules(&mut self, url: &Url) -> Result<(u16, String), VisitError> {
         const NO_FILE: (u16, String) = (404, String::new());
         let Ok(mut at) = url.join("/robots.txt") else { return Ok(NO_FILE) };
         for hop in 0..=self.shared.settings.limits.redirects {
             match self.judge(&at).await {
                 Ok(()) => {}
-                Err(VisitError::Denied | VisitError::Fetch(_)) if hop > 0 => return Ok(NO_FILE),
+                // The page asked for is neither inside nor on the denylist: only its rules are.
+                Err(error @ (VisitError::Denied | VisitError::Fetch(_))) if hop > 0 => {
+                    return Err(FetchError::Guarded(format!("the robots.txt of {} leads to {}: {error}", origin(url), shown(&at))).into());
+                }
                 Err(error) => return Err(error),
             }
             self.admit(&at, None, None).await?;
             let answer = self.shared.fetch.fetch_text(&at, &Ask { before: None, evidence: self.evidence.as_ref() }).await;
-            self.after(answer.as_ref().err()).await?;
+            self.after(&at, None, answer.as_ref().err()).await?;
             match answer? {
                 TextHop::Text { status, text, wire_bytes } => {
                     self.count_bytes(&at, wire_bytes);

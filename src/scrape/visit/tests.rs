@@ -605,6 +605,57 @@ async fn a_slow_down_keeps_everybody_away_and_is_not_counted() {
     assert_eq!(visit.page(&url("https://studio.example/a")).await.unwrap().text, "a");
 }
 
+/// Rule 14: who answers 429 to everything and asks for no time at all is asked less and less often, and after a success again.
+#[tokio::test(start_paused = true)]
+async fn slow_downs_that_ask_for_nothing_slow_us_all_the_same() {
+    let bench = bench();
+    let refused = vec![slow_down(Some(0)); 5];
+    bench.web.on("https://studio.example/a", &[refused, vec![html("a")]].concat());
+    for page in 0..5 {
+        bench.web.on(&format!("https://studio.example/{page}"), &[html("page")]);
+    }
+    let mut visit = bench.begin("job-1");
+    let mut uncounted = 0;
+    let first = loop {
+        match visit.page(&url("https://studio.example/a")).await {
+            Ok(page) => break page.text,
+            Err(VisitError::Wait { until, why }) => {
+                uncounted += u32::from(why == WaitFor::RateLimit);
+                tokio::time::sleep(until.since(bench.clock.now())).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!((first.as_str(), uncounted), ("a", 5));
+    // One success takes one slow-down back: the spacing falls to a second in five steps.
+    for page in 0..5 {
+        visit.page(&url(&format!("https://studio.example/{page}"))).await.unwrap();
+    }
+    let asked = bench.web.asked.lock().unwrap().clone();
+    let gaps: Vec<Duration> = asked[1..].windows(2).map(|pair| pair[1].began - pair[0].ended).collect();
+    for (number, gap) in gaps[..5].iter().enumerate() {
+        // Half of the delay is chance; 5 s doubled each time.
+        let longest = Duration::from_secs(5 << number);
+        assert!(*gap >= longest / 2 && *gap <= longest + Duration::from_secs(1), "{number}: {gaps:?}");
+    }
+    assert!(gaps[..5].is_sorted(), "{gaps:?}");
+    let eased: Vec<u64> = gaps[5..].iter().map(Duration::as_secs).collect();
+    assert_eq!(eased, [16, 8, 4, 2, 1], "{gaps:?}");
+}
+
+/// The slower spacing counts from the slow-down on, also for whoever takes the host next.
+#[tokio::test(start_paused = true)]
+async fn the_next_holder_begins_by_the_slower_spacing() {
+    let mut with = settings();
+    with.politeness.spacing_ms = 8_000;
+    let bench = bench_with(with, Duration::from_millis(20), None);
+    bench.web.on("https://studio.example/a", &[slow_down(Some(1)), html("a")]);
+    let waiting = bench.begin("job-1").page(&url("https://studio.example/a")).await;
+    assert!(matches!(waiting, Err(VisitError::Wait { why: WaitFor::RateLimit, .. })), "{waiting:?}");
+    let left = bench.holds.rows.lock().unwrap()["studio.example"].next_at.since(bench.clock.now());
+    assert_eq!(left, Duration::from_secs(16));
+}
+
 #[tokio::test(start_paused = true)]
 async fn robots_that_cannot_be_had_decide_by_their_failure() {
     let fail = |error| Reply::Fail(error);
@@ -619,6 +670,7 @@ async fn robots_that_cannot_be_had_decide_by_their_failure() {
         ("r403.example", vec![Reply::Text(403, String::new())]),
         ("loop.example", vec![Reply::To("/robots.txt".into())]),
         ("inward.example", vec![Reply::To("http://127.0.0.1/robots.txt".into())]),
+        ("denied.example", vec![Reply::To("https://removed.example/robots.txt".into())]),
         ("moved.example", vec![Reply::To("https://rules.example/all".into())]),
     ] {
         bench.web.on(&format!("https://{host}/robots.txt"), &replies);
@@ -633,12 +685,21 @@ async fn robots_that_cannot_be_had_decide_by_their_failure() {
         assert_eq!(error.category(), crate::domain::outcome::Category::Transient, "{host}");
     }
     assert!(matches!(ask("r429.example").await, Err(VisitError::Wait { why: WaitFor::RateLimit, .. })));
-    for host in ["r403.example", "loop.example", "inward.example"] {
+    // There is a file, and it cannot be had: nothing is read.
+    let inward = ask("inward.example").await;
+    assert!(
+        matches!(&inward, Err(VisitError::Fetch(FetchError::Guarded(why))) if why.starts_with("the robots.txt of https://inward.example leads to")),
+        "{inward:?}"
+    );
+    bench.denied.0.lock().unwrap().insert("https://removed.example/robots.txt".into());
+    let denied = ask("denied.example").await;
+    assert!(matches!(denied, Err(VisitError::Fetch(FetchError::Guarded(_)))), "{denied:?}");
+    for host in ["r403.example", "loop.example"] {
         assert_eq!(ask(host).await.unwrap().text, "page", "{host}");
     }
     assert!(matches!(ask("moved.example").await, Err(VisitError::RefusedByRobots { .. })), "the file belongs to the first host");
     let pages: Vec<String> = bench.web.urls().into_iter().filter(|asked| asked.ends_with("/page")).collect();
-    assert_eq!(pages, ["https://r403.example/page", "https://loop.example/page", "https://inward.example/page"]);
+    assert_eq!(pages, ["https://r403.example/page", "https://loop.example/page"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -893,6 +954,7 @@ proptest! {
                 }
             }
             tokio::join!(run_job(&bench, "job-1", pages), run_job(&bench, "job-2", pages));
+            let mut slow_downs: u32 = 0;
             let asked = bench.web.asked.lock().unwrap().clone();
             let pages_asked = asked.iter().filter(|asked| asked.slow_down.is_none() && !asked.url.ends_with("robots.txt")).count();
             assert_eq!(pages_asked, 2 * pages, "each page once");
@@ -900,11 +962,14 @@ proptest! {
                 let delay = Duration::from_millis(spacing_ms).max(Duration::from_secs(crawl_delay_s.unwrap_or(0).min(300)));
                 let gap = pair[1].began.checked_sub(pair[0].ended).expect("requests to a host never overlap");
                 assert!(gap >= delay, "{gap:?} < {delay:?}");
-                match pair[0].slow_down {
-                    Some(Some(retry_after)) => assert!(gap >= retry_after, "{gap:?} < Retry-After {retry_after:?}"),
-                    Some(None) => assert!(gap >= Duration::from_millis(2_500), "{gap:?}"),
-                    None => {}
+                slow_downs = if pair[0].slow_down.is_some() { slow_downs + 1 } else { slow_downs.saturating_sub(1) };
+                if let Some(asked) = pair[0].slow_down {
+                    let ours = settings().politeness.back_off.bare(slow_downs) / 2;
+                    assert!(gap >= asked.unwrap_or_default().max(ours), "{gap:?} after the {slow_downs}th slow-down, which asks for {asked:?}");
                 }
+                let slowed = delay.saturating_mul(1 << slow_downs.min(6)).min(Duration::from_secs(30)).max(delay);
+                let is_robots = pair[0].url.ends_with("robots.txt");
+                assert!(is_robots || gap >= slowed, "{gap:?} < {slowed:?} after {slow_downs} slow-downs");
                 assert_eq!(&pair[0].host, &pair[1].host);
             }
             assert_eq!(bench.holds.taken(), []);

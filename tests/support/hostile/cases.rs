@@ -14,8 +14,8 @@ pub struct HostileCase {
 pub struct RobotsCase {
     pub host: &'static str,
     pub what: &'static str,
-    /// `allow`, `allow except /secret`, `disallow`, `wait` (for the host, uncounted), `wait or disallow`, or
-    /// `either`: allow or disallow, but an answer.
+    /// `allow`, `allow except /secret`, `disallow`, `wait` (for the host, uncounted), `wait or disallow`, `refuse` (for
+    /// good: it leads to where nobody may go), or `either`: allow or disallow, but an answer.
     pub expect: &'static str,
 }
 
@@ -169,7 +169,7 @@ pub const ROBOTS: &[RobotsCase] = &[
     robots("robots-50mb.example", "rules first, then 50 MB of comments", "allow except /secret"),
     robots("robots-loop.example", "redirects to itself", "allow"),
     robots("robots-moved.example", "moved four times, then rules", "allow except /secret"),
-    robots("robots-inward.example", "redirects to loopback", "either"),
+    robots("robots-inward.example", "redirects to loopback", "refuse"),
     robots("robots-utf16.example", "UTF-16 with a byte order mark", "either"),
     robots("robots-bom.example", "a UTF-8 byte order mark before the rules", "allow except /secret"),
     robots("robots-cr.example", "carriage returns as line ends", "allow except /secret"),

@@ -6,6 +6,7 @@ mod bombs;
 pub mod canary;
 mod cases;
 pub mod shapes;
+pub mod told;
 pub mod vectors;
 
 use std::collections::HashMap;

@@ -75,7 +75,7 @@ async fn every_case_is_served_and_counted() {
 }
 
 fn assert_known(case: &RobotsCase) {
-    let known = ["allow", "allow except /secret", "disallow", "wait", "wait or disallow", "either"];
+    let known = ["allow", "allow except /secret", "disallow", "refuse", "wait", "wait or disallow", "either"];
     assert!(known.contains(&case.expect), "{}: {}", case.host, case.what);
 }
 

@@ -119,8 +119,10 @@ pub(crate) fn find(page: &Outline, role: PageRole, styles: &Styles) -> Vec<Span>
     }
     groups.values_mut().for_each(drop_labels);
     let mut groups: Vec<Vec<Candidate>> = groups.into_values().collect();
-    // Hundreds of alike lines are a list of something else, or generated.
-    groups.retain(|group| (1..=MAX_GROUP).contains(&group.len()));
+    // Hundreds of alike lines are a list of something else; below the heading of a team they are a generated one, of which enough is
+    // kept to be refused by its rule.
+    groups.retain(|group| group.first().is_some_and(|first| group.len() <= MAX_GROUP || group_heading(page, group, first.block).2));
+    groups.iter_mut().for_each(|group| group.truncate(MAX_GROUP));
     groups.sort_by_key(|group| group[0].block);
     let mut out: Vec<Span> = Vec::new();
     for group in &groups {

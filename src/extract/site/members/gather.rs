@@ -45,7 +45,10 @@ fn shared_values(pages: &[PageFindings]) -> SharedValues<'_> {
 }
 
 /// Gathers the people of all pages.
-pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Vec<Draft> {
+///
+/// # Errors
+/// How many they are, if they are more than any shop has (`MAX_MEMBERS`): none is believed then.
+pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Result<Vec<Draft>, usize> {
     let mut out: Vec<Draft> = Vec::new();
     for page in pages {
         if matches!(page.role, PageRole::Blog | PageRole::Legal | PageRole::Shop | PageRole::Aftercare) {
@@ -59,7 +62,7 @@ pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Vec<Draft> {
             let full = out.len() >= MAX_DRAFTS;
             match out.iter_mut().find(|draft| draft.same(&card)) {
                 Some(draft) => draft.take(&card),
-                None if full => return Vec::new(),
+                None if full => return Err(out.len() + 1),
                 None => {
                     let mut draft = Draft { seen_on: Some(page.url.clone()), ..Draft::default() };
                     draft.take(&card);
@@ -90,10 +93,10 @@ pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Vec<Draft> {
     for draft in &mut out {
         draft.name = draft.name.as_deref().map(crate::extract::site::names::proper);
     }
-    if out.iter().filter(|draft| draft.counts()).count() > MAX_MEMBERS {
-        return Vec::new();
+    match out.iter().filter(|draft| draft.counts()).count() {
+        listed if listed > MAX_MEMBERS => Err(listed),
+        _ => Ok(out),
     }
-    out
 }
 
 /// Drafts that turned out to be one person once their pages gave names.

@@ -12,8 +12,10 @@ use crate::extract::text::{fold, squash};
 use std::collections::BTreeMap;
 use url::Url;
 
-/// More "artists" than any shop has; a list of that size was generated.
-const MAX_MEMBERS: usize = 60;
+/// More "artists" than any shop has; a list of that size was generated, and is refused by the rule of this name. Below what is
+/// kept of one page, so that no list escapes by being cut.
+pub const MAX_MEMBERS: usize = 60;
+const _: () = assert!(MAX_MEMBERS < crate::extract::finding::MAX_CARDS);
 
 /// A member in the making.
 #[derive(Clone, Debug, Default)]
