@@ -3,7 +3,8 @@
 //! jobs of a session and its dead letters after as many days as the configuration says.
 
 use crate::domain::clock::Timestamp;
-use crate::jobs::{PortError, Ports, letter_index};
+use crate::domain::ids::SessionId;
+use crate::jobs::{PortError, Ports, letter_index, prove_request};
 use crate::store::Letters;
 use std::time::Duration;
 use tracing::info;
@@ -67,6 +68,8 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
             ports.objects.delete_below(&crate::discover::grid::run_folder(&session.id)).await?;
         }
     }
+    // A look for a proof takes its own pages along; these are of looks that died.
+    dropped.pages += ports.objects.delete_below(&crate::scrape::page_cache::folder(&SessionId::new(prove_request::LOOKS))).await?;
     let known_since = crate::scrape::known::kept_since(now);
     dropped.pages += ports.objects.delete_days_before(crate::scrape::known::FOLDER, &known_since).await?;
     let evidence_since = now.minus(kept.evidence).day();

@@ -114,10 +114,15 @@ async fn sixty_nights_later_they_are_still_gone() {
     let too_soon = check(&app.ports, &request).await;
     assert!(matches!(too_soon, Err(RequestError::NotNow(_))), "{too_soon:?}");
     let meta = format!("<meta name=\"inkdex-proof\" content=\"{}\"></head>", request.proof_token());
-    files.edit_home(&own_host, |page| page.replace("</head>", &meta));
+    // The site's first page leads to another one, which says so.
+    let home = files.home(&own_host).replace("</head>", &meta);
+    assert!(home.contains(&meta) && home.contains(&with_site.name));
+    files.put(&own_host, "welcome.html", &home);
+    files.edit_home(&own_host, |_| "<!doctype html><meta http-equiv=refresh content=\"0; url=/welcome.html\">".to_owned());
     world.clock.jump_to(app.ports.clock.now().plus(Duration::from_secs(61)));
     let (look, proven) = check(&app.ports, &request).await.unwrap();
     assert_eq!((look, proven.state, proven.approved_by), (Look::Found, RequestState::Done, Some(ApprovedBy::Proof)));
+    assert_eq!(app.ports.objects.keys("pages/proofs").await.unwrap(), Vec::<String>::new(), "a look leaves nothing behind");
     // A handle is an operator's word, as Instagram is not read.
     let request = ask(&app, About::handle(handle(named_only)).unwrap()).await;
     assert_eq!(check(&app.ports, &request).await.unwrap().0, Look::NotFound);
