@@ -67,11 +67,6 @@ async fn settle_facts(
     facts: &SiteFacts,
     pages: &[Url],
 ) -> Result<Outcome, PortError> {
-    if facts.kind == SiteKind::Negative && facts.drawn_by_script {
-        // A browser drew it, and an empty shell still says nothing about what the site is: it is not called no studio.
-        let message = format!("{website} is drawn by a script, and shows nothing in a browser either");
-        return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "nothing_drawn", "find", message) });
-    }
     let kind = match facts.kind {
         SiteKind::Negative => StudioKind::NotTattoo,
         SiteKind::Artist => StudioKind::OneArtist,
@@ -79,6 +74,17 @@ async fn settle_facts(
     };
     let read = studio.clone().read_as(website, facts.name.as_deref());
     let row = Studio { kind, last_session: running.job.new.session_id.clone(), updated_at: ports.clock.now(), ..read };
+    let tasks = if kind == StudioKind::OneArtist { vec![one_artist(&row, website, facts)] } else { members(studio, website, facts) };
+    // Rule 15: whatever becomes of the site, copies of pages that name somebody who was removed are not kept.
+    let hashes: Vec<String> = tasks.iter().flat_map(|task| hashes_of(ports, task)).collect();
+    if ports.store.is_denied(&hashes).await? {
+        remove_artist::forget_sites(ports, pages.iter().chain([website])).await?;
+    }
+    if kind == StudioKind::NotTattoo && facts.drawn_by_script {
+        // A browser drew it, and an empty shell still says nothing about what the site is: it is not called no studio.
+        let message = format!("{website} is drawn by a script, and shows nothing in a browser either");
+        return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "nothing_drawn", "find", message) });
+    }
     ports.store.put_studio(&row).await?;
     if kind == StudioKind::NotTattoo {
         let why = facts.why_negative.as_deref().unwrap_or("nothing on it speaks of tattooing");
@@ -89,7 +95,6 @@ async fn settle_facts(
         let message = format!("{website} lists {} artists; more than {MEMBERS_MAX} are made by a script", facts.artists.len());
         return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "too_many_artists", "find", message) });
     }
-    let tasks = if kind == StudioKind::OneArtist { vec![one_artist(&row, website, facts)] } else { members(studio, website, facts) };
     if kind == StudioKind::Studio {
         share_studio_handles(ports, facts).await?;
     }
@@ -99,8 +104,6 @@ async fn settle_facts(
         // 002-X7: the denylist is checked before anything is queued.
         if ports.store.is_denied(&hashes_of(ports, task)).await? {
             info!(studio.id = %studio.id, "an artist of studio {} is on the denylist and is left out", studio.id);
-            // Rule 15: copies of pages that name somebody who was removed are not kept.
-            remove_artist::forget_sites(ports, pages.iter().chain([website])).await?;
             continue;
         }
         let host = task.entry.host_str().map(str::to_owned);

@@ -4,7 +4,7 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionId;
-use crate::jobs::{PortError, Ports, letter_index, prove_request};
+use crate::jobs::{PortError, Ports, letter_index, named_sites, prove_request};
 use crate::store::Letters;
 use std::time::Duration;
 use tracing::info;
@@ -72,6 +72,7 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
     dropped.pages += ports.objects.delete_below(&crate::scrape::page_cache::folder(&SessionId::new(prove_request::LOOKS))).await?;
     let known_since = crate::scrape::known::kept_since(now);
     dropped.pages += ports.objects.delete_days_before(crate::scrape::known::FOLDER, &known_since).await?;
+    named_sites::tidy(ports).await?;
     let evidence_since = now.minus(kept.evidence).day();
     dropped.visits = ports.objects.delete_days_before(crate::scrape::evidence::FOLDER, &evidence_since).await?;
     dropped.lent = give_back(ports).await?;

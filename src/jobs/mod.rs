@@ -15,6 +15,7 @@ pub mod find_letters;
 pub mod housekeeping;
 pub mod letter_index;
 pub mod letters;
+pub mod named_sites;
 pub mod prove_request;
 pub(crate) mod read_again;
 pub mod reading;
@@ -115,6 +116,8 @@ pub struct JobSettings {
     pub strict_sources: bool,
     /// How long a job waits for a browser that is not there before it is a dead letter.
     pub browser_wait: Duration,
+    /// After how long a removal looks once more for what attempts put that were under way.
+    pub look_again: Duration,
     /// This process, in leases and attempts.
     pub owner: String,
     /// This build, in attempts.

@@ -11,8 +11,7 @@ use crate::domain::outcome::{Done, Outcome};
 use crate::domain::write::Writer;
 use crate::jobs::audit::audit;
 use crate::jobs::write_artist::remove_record;
-use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, store_outcome, wait_for_dependency};
-use crate::objects::ObjectsError;
+use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, named_sites, store_outcome, wait_for_dependency};
 use crate::scrape::known::site_of;
 use crate::store::{JobPut, StoreError, StoreResult};
 use std::collections::BTreeSet;
@@ -207,18 +206,20 @@ async fn forget_copies(ports: &Ports, pages: &BTreeSet<Url>) -> StoreResult<usiz
             }
         }
     }
-    let forgotten = forget_sites(ports, pages).await;
-    forgotten.map_err(|error| StoreError::Unavailable(error.to_string()))
+    forget_sites(ports, pages).await
 }
 
-/// Deletes all that is kept across sessions of the sites to which pages belong. Answers how many sites.
+/// Marks the sites to which pages belong as naming somebody who was removed, and deletes all that is kept of them across sessions.
+/// Answers how many sites.
 ///
 /// # Errors
-/// The object store failed; repeat.
-pub(crate) async fn forget_sites<'a>(ports: &Ports, pages: impl IntoIterator<Item = &'a Url>) -> Result<usize, ObjectsError> {
+/// The store or the object store failed; repeat.
+pub(crate) async fn forget_sites<'a>(ports: &Ports, pages: impl IntoIterator<Item = &'a Url>) -> StoreResult<usize> {
     let sites: BTreeSet<String> = pages.into_iter().map(site_of).filter(|site| !site.is_empty()).collect();
     for site in &sites {
-        ports.visitor.forget_site(site).await?;
+        // First: whoever keeps a copy from now on meets the mark, and whoever kept one before is met here.
+        named_sites::mark(ports, site).await?;
+        ports.visitor.forget_site(site).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     }
     Ok(sites.len())
 }

@@ -13,6 +13,7 @@ mod outages;
 mod politeness;
 mod recrawl;
 mod removal;
+mod removal_copies;
 mod removal_requests;
 mod replay;
 mod schedule;
