@@ -6,13 +6,15 @@ use crate::domain::identity::{IdentityKey, KeyState, canonical_site};
 use crate::domain::ids::{ArtistId, StudioId};
 use crate::domain::job::{JobKind, NewJob, ScrapeTask, Task};
 use crate::domain::lifecycle::Absence;
-use crate::domain::outcome::{Category, Done, Failure, Outcome};
+use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::domain::studio::{Studio, StudioKind};
 use crate::domain::text::names_agree;
 use crate::extract::{Member, SiteFacts, SiteKind};
 use crate::jobs::added_up::names_of;
 use crate::jobs::discover_studios::step_of;
-use crate::jobs::{Ended, PortError, Ports, Running, courier, remove_artist, site_visit, store_outcome, wait_for_dependency};
+use crate::jobs::{
+    Ended, PortError, Ports, Running, courier, remove_artist, remove_studio, site_visit, store_outcome, wait_for_dependency,
+};
 use crate::store::StoreError;
 use tracing::{debug, info};
 use url::Url;
@@ -86,6 +88,11 @@ async fn settle_facts(
         return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "nothing_drawn", "find", message) });
     }
     ports.store.put_studio(&row).await?;
+    // Rule 15: a removal that came in between has blanked the row that was.
+    if kind != StudioKind::Studio && ports.store.is_denied(&[ports.deny.of_site(website)]).await? {
+        remove_studio::blank(ports, &row).await?;
+        return Ok(Outcome::Cancelled { why: Cancelled::Removed });
+    }
     if kind == StudioKind::NotTattoo {
         let why = facts.why_negative.as_deref().unwrap_or("nothing on it speaks of tattooing");
         info!(studio.id = %studio.id, "studio {} is no tattoo studio: {why}", studio.id);

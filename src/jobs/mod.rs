@@ -24,6 +24,7 @@ pub mod reconcile_letters;
 pub mod reindex;
 pub mod removal_requests;
 pub mod remove_artist;
+pub(crate) mod remove_studio;
 pub mod replay;
 pub mod report;
 pub mod scrape_artist;

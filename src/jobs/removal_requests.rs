@@ -289,6 +289,7 @@ async fn take_out(ports: &Ports, id: &ArtistId, about: &About, actor: &str) -> R
     remove_whoever(ports, id, actor, None).await?;
     if let About::Site(site) = about {
         remove_artist::forget_sites(ports, [site]).await?;
+        remove_artist::forget_robots(ports, site).await?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::domain::outcome::{Done, Outcome};
 use crate::domain::write::Writer;
 use crate::jobs::audit::audit;
 use crate::jobs::write_artist::remove_record;
-use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, named_sites, store_outcome, wait_for_dependency};
+use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, named_sites, remove_studio, store_outcome, wait_for_dependency};
 use crate::scrape::known::site_of;
 use crate::store::{JobPut, StoreError, StoreResult};
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ pub async fn remove(ports: &Ports, id: &ArtistId, actor: &str, reason: Option<&s
 pub(crate) async fn remove_whoever(ports: &Ports, id: &ArtistId, actor: &str, reason: Option<&str>) -> StoreResult<()> {
     let row = ports.store.artist(id).await?;
     let hashes = deny_all(ports, id, row.as_ref().and_then(|row| row.record.as_ref())).await?;
-    audit(ports, actor, "artist.remove.deny", id, reason, &format!("{hashes} keyed hashes are on the denylist")).await?;
+    audit(ports, actor, "artist.remove.deny", id, reason, &format!("{} keyed hashes are on the denylist", hashes.len())).await?;
     let session = SessionId::new(OPERATIONS);
     let job = NewJob::new(&session, "remove", Task::RemoveArtist { artist_id: id.clone() }, None);
     ports.store.create_jobs(std::slice::from_ref(&job), ports.clock.now()).await?;
@@ -75,8 +75,8 @@ pub async fn run(ports: &Ports, running: &Running, id: &ArtistId) -> Outcome {
     }
 }
 
-/// Lists every key the artist ever had. Answers how many hashes that are.
-async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> StoreResult<usize> {
+/// Lists every key the artist ever had. Answers their hashes.
+async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> StoreResult<Vec<String>> {
     let mut hashes = vec![ports.deny.of_artist(id)];
     if let Some(record) = record {
         hashes.extend(ports.deny.of_record(id, record));
@@ -86,7 +86,7 @@ async fn deny_all(ports: &Ports, id: &ArtistId, record: Option<&Artist>) -> Stor
     hashes.sort();
     hashes.dedup();
     ports.store.deny(&hashes, ports.clock.now()).await?;
-    Ok(hashes.len())
+    Ok(hashes)
 }
 
 /// What a purge took out.
@@ -100,6 +100,8 @@ pub struct Purged {
     pub sites: usize,
     /// Evidence rows.
     pub evidence: usize,
+    /// Studios that are this one person.
+    pub studios: usize,
     /// Identity keys.
     pub keys: usize,
 }
@@ -108,6 +110,7 @@ async fn purge_and_note(ports: &Ports, id: &ArtistId, actor: &str) -> StoreResul
     let purged = purge(ports, id).await?;
     let steps = [
         ("artist.remove.jobs", purged.jobs > 0, format!("{} jobs and dead letters were withdrawn and blanked", purged.jobs)),
+        ("artist.remove.studios", purged.studios > 0, format!("{} studios that are one person were blanked", purged.studios)),
         ("artist.remove.record", purged.record, "row, key tables and index entry are withdrawn".to_owned()),
         ("artist.remove.copies", purged.sites > 0, format!("page copies and evidence objects of {} sites were deleted", purged.sites)),
         ("artist.remove.evidence", purged.evidence > 0, format!("{} evidence rows were deleted", purged.evidence)),
@@ -127,7 +130,7 @@ pub async fn purge(ports: &Ports, id: &ArtistId) -> StoreResult<Purged> {
     let row = ports.store.artist(id).await?;
     let record = row.and_then(|row| row.record);
     // Whatever keys came to the artist after it was denied are denied as well.
-    deny_all(ports, id, record.as_ref()).await?;
+    let hashes: BTreeSet<String> = deny_all(ports, id, record.as_ref()).await?.into_iter().collect();
     let jobs = ports.store.jobs_about(id).await?;
     let mut purged = Purged { jobs: jobs.len(), ..Purged::default() };
     // Before the jobs are blanked, since of somebody who was never written only they say where copies may lie.
@@ -135,6 +138,11 @@ pub async fn purge(ports: &Ports, id: &ArtistId) -> StoreResult<Purged> {
     purged.sites += forget_copies(ports, &pages).await?;
     for job in jobs {
         erase(ports, job).await?;
+    }
+    // While the record and the keys say which site is the person's own.
+    purged.studios = remove_studio::purge(ports, &hashes).await?;
+    if let Some(site) = record.as_ref().and_then(|record| record.own_site.as_ref()) {
+        forget_robots(ports, site).await?;
     }
     let now = ports.clock.now();
     let writer = Writer { job_id: JobId::new(format!("remove:{id}:{}", now.0)), generation: 1, fence: Timestamp(now.0) };
@@ -161,7 +169,10 @@ fn pages_of_job(job: &Job) -> Vec<Url> {
 }
 
 /// Withdraws a job about the person and blanks what names them, in its row and in its attempts.
-async fn erase(ports: &Ports, job: Job) -> StoreResult<()> {
+///
+/// # Errors
+/// The store failed; repeat.
+pub(crate) async fn erase(ports: &Ports, job: Job) -> StoreResult<()> {
     let mut met = job;
     let row = loop {
         // Another artist may be among those whom its attempts left half written.
@@ -179,6 +190,14 @@ async fn erase(ports: &Ports, job: Job) -> StoreResult<()> {
         letter_index::put_job(ports, &row, &row, Some(&blank)).await?;
     }
     Ok(())
+}
+
+/// Deletes the robots.txt of somebody's own site.
+///
+/// # Errors
+/// The object store failed; repeat.
+pub(crate) async fn forget_robots(ports: &Ports, site: &Url) -> StoreResult<()> {
+    ports.visitor.forget_robots(site).await.map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
 /// The pages that name the artist, and the sites of their studios, since a list or a menu names people too.

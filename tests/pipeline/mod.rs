@@ -15,6 +15,7 @@ mod recrawl;
 mod removal;
 mod removal_copies;
 mod removal_requests;
+mod removal_studio;
 mod replay;
 mod schedule;
 mod stopping;

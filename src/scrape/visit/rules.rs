@@ -1,10 +1,27 @@
 //! The robots.txt of the hosts that a visit comes to.
 
-use super::{Visit, VisitError};
-use crate::scrape::robots::{RobotsFile, RobotsRules, RobotsVerdict, origin};
+use super::{Visit, VisitError, Visitor};
+use crate::objects::ObjectsError;
+use crate::scrape::robots::{self, RobotsFile, RobotsRules, RobotsVerdict, origin};
 use crate::scrape::{Ask, TextHop};
 use std::sync::Arc;
 use url::Url;
+
+impl Visitor {
+    /// Deletes the robots.txt that is kept of a site, by either scheme, with and without `www.`: on removal of whose site it is.
+    ///
+    /// # Errors
+    /// The object store failed; repeat.
+    pub async fn forget_robots(&self, site: &Url) -> Result<(), ObjectsError> {
+        let host = site.host_str().unwrap_or_default();
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        let port = site.port().map(|port| format!(":{port}")).unwrap_or_default();
+        for start in ["http://", "https://", "http://www.", "https://www."] {
+            self.shared.objects.delete(&robots::key(&format!("{start}{host}{port}"))).await?;
+        }
+        Ok(())
+    }
+}
 
 impl Visit {
     /// The robots rules of a URL's origin, fetched if they are not known.
