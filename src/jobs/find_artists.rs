@@ -106,18 +106,34 @@ async fn settle_facts(
         share_studio_handles(ports, facts).await?;
     }
     let step = step_of(ports, running, JobKind::ScrapeArtist).await?;
-    let mut jobs = Vec::new();
+    let (mut jobs, mut hashes, mut denied) = (Vec::new(), Vec::new(), Vec::new());
     for task in &tasks {
-        // 002-X7: the denylist is checked before anything is queued.
-        if ports.store.is_denied(&hashes_of(ports, task)).await? {
-            info!(studio.id = %studio.id, "an artist of studio {} is on the denylist and is left out", studio.id);
-            continue;
-        }
         let host = task.entry.host_str().map(str::to_owned);
         let job = NewJob::new(&running.job.new.session_id, &step, Task::ScrapeArtist(Box::new(task.clone())), host);
+        let of_task = hashes_of(ports, task);
+        // 002-X7: the denylist is checked before anything is queued.
+        if ports.store.is_denied(&of_task).await? {
+            info!(studio.id = %studio.id, "an artist of studio {} is on the denylist and is left out", studio.id);
+            denied.push(job.id);
+            continue;
+        }
         jobs.push(job.made_in(running.job.generation));
+        hashes.push(of_task);
     }
     courier::create(ports, &jobs).await?;
+    // Rule 15: a removal that came in between has looked for jobs already, as it has for those of an attempt that died here.
+    if ports.store.is_denied(&hashes.concat()).await? {
+        for (job, hashes) in jobs.iter().zip(&hashes) {
+            if ports.store.is_denied(hashes).await? {
+                denied.push(job.id.clone());
+            }
+        }
+    }
+    for id in denied {
+        if let Some(job) = ports.store.job(&id).await? {
+            remove_artist::erase(ports, job).await?;
+        }
+    }
     // Rule 11: a studio proposes absences only if all its list pages were read and gave at least one artist.
     if facts.list_pages_complete && !tasks.is_empty() {
         propose_absences(ports, running, &studio.id, &tasks).await?;

@@ -168,7 +168,7 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running) -> Ended {
         Task::FindArtists { studio_id } => find_artists::run(ports, running, studio_id).await,
         Task::ScrapeArtist(task) => scrape_artist::run(ports, desk, running, task).await,
         Task::Report => report::run(ports, running).await.into(),
-        Task::RemoveArtist { artist_id } => remove_artist::run(ports, running, artist_id).await.into(),
+        Task::RemoveArtist { artist_id, leftovers } => remove_artist::run(ports, running, artist_id, leftovers).await.into(),
         Task::ReplayArtist { artist_id, .. } => replay::run(ports, desk, running, artist_id).await,
         Task::ReadStranger { hash } => strangers::run(ports, running, hash).await.into(),
     }

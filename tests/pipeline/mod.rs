@@ -14,6 +14,7 @@ mod politeness;
 mod recrawl;
 mod removal;
 mod removal_copies;
+mod removal_races;
 mod removal_requests;
 mod removal_studio;
 mod replay;
