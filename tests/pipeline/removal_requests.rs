@@ -299,6 +299,21 @@ async fn what_was_approved_is_driven_to_its_end() {
     let late = approve(ports, &waiting, "test", None).await;
     assert!(matches!(late, Err(RequestError::NotNow(_))), "{late:?}");
     assert!(searchable(ports).await.contains(&waiting_one.name), "nobody is removed by waiting");
+
+    // Whoever has the receipt reads how it ended for three months.
+    let day = Duration::from_secs(24 * 3_600);
+    let kept = Kept { evidence: 30 * day, tombstones: 7 * day, jobs: 30 * day, letters: 90 * day };
+    world.clock.jump_to(expired.changed_at.plus(89 * day));
+    housekeeping::tidy(ports, &kept).await.unwrap();
+    assert_eq!(state(&waiting).await, RequestState::Expired);
+    world.clock.jump_to(expired.changed_at.plus(91 * day));
+    housekeeping::tidy(ports, &kept).await.unwrap();
+    for id in [&request, &waiting] {
+        assert!(matches!(find(ports, id).await, Err(RequestError::Unknown)), "{id} is dropped");
+    }
+    assert_eq!(ports.store.metas("request-ended/", 10).await.unwrap(), []);
+    let robots = async || ports.objects.keys("robots").await.unwrap();
+    until("no robots.txt that is not obeyed any more is kept", MINUTE, async || robots().await.is_empty().then_some(())).await;
     app.stop().await;
 }
 
