@@ -1,6 +1,6 @@
 //! Rule 15 and studios that are one person: with the person goes what is kept of the studio.
 
-use crate::support::kept::unpacked;
+use crate::support::kept::{named, unpacked};
 use crate::support::ledger::{jobs_of, row_of, searchable};
 use crate::support::wait::{LONG, until};
 use crate::support::world::{World, run_night};
@@ -14,6 +14,7 @@ use inkdex::jobs::letter_index::put_job;
 use inkdex::jobs::remove_artist::remove;
 use inkdex::search::letters::{LetterFilter, LetterQuery};
 use inkdex::store::JobPut;
+use std::path::PathBuf;
 
 const SEED: u64 = 37;
 
@@ -64,9 +65,11 @@ async fn nothing_is_left_of_a_studio_that_is_one_person() {
     })
     .await;
     let met = row_of(ports.store.as_ref(), &ana.name).await;
+    assert!(!named(&world.config.data.folder, host).is_empty(), "copies lie in folders of that name");
     let studios = ports.store.studio_count().await.unwrap();
     remove(ports, &met.id, "test", None).await.unwrap();
     until("nothing tells of them", LONG, async || told(ports, ana, host).await.is_empty().then_some(())).await;
+    assert_eq!(named(&world.config.data.folder, host), Vec::<PathBuf>::new());
     let trail = ports.store.audit_rows(100).await.unwrap();
     assert!(trail.iter().any(|row| row.verb == "artist.remove.studios"));
     // The source goes on listing them.
