@@ -61,7 +61,9 @@ async fn nothing_is_left_of_a_studio_that_is_one_person() {
     let dead = dead_at_once(&find, reason, ports.clock.now());
     assert_eq!(put_job(ports, &find, &dead, None).await.unwrap(), JobPut::Committed);
     until("the letter is in the index", LONG, async || {
-        (told(ports, ana, host).await == ["studio", "job", "letter", "robots.txt"]).then_some(())
+        let told = told(ports, ana, host).await;
+        // An attempt tells of them only where the site was slow.
+        ["studio", "job", "letter", "robots.txt"].iter().all(|place| told.contains(place)).then_some(())
     })
     .await;
     let met = row_of(ports.store.as_ref(), &ana.name).await;
