@@ -144,4 +144,8 @@ impl UrlDenial for Nobody {
     async fn is_denied(&self, _: &url::Url) -> Result<bool, crate::store::StoreError> {
         Ok(false)
     }
+
+    async fn names_removed(&self, _: &str) -> Result<bool, crate::store::StoreError> {
+        Ok(false)
+    }
 }

@@ -17,6 +17,7 @@ pub(super) fn jobs(config: &Config, owner: String) -> JobSettings {
         site: SiteLimits { pages: config.fetch.pages_per_site, ..SiteLimits::default() },
         strict_sources: config.discovery.strict,
         browser_wait: Duration::from_millis(config.browser.wait_ms),
+        look_again: Duration::from_millis(config.privacy.look_again_ms),
         owner,
         build: BUILD.to_owned(),
     }

@@ -207,7 +207,7 @@ async fn subject_of(store: &dyn Store, job: &Job, now: Timestamp) -> anyhow::Res
     Ok(match &job.new.task {
         Task::ScrapeArtist(task) => task.name.clone(),
         Task::FindArtists { studio_id } => store.studio(studio_id).await?.map_or_else(|| studio_id.to_string(), |studio| studio.name(now)),
-        Task::RemoveArtist { artist_id } | Task::ReplayArtist { artist_id, .. } => artist_id.to_string(),
+        Task::RemoveArtist { artist_id, .. } | Task::ReplayArtist { artist_id, .. } => artist_id.to_string(),
         Task::ReadStranger { hash } => strangers::key(hash),
         Task::DiscoverStudios | Task::Report => job.new.session_id.to_string(),
     })

@@ -77,6 +77,9 @@ section! {
         /// Whom people write to who want to be removed or corrected: an e-mail address or the address of a page. It stands on
         /// /privacy and /bot.
         contact: String = String::new(), |contact| contact.is_empty() || link_of_contact(contact).is_some() => "an e-mail address or an http(s) address";
+        /// Milliseconds after which a removal looks once more for what was put by attempts that were under way: as long as a job
+        /// may take.
+        look_again_ms: u64 = 3_600_000, |ms| (100..=86_400_000).contains(ms) => "100 to 86400000";
     }
 }
 

@@ -5,7 +5,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ArtistId, JobId, SessionId};
 use crate::domain::message::{MESSAGE_SCHEMA, Message};
 use crate::domain::outcome::{Cancelled, Done, Failure, Outcome};
-pub use crate::domain::task::{JobKind, ScrapeTask, Task};
+pub use crate::domain::task::{JobKind, Leftovers, ScrapeTask, Task};
 use serde::{Deserialize, Serialize};
 
 /// Where a job stands.

@@ -210,7 +210,11 @@ pub fn settle(job: &Job, outcome: Outcome, limits: &LedgerLimits, max_delay: Dur
     };
     match outcome {
         Outcome::Done { .. } => ended(row, JobState::Done, outcome),
-        Outcome::Cancelled { .. } => ended(row, JobState::Cancelled, outcome),
+        Outcome::Cancelled { why } => {
+            let end = ended(row, JobState::Cancelled, outcome);
+            // Rule 15: the removal may have looked for jobs before this one was made.
+            if why == Cancelled::Removed { Settled { job: erased(&end.job, now), ..end } } else { end }
+        }
         Outcome::Dead { .. } => {
             row.counted += 1;
             ended(row, JobState::Dead, outcome)
@@ -304,6 +308,11 @@ pub fn erased(job: &Job, now: Timestamp) -> Job {
     }
     row.outcome = row.outcome.map(erased_outcome);
     row
+}
+
+/// An attempt without what its outcome may say about a person.
+pub fn erased_attempt(attempt: &Attempt) -> Attempt {
+    Attempt { outcome: attempt.outcome.clone().map(erased_outcome), ..attempt.clone() }
 }
 
 /// An outcome without what its message may say about a person.
@@ -412,9 +421,15 @@ mod tests {
         let open = Job::created(new, seconds(1));
         let done = Job { state: JobState::Done, outcome: Some(Outcome::Done { how: Done::Gone }), ..open.clone() };
         for job in [open, done] {
+            let is_open = !job.state.is_terminal();
             let row = erased(&job, seconds(2));
             let text = serde_json::to_string(&row).unwrap().to_lowercase();
             assert!(row.state.is_terminal() && !text.contains("ana"), "{text}");
+            if is_open {
+                let end = settled(&start(&job, seconds(3)).0, Outcome::Cancelled { why: Cancelled::Removed }, seconds(4));
+                let text = serde_json::to_string(&end.job).unwrap().to_lowercase();
+                assert!(end.job.cancelled() == Some(Cancelled::Removed) && !text.contains("ana"), "{text}");
+            }
         }
     }
 

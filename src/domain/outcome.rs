@@ -87,6 +87,8 @@ pub enum WaitFor {
     Browser,
     /// A browser to draw its pages: there is none.
     NeedsBrowser,
+    /// Whatever was under way when it began has to end.
+    Laggards,
     /// The process is stopping.
     Stop,
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How long a request waits for its proof or for an operator's word.
 pub const EXPIRES_AFTER: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// How long an ended request is kept, for whoever has its receipt.
+pub const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3_600);
 /// Between two looks for the proof.
 pub const CHECK_EVERY: Duration = Duration::from_secs(60);
 /// Looks for the proof of one request at most.

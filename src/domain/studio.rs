@@ -14,6 +14,9 @@ pub const LENT_CONTENT_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// and a daemon may be stopped.
 pub const LENT_COORDINATES_KEPT: Duration = Duration::from_secs(29 * 24 * 3_600);
 
+/// The source of a row that was blanked: none.
+const BLANKED: &str = "removed";
+
 /// What a source asks of whoever keeps what it says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -172,6 +175,28 @@ impl Studio {
         self
     }
 
+    /// The row of a studio that is one person, once that person was removed: an id that names nobody.
+    #[must_use]
+    pub fn blanked(&self, now: Timestamp) -> Self {
+        let found = FoundStudio {
+            name: String::new(),
+            website: None,
+            place: Place::default(),
+            place_text: None,
+            place_id: None,
+            phone: None,
+            source: BLANKED.to_owned(),
+            terms: Terms::Own,
+        };
+        let updated_at = now.max(self.updated_at.plus(Duration::from_micros(1)));
+        Self { found, named_by: Vec::new(), lent: None, updated_at, ..self.clone() }
+    }
+
+    /// Whether the row was blanked.
+    pub fn is_blanked(&self) -> bool {
+        self.found.source == BLANKED
+    }
+
     /// The row without what may no longer be kept at `now`; `None` if nothing is past its time. It is a microsecond newer, so
     /// that whatever a source says meanwhile wins over it.
     pub fn without_expired(&self, now: Timestamp) -> Option<Self> {
@@ -226,6 +251,16 @@ mod tests {
         assert_eq!((next_month.lent.clone(), next_month.found.place_id.as_deref()), (None, Some("ChIJ1")));
         let stored = serde_json::to_string(&next_month).unwrap();
         assert!(!stored.contains("Quiet") && !stored.contains("quiet") && !stored.contains("51.5"), "{stored}");
+    }
+
+    /// Rule 15: nothing but the id is left, and the blank row wins over the one before.
+    #[test]
+    fn a_blanked_row_names_nobody() {
+        let read = from_google().read_as(&Url::parse("https://quiet.example/").unwrap(), Some("Quiet Needle"));
+        let blank = read.blanked(Timestamp(3));
+        assert!(blank.is_blanked() && !read.is_blanked() && blank.updated_at > read.updated_at && blank.id == read.id);
+        let stored = serde_json::to_string(&blank).unwrap().to_lowercase();
+        assert!(["quiet", "chij1", "51.5"].iter().all(|told| !stored.contains(told)), "{stored}");
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub enum Task {
     RemoveArtist {
         /// Whom.
         artist_id: ArtistId,
+        /// What else is looked for at the end.
+        #[serde(default, skip_serializing_if = "Leftovers::is_empty")]
+        leftovers: Leftovers,
     },
     /// Reads what is kept of an artist's pages again, asking nobody, and writes the record.
     ReplayArtist {
@@ -37,6 +40,22 @@ pub enum Task {
         /// SHA-256 of its bytes, in hex: the same bytes again are the same letter.
         hash: String,
     },
+}
+
+/// Where attempts that are under way may put something about somebody who is removed meanwhile; nothing here names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftovers {
+    /// The ids that whoever meets their keys anew would give them.
+    pub ids: Vec<ArtistId>,
+    /// The keyed hashes of their keys.
+    pub hashes: Vec<String>,
+}
+
+impl Leftovers {
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.hashes.is_empty()
+    }
 }
 
 /// An artist to be read, as the page that named them said.
@@ -126,7 +145,7 @@ impl Task {
         match self {
             Self::DiscoverStudios | Self::Report => String::new(),
             Self::FindArtists { studio_id } => studio_id.to_string(),
-            Self::RemoveArtist { artist_id } => artist_id.to_string(),
+            Self::RemoveArtist { artist_id, .. } => artist_id.to_string(),
             Self::ReplayArtist { artist_id, asked_at } => format!("{artist_id}:{}", asked_at.0),
             Self::ReadStranger { hash } => hash.clone(),
             Self::ScrapeArtist(task) if task.own_site => format!("own:{}", crate::domain::identity::canonical_site(&task.entry)),

@@ -261,23 +261,33 @@ pub(crate) async fn follow(ports: &Ports, id: &ArtistId, may_be_new: bool) -> Re
         // The row first: evidence that came in after it was read is met by whoever put it, whose row is then a newer one.
         let current = ports.store.artist(id).await?;
         if !may_be_new && current.as_ref().and_then(ArtistRow::live).is_none() {
+            purge_if_denied(ports, id, &[ports.deny.of_artist(id)]).await?;
             return Err(CorrectError::Unknown(id.clone()));
         }
         let record = resolved(ports, id, &BTreeSet::new()).await?;
+        let hashes = ports.deny.of_record(id, &record);
         let now = ports.clock.now();
         let fence = current.as_ref().map_or(now, |row| now.max(row.fence));
         let writer = Writer { job_id: JobId::new(format!("said:{id}:{}", now.0)), generation: 1, fence };
         let WriteDecision::Put(put) = decide_write(id, current.as_ref(), &Intent::Record(Box::new(record)), &writer, now) else {
+            purge_if_denied(ports, id, &hashes).await?;
             return Err(CorrectError::Unknown(id.clone()));
         };
         if ports.store.put_artist(&put).await? == PutAnswer::Committed {
-            // 002-X7: a removal that came in between finds nothing that was written after it looked.
-            if ports.store.is_denied(&[ports.deny.of_artist(id)]).await? {
-                remove_artist::purge(ports, id).await?;
+            if purge_if_denied(ports, id, &hashes).await? {
                 return Err(CorrectError::Unknown(id.clone()));
             }
             return Ok(());
         }
     }
     Err(StoreError::Unavailable(format!("the row of artist {id} is contended")).into())
+}
+
+/// 002-X7: a removal that came in between has not seen what was put after it looked. Answers whether there was one.
+async fn purge_if_denied(ports: &Ports, id: &ArtistId, hashes: &[String]) -> Result<bool, CorrectError> {
+    let denied = ports.store.is_denied(hashes).await?;
+    if denied {
+        remove_artist::purge(ports, id).await?;
+    }
+    Ok(denied)
 }

@@ -299,6 +299,11 @@ pub async fn settle(ports: &Ports, attempt: &Attempt, outcome: Outcome, usage: U
         let mut attempts = ports.store.attempts(&attempt.job_id).await?;
         let own = attempts.iter().position(|row| row.generation == attempt.generation && row.number == attempt.number);
         let stored = own.map_or_else(|| attempt.clone(), |own| attempts.swap_remove(own));
+        let removed = Outcome::Cancelled { why: Cancelled::Removed };
+        // Rule 15: before the row, since nobody comes back to a job that is over.
+        if settled.outcome == removed && !erase_attempts(ports, &job, &attempts).await? {
+            continue;
+        }
         let ended = Attempt { ended_at: Some(now), outcome: Some(settled.outcome.clone()), usage, ..stored };
         if settled.job.state.is_terminal() {
             // Nobody will begin it again to repeat what its attempts, this one included, may have left half written.
@@ -326,6 +331,19 @@ pub async fn settle(ports: &Ports, attempt: &Attempt, outcome: Outcome, usage: U
         return Ok(Settling::Settled { outcome: settled.outcome });
     }
     Ok(Settling::NotCurrent)
+}
+
+/// Blanks what attempts of a job about somebody who was removed may say of them. Answers whether the row stood meanwhile.
+///
+/// # Errors
+/// The store failed; repeat.
+pub(crate) async fn erase_attempts(ports: &Ports, row: &Job, attempts: &[Attempt]) -> StoreResult<bool> {
+    for attempt in attempts.iter().filter(|attempt| attempt.outcome.is_some()) {
+        if letter_index::put_job(ports, row, row, Some(&ledger::erased_attempt(attempt))).await? != JobPut::Committed {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Withdraws a job, after repeating what an attempt of it may have left half written. Answers whether it was open or a

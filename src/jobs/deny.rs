@@ -3,6 +3,7 @@
 use crate::domain::artist::{Artist, hex};
 use crate::domain::identity::IdentityKey;
 use crate::domain::ids::{ArtistId, StudioId};
+use crate::jobs::named_sites;
 use crate::scrape::visit::UrlDenial;
 use crate::store::{Store, StoreResult};
 use async_trait::async_trait;
@@ -124,6 +125,11 @@ impl DenyHasher {
         self.of_key(&IdentityKey::site(url))
     }
 
+    /// The hash of a site whose pages name somebody who was removed.
+    pub fn of_named_site(&self, site: &str) -> String {
+        self.hash(&format!("names-removed:{site}"))
+    }
+
     /// Every hash under which a record would be listed, and the one of its id.
     pub fn of_record(&self, id: &ArtistId, artist: &Artist) -> Vec<String> {
         let mut hashes = vec![self.of_artist(id)];
@@ -158,7 +164,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::write(file, bytes)
 }
 
-/// Refuses URLs that are a denied person's own site.
+/// Refuses URLs that are a denied person's own site, and says which sites name somebody who was removed.
 #[derive(Debug)]
 pub struct SiteDenial {
     store: Arc<dyn Store>,
@@ -179,5 +185,9 @@ impl UrlDenial for SiteDenial {
         root.set_path("/");
         root.set_query(None);
         self.store.is_denied(&[self.hasher.of_site(url), self.hasher.of_site(&root)]).await
+    }
+
+    async fn names_removed(&self, site: &str) -> StoreResult<bool> {
+        Ok(self.store.meta(&named_sites::key(&self.hasher, site)).await?.is_some())
     }
 }

@@ -133,8 +133,13 @@ async fn queue_studios(ports: &Ports, running: &Running, studios: Vec<Merged>) -
             info!(studio.id = %id, "studio {id} is on the denylist, it is left out");
             continue;
         }
+        let before = ports.store.studio(&id).await?;
+        if before.as_ref().is_some_and(Studio::is_blanked) {
+            info!(studio.id = %id, "studio {id} is somebody who was removed, it is left out");
+            continue;
+        }
         known += 1;
-        ports.store.put_studio(&row(ports, session_id, &id, studio).await?).await?;
+        ports.store.put_studio(&row(ports, session_id, &id, studio, before)).await?;
         // A studio without a site is kept, but there is nothing to read.
         if let Some(host) = website.as_ref().and_then(|url| url.host_str()).map(str::to_owned) {
             let job = NewJob::new(session_id, &step, Task::FindArtists { studio_id: id }, Some(host));
@@ -150,9 +155,8 @@ async fn queue_studios(ports: &Ports, running: &Running, studios: Vec<Merged>) -
 }
 
 /// A studio's row as it is now; what its own site said before is kept where the sources say nothing.
-async fn row(ports: &Ports, session_id: &SessionId, id: &StudioId, studio: Merged) -> Result<Studio, PortError> {
+fn row(ports: &Ports, session_id: &SessionId, id: &StudioId, studio: Merged, before: Option<Studio>) -> Studio {
     let now = ports.clock.now();
-    let before = ports.store.studio(id).await?;
     let kind = before.as_ref().map_or(StudioKind::Unread, |known| known.kind);
     let mut found = studio.found;
     let mut lent = studio.lent.map(|LentContent { name, website, coordinates }| Lent { name, website, coordinates, at: now });
@@ -165,7 +169,7 @@ async fn row(ports: &Ports, session_id: &SessionId, id: &StudioId, studio: Merge
             found.website = lent.website.take();
         }
     }
-    Ok(Studio { id: id.clone(), found, named_by: studio.named_by, lent, kind, last_session: session_id.clone(), updated_at: now })
+    Studio { id: id.clone(), found, named_by: studio.named_by, lent, kind, last_session: session_id.clone(), updated_at: now }
 }
 
 /// The id under which a studio is known, whatever subset of its sources names it tonight; every id of it leads there from then on.

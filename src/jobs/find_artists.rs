@@ -6,13 +6,15 @@ use crate::domain::identity::{IdentityKey, KeyState, canonical_site};
 use crate::domain::ids::{ArtistId, StudioId};
 use crate::domain::job::{JobKind, NewJob, ScrapeTask, Task};
 use crate::domain::lifecycle::Absence;
-use crate::domain::outcome::{Category, Done, Failure, Outcome};
+use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome};
 use crate::domain::studio::{Studio, StudioKind};
 use crate::domain::text::names_agree;
 use crate::extract::{MAX_MEMBERS, Member, SiteFacts, SiteKind};
 use crate::jobs::added_up::names_of;
 use crate::jobs::discover_studios::step_of;
-use crate::jobs::{Ended, PortError, Ports, Running, courier, remove_artist, site_visit, store_outcome, wait_for_dependency};
+use crate::jobs::{
+    Ended, PortError, Ports, Running, courier, remove_artist, remove_studio, site_visit, store_outcome, wait_for_dependency,
+};
 use crate::store::StoreError;
 use tracing::{debug, info};
 use url::Url;
@@ -64,11 +66,6 @@ async fn settle_facts(
     facts: &SiteFacts,
     pages: &[Url],
 ) -> Result<Outcome, PortError> {
-    if facts.kind == SiteKind::Negative && facts.drawn_by_script {
-        // A browser drew it, and an empty shell still says nothing about what the site is: it is not called no studio.
-        let message = format!("{website} is drawn by a script, and shows nothing in a browser either");
-        return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "nothing_drawn", "find", message) });
-    }
     let kind = match facts.kind {
         SiteKind::Negative => StudioKind::NotTattoo,
         SiteKind::Artist => StudioKind::OneArtist,
@@ -76,7 +73,23 @@ async fn settle_facts(
     };
     let read = studio.clone().read_as(website, facts.name.as_deref());
     let row = Studio { kind, last_session: running.job.new.session_id.clone(), updated_at: ports.clock.now(), ..read };
+    let tasks = if kind == StudioKind::OneArtist { vec![one_artist(&row, website, facts)] } else { members(studio, website, facts) };
+    // Rule 15: whatever becomes of the site, copies of pages that name somebody who was removed are not kept.
+    let hashes: Vec<String> = tasks.iter().flat_map(|task| hashes_of(ports, task)).collect();
+    if ports.store.is_denied(&hashes).await? {
+        remove_artist::forget_sites(ports, pages.iter().chain([website])).await?;
+    }
+    if kind == StudioKind::NotTattoo && facts.drawn_by_script {
+        // A browser drew it, and an empty shell still says nothing about what the site is: it is not called no studio.
+        let message = format!("{website} is drawn by a script, and shows nothing in a browser either");
+        return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "nothing_drawn", "find", message) });
+    }
     ports.store.put_studio(&row).await?;
+    // Rule 15: a removal that came in between has blanked the row that was.
+    if kind != StudioKind::Studio && ports.store.is_denied(&[ports.deny.of_site(website)]).await? {
+        remove_studio::blank(ports, &row).await?;
+        return Ok(Outcome::Cancelled { why: Cancelled::Removed });
+    }
     if kind == StudioKind::NotTattoo {
         let why = facts.why_negative.as_deref().unwrap_or("nothing on it speaks of tattooing");
         info!(studio.id = %studio.id, "studio {} is no tattoo studio: {why}", studio.id);
@@ -90,25 +103,38 @@ async fn settle_facts(
         );
         return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "too_many_artists", "find", message) });
     }
-    let tasks = if kind == StudioKind::OneArtist { vec![one_artist(&row, website, facts)] } else { members(studio, website, facts) };
     if kind == StudioKind::Studio {
         share_studio_handles(ports, facts).await?;
     }
     let step = step_of(ports, running, JobKind::ScrapeArtist).await?;
-    let mut jobs = Vec::new();
+    let (mut jobs, mut hashes, mut denied) = (Vec::new(), Vec::new(), Vec::new());
     for task in &tasks {
-        // 002-X7: the denylist is checked before anything is queued.
-        if ports.store.is_denied(&hashes_of(ports, task)).await? {
-            info!(studio.id = %studio.id, "an artist of studio {} is on the denylist and is left out", studio.id);
-            // Rule 15: copies of pages that name somebody who was removed are not kept.
-            remove_artist::forget_sites(ports, pages.iter().chain([website])).await?;
-            continue;
-        }
         let host = task.entry.host_str().map(str::to_owned);
         let job = NewJob::new(&running.job.new.session_id, &step, Task::ScrapeArtist(Box::new(task.clone())), host);
+        let of_task = hashes_of(ports, task);
+        // 002-X7: the denylist is checked before anything is queued.
+        if ports.store.is_denied(&of_task).await? {
+            info!(studio.id = %studio.id, "an artist of studio {} is on the denylist and is left out", studio.id);
+            denied.push(job.id);
+            continue;
+        }
         jobs.push(job.made_in(running.job.generation));
+        hashes.push(of_task);
     }
     courier::create(ports, &jobs).await?;
+    // Rule 15: a removal that came in between has looked for jobs already, as it has for those of an attempt that died here.
+    if ports.store.is_denied(&hashes.concat()).await? {
+        for (job, hashes) in jobs.iter().zip(&hashes) {
+            if ports.store.is_denied(hashes).await? {
+                denied.push(job.id.clone());
+            }
+        }
+    }
+    for id in denied {
+        if let Some(job) = ports.store.job(&id).await? {
+            remove_artist::erase(ports, job).await?;
+        }
+    }
     // Rule 11: a studio proposes absences only if all its list pages were read and gave at least one artist.
     if facts.list_pages_complete && !tasks.is_empty() {
         propose_absences(ports, running, &studio.id, &tasks).await?;

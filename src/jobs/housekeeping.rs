@@ -1,9 +1,11 @@
 //! What nobody needs any more: page copies of a session and what discovery was lent after a day, feed entries after three days,
 //! tombstones after a week, coordinates of Google's before a month is over, pages that no session asked for in two months, the
-//! jobs of a session and its dead letters after as many days as the configuration says.
+//! jobs of a session and its dead letters after as many days as the configuration says, robots.txt that is not obeyed any more, and
+//! requests that ended three months ago.
 
 use crate::domain::clock::Timestamp;
-use crate::jobs::{PortError, Ports, letter_index};
+use crate::domain::ids::SessionId;
+use crate::jobs::{PortError, Ports, letter_index, named_sites, prove_request, removal_requests};
 use crate::store::Letters;
 use std::time::Duration;
 use tracing::info;
@@ -20,6 +22,8 @@ const SESSIONS: usize = 200;
 const SESSIONS_EVER: usize = 10_000;
 /// Meta key of the day on which old jobs were last looked for.
 const LOOKED_FOR_JOBS: &str = "ledger.dropped_on";
+/// Meta key of the day on which old files of robots.txt were last looked for.
+const LOOKED_FOR_ROBOTS: &str = "robots.dropped_on";
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long things are kept that a configuration decides on.
@@ -48,6 +52,10 @@ pub struct Dropped {
     pub tombstones: u64,
     /// Sessions whose jobs went.
     pub sessions: u64,
+    /// Files of robots.txt.
+    pub robots: u64,
+    /// Ended requests to be removed or corrected.
+    pub requests: u64,
     /// Studios' rows that held what a source's terms do not let us keep.
     pub lent: u64,
 }
@@ -67,14 +75,21 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
             ports.objects.delete_below(&crate::discover::grid::run_folder(&session.id)).await?;
         }
     }
+    // A look for a proof takes its own pages along; these are of looks that died.
+    dropped.pages += ports.objects.delete_below(&crate::scrape::page_cache::folder(&SessionId::new(prove_request::LOOKS))).await?;
     let known_since = crate::scrape::known::kept_since(now);
     dropped.pages += ports.objects.delete_days_before(crate::scrape::known::FOLDER, &known_since).await?;
+    named_sites::tidy(ports).await?;
     let evidence_since = now.minus(kept.evidence).day();
     dropped.visits = ports.objects.delete_days_before(crate::scrape::evidence::FOLDER, &evidence_since).await?;
     dropped.lent = give_back(ports).await?;
     dropped.feed = ports.feed.prune(now.minus(FEED_KEPT)).await?;
     dropped.tombstones = ports.index.purge_tombstones(now.minus(kept.tombstones)).await?;
     dropped.tombstones += ports.letters.purge_tombstones(now.minus(kept.tombstones)).await?;
+    dropped.requests = removal_requests::drop_ended(ports).await?;
+    if is_first_today(ports, LOOKED_FOR_ROBOTS).await? {
+        dropped.robots = ports.visitor.drop_old_robots().await?;
+    }
     dropped.sessions = drop_old_jobs(ports, kept).await?;
     if dropped != Dropped::default() {
         info!(
@@ -83,24 +98,33 @@ pub async fn tidy(ports: &Ports, kept: &Kept) -> Result<Dropped, PortError> {
             feed = dropped.feed,
             tombstones = dropped.tombstones,
             sessions = dropped.sessions,
-            "past its time and dropped: {} page copies, the evidence of {} visits, {} feed entries, {} tombstones, the jobs of {} sessions, what was lent of {} studios",
+            robots = dropped.robots,
+            requests = dropped.requests,
+            "past its time and dropped: {} page copies, the evidence of {} visits, {} feed entries, {} tombstones, the jobs of {} sessions, {} files of robots.txt, {} ended requests, what was lent of {} studios",
             dropped.pages,
             dropped.visits,
             dropped.feed,
             dropped.tombstones,
             dropped.sessions,
+            dropped.robots,
+            dropped.requests,
             dropped.lent
         );
     }
     Ok(dropped)
 }
 
+/// Whether nobody has looked today for what is looked for once a day; from now on somebody has.
+async fn is_first_today(ports: &Ports, key: &str) -> Result<bool, PortError> {
+    let today = (ports.clock.now().since(Timestamp(0)).as_secs() / DAY.as_secs()).to_string();
+    let looked = ports.store.meta(key).await?;
+    Ok(looked.as_ref() != Some(&today) && ports.store.put_meta(key, looked.as_deref(), &today).await?.is_none())
+}
+
 /// Drops the jobs of sessions that have been over for long, once a day and by one process. Answers of how many sessions.
 async fn drop_old_jobs(ports: &Ports, kept: &Kept) -> Result<u64, PortError> {
     let now = ports.clock.now();
-    let today = (now.since(Timestamp(0)).as_secs() / DAY.as_secs()).to_string();
-    let looked = ports.store.meta(LOOKED_FOR_JOBS).await?;
-    if looked.as_ref() == Some(&today) || ports.store.put_meta(LOOKED_FOR_JOBS, looked.as_deref(), &today).await?.is_some() {
+    if !is_first_today(ports, LOOKED_FOR_JOBS).await? {
         return Ok(0);
     }
     let mut dropped = 0;

@@ -15,6 +15,7 @@ pub mod find_letters;
 pub mod housekeeping;
 pub mod letter_index;
 pub mod letters;
+pub mod named_sites;
 pub mod prove_request;
 pub(crate) mod read_again;
 pub mod reading;
@@ -23,6 +24,7 @@ pub mod reconcile_letters;
 pub mod reindex;
 pub mod removal_requests;
 pub mod remove_artist;
+pub(crate) mod remove_studio;
 pub mod replay;
 pub mod report;
 pub mod scrape_artist;
@@ -115,6 +117,8 @@ pub struct JobSettings {
     pub strict_sources: bool,
     /// How long a job waits for a browser that is not there before it is a dead letter.
     pub browser_wait: Duration,
+    /// After how long a removal looks once more for what attempts put that were under way.
+    pub look_again: Duration,
     /// This process, in leases and attempts.
     pub owner: String,
     /// This build, in attempts.
@@ -164,7 +168,7 @@ pub async fn run(ports: &Ports, desk: &dyn Desk, running: &Running) -> Ended {
         Task::FindArtists { studio_id } => find_artists::run(ports, running, studio_id).await,
         Task::ScrapeArtist(task) => scrape_artist::run(ports, desk, running, task).await,
         Task::Report => report::run(ports, running).await.into(),
-        Task::RemoveArtist { artist_id } => remove_artist::run(ports, running, artist_id).await.into(),
+        Task::RemoveArtist { artist_id, leftovers } => remove_artist::run(ports, running, artist_id, leftovers).await.into(),
         Task::ReplayArtist { artist_id, .. } => replay::run(ports, desk, running, artist_id).await,
         Task::ReadStranger { hash } => strangers::run(ports, running, hash).await.into(),
     }

@@ -10,15 +10,15 @@ use crate::domain::ids::{ArtistId, SessionId};
 use crate::domain::progress::Progress;
 use crate::domain::removal_request::{About, RemovalRequest};
 use crate::jobs::{PortError, Ports};
-use crate::scrape::FetchedPage;
 use crate::scrape::visit::{Recrawl, Visit, VisitContext, VisitError};
+use crate::scrape::{FetchedPage, page_cache};
 use crate::store::StoreResult;
 use std::time::Duration;
 use tracing::{debug, info};
 use url::Url;
 
-/// Under what name looked-at pages are cached; they are forgotten at once.
-const SESSION: &str = "proofs";
+/// Below which folder of the page cache the pages of looks lie: each look has one of its own, which is deleted at its end.
+pub(crate) const LOOKS: &str = "proofs";
 /// How long a look may take in all.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
 /// The file in which a token may stand.
@@ -109,21 +109,21 @@ pub async fn look(ports: &Ports, request: &RemovalRequest) -> Result<Look, PortE
         places.extend(site.join(FILE));
     }
     let token = request.id.proof_token();
-    let looked = tokio::time::timeout(LOOK_WITHIN, look_at(ports, &site, &places, &token)).await;
-    for place in &places {
-        if let Err(error) = ports.visitor.forget(&SessionId::new(SESSION), place).await {
-            debug!(%error, "a page that was looked at for a proof is kept for a day");
-        }
+    let session = SessionId::new(format!("{LOOKS}/{}", request.id));
+    let looked = tokio::time::timeout(LOOK_WITHIN, look_at(ports, &session, &site, &places, &token)).await;
+    // As a whole: a redirect leads to pages of other names.
+    if let Err(error) = ports.objects.delete_below(&page_cache::folder(&session)).await {
+        debug!(%error, "a page that was looked at for a proof is kept until the next round of housekeeping");
     }
     let look = looked.unwrap_or(Ok(Look::NotNow))?;
     info!("the proof of request {} was looked for: {look:?}", request.id);
     Ok(look)
 }
 
-async fn look_at(ports: &Ports, site: &Url, places: &[Url], token: &str) -> Result<Look, PortError> {
+async fn look_at(ports: &Ports, session: &SessionId, site: &Url, places: &[Url], token: &str) -> Result<Look, PortError> {
     let who = VisitContext {
-        session: SessionId::new(SESSION),
-        owner: SESSION.to_owned(),
+        session: session.clone(),
+        owner: LOOKS.to_owned(),
         // Whatever was read before the request came cannot hold its token.
         fresh_after: Some(ports.clock.now()),
         recrawl: Recrawl::All,

@@ -8,7 +8,7 @@ use crate::domain::identity::KeyState;
 use crate::domain::ids::ArtistId;
 use crate::domain::place::Basis;
 use crate::domain::removal_request::{
-    About, ApprovedBy, AskedCorrection, NewRequest, NotNow, ReceiptToken, RemovalRequest, RequestId, RequestState, Wish,
+    About, ApprovedBy, AskedCorrection, KEPT_FOR, NewRequest, NotNow, ReceiptToken, RemovalRequest, RequestId, RequestState, Wish,
 };
 use crate::jobs::audit::audit;
 use crate::jobs::correct_artist::{self, CorrectError, Saying, correct, style_slug};
@@ -25,6 +25,11 @@ const RACES: usize = 8;
 
 /// Open requests looked at in one round; more than that are many days of work for a person.
 pub const OPEN_MAX: usize = 1_000;
+
+/// Below which keys ended requests are noted, with when that was.
+const ENDED: &str = "request-ended/";
+/// Ended requests looked at in one round.
+const ENDED_MAX: usize = 10_000;
 
 /// Why a request did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +118,10 @@ async fn step(
     for _ in 0..RACES {
         let before = find(ports, id).await?;
         let next = step(&before)?;
+        if next.state.is_ended() {
+            // First: what is not noted is never dropped.
+            ports.store.put_meta(&format!("{ENDED}{id}"), None, &next.changed_at.0.to_string()).await?;
+        }
         if ports.store.put_request(before.rev, &next).await? {
             return Ok(next);
         }
@@ -289,6 +298,7 @@ async fn take_out(ports: &Ports, id: &ArtistId, about: &About, actor: &str) -> R
     remove_whoever(ports, id, actor, None).await?;
     if let About::Site(site) = about {
         remove_artist::forget_sites(ports, [site]).await?;
+        remove_artist::forget_robots(ports, site).await?;
     }
     Ok(())
 }
@@ -308,6 +318,32 @@ pub async fn drive_open(ports: &Ports) -> Result<usize, PortError> {
         }
     }
     Ok(moved)
+}
+
+/// Drops requests that ended long ago, with what was answered. Answers how many.
+///
+/// # Errors
+/// The store failed; the next round goes on.
+pub(crate) async fn drop_ended(ports: &Ports) -> StoreResult<u64> {
+    let since = ports.clock.now().minus(KEPT_FOR);
+    let mut dropped = 0;
+    for (key, at) in ports.store.metas(ENDED, ENDED_MAX).await? {
+        if at.parse().is_ok_and(|at| Timestamp(at) > since) {
+            continue;
+        }
+        let id = RequestId::new(key.trim_start_matches(ENDED));
+        match ports.store.request(&id).await {
+            // Whoever noted its end died before it stood.
+            Ok(Some(request)) if !request.state.is_ended() || request.changed_at > since => continue,
+            Ok(_) => {}
+            Err(StoreError::Corrupt { .. }) => continue,
+            Err(error) => return Err(error),
+        }
+        ports.store.drop_request(&id).await?;
+        ports.store.drop_meta(&key).await?;
+        dropped += 1;
+    }
+    Ok(dropped)
 }
 
 /// Whom a request means, for an operator who decides: an id, if the directory has them.

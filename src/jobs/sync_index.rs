@@ -4,12 +4,10 @@ use crate::alert::{Alert, AlertKind, Severity};
 use crate::domain::artist::{ArtistRow, Life};
 use crate::domain::change::Dirty;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{ArtistId, SessionId};
-use crate::domain::job::{NewJob, Task};
+use crate::domain::ids::ArtistId;
 use crate::domain::outcome::Failure;
 use crate::feed::{Position, Shard};
-use crate::jobs::remove_artist::OPERATIONS;
-use crate::jobs::{Desk, PortError, Ports, courier};
+use crate::jobs::{Desk, PortError, Ports, courier, remove_artist};
 
 use crate::search::{IndexOperation, ItemAnswer};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -222,8 +220,8 @@ pub(crate) async fn operation_for(ports: &Ports, row: &ArtistRow) -> Result<Inde
         && ports.store.is_denied(&ports.deny.of_record(&row.id, record)).await?
     {
         info!(artist.id = %row.id, "artist {} is denied, its removal begins", row.id);
-        let job = NewJob::new(&SessionId::new(OPERATIONS), "remove", Task::RemoveArtist { artist_id: row.id.clone() }, None);
-        courier::create(ports, &[job]).await?;
+        let leftovers = remove_artist::leftovers(ports, &row.id, Some(record)).await?;
+        courier::create(ports, &[remove_artist::job(&row.id, leftovers)]).await?;
         return Ok(IndexOperation { artist_id: row.id.clone(), version: row.version, document: None });
     }
     if row.life == Life::Live && row.live().is_none() {

@@ -112,11 +112,14 @@ async fn write_part(ports: &Ports, request: &WriteArtist, fixed: Option<&Fixed>)
         .ok_or_else(|| invalid("no_name", Incomplete::Name.to_string()))?;
     crate::faults::hit(crate::faults::Point::WriteArtist, &name.value);
     let keys = identity_keys(request, &name.value);
-    if is_denied(ports, &keys).await? {
+    let mut hashes: Vec<String> = keys.iter().map(|key| ports.deny.of_key(key)).collect();
+    if ports.store.is_denied(&hashes).await? {
+        remove_artist::purge_holders(ports, &keys).await?;
         return Ok(Written::Denied);
     }
     let Resolved { id, held } = resolve_identity(ports, request, &name.value, &keys, fixed).await?;
-    if ports.store.is_denied(&[ports.deny.of_artist(&id)]).await? {
+    hashes.push(ports.deny.of_artist(&id));
+    if ports.store.is_denied(&hashes).await? {
         // The keys that were just pointed at the removed person say whose they are: they are denied and go.
         remove_artist::purge(ports, &id).await?;
         return Ok(Written::Denied);
@@ -136,8 +139,6 @@ async fn write_part(ports: &Ports, request: &WriteArtist, fixed: Option<&Fixed>)
         }
     }
     // 002-X7: checked again after the write; if the removal came in between, what was written goes.
-    let mut hashes: Vec<String> = keys.iter().map(|key| ports.deny.of_key(key)).collect();
-    hashes.push(ports.deny.of_artist(&id));
     if ports.store.is_denied(&hashes).await? {
         remove_artist::purge(ports, &id).await?;
         return Ok(Written::Denied);
@@ -208,11 +209,6 @@ fn identity_keys(request: &WriteArtist, name: &str) -> Vec<IdentityKey> {
     let mut seen = BTreeSet::new();
     keys.retain(|key| seen.insert(key.clone()));
     keys
-}
-
-async fn is_denied(ports: &Ports, keys: &[IdentityKey]) -> Result<bool, StoreError> {
-    let hashes: Vec<String> = keys.iter().map(|key| ports.deny.of_key(key)).collect();
-    ports.store.is_denied(&hashes).await
 }
 
 /// Whom the keys of a request mean.

@@ -53,7 +53,8 @@ impl Objects {
         let refuse = |why: String| ObjectsError::Folder { folder: folder.display().to_string(), why };
         std::fs::create_dir_all(folder).map_err(|error| refuse(error.to_string()))?;
         let local = object_store::local::LocalFileSystem::new_with_prefix(folder).map_err(|error| refuse(error.to_string()))?;
-        Ok(Self { inner: Arc::new(local) })
+        // A folder that is empty would go on naming whose site it was of.
+        Ok(Self { inner: Arc::new(local.with_automatic_cleanup(true)) })
     }
 
     /// Writes an object, replacing what was there.

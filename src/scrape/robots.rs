@@ -151,7 +151,7 @@ struct Known {
     text_bytes: usize,
 }
 
-fn key(origin: &str) -> String {
+pub(super) fn key(origin: &str) -> String {
     format!("robots/{}", crate::domain::artist::hex(&Sha256::digest(origin.as_bytes())[..]))
 }
 

@@ -16,6 +16,9 @@ pub trait RemovalRequestStore {
     /// Puts a later revision if `expected_rev` still stands. Answers whether it did.
     async fn put_request(&self, expected_rev: u64, new: &RemovalRequest) -> StoreResult<bool>;
 
+    /// Drops the row of an ended request; one that is open stays. Repeating it is harmless.
+    async fn drop_request(&self, id: &RequestId) -> StoreResult<()>;
+
     /// Requests that are not ended, the oldest first. One whose row cannot be read is left out.
     async fn open_requests(&self, limit: usize) -> StoreResult<Vec<RemovalRequest>>;
 }

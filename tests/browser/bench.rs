@@ -127,6 +127,10 @@ impl UrlDenial for NobodyDenied {
     async fn is_denied(&self, _: &Url) -> Result<bool, StoreError> {
         Ok(false)
     }
+
+    async fn names_removed(&self, _: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 /// A folder that the browser's user can reach.

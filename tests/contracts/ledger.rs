@@ -377,7 +377,12 @@ async fn jobs_about_an_artist_are_found(h: &impl Harness) {
         let outcome = if new.id == wrote.id { retry(Category::Transient) } else { done() };
         settled(h, &job, &attempt, outcome).await;
     }
-    let removal = inkdex::domain::job::NewJob::new(&session(), "remove", Task::RemoveArtist { artist_id: ana.clone() }, None);
+    let removal = inkdex::domain::job::NewJob::new(
+        &session(),
+        "remove",
+        Task::RemoveArtist { artist_id: ana.clone(), leftovers: Default::default() },
+        None,
+    );
     made(h, &removal).await;
     let (_, attempt) = begun(h, &removal.id, "a").await;
     h.store().stage_writing(&attempt, &ana).await.unwrap();

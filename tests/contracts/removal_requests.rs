@@ -12,6 +12,7 @@ on_every_backend!(
     open_requests_are_listed_the_oldest_first,
     a_cut_step_is_completed_by_repeating_it,
     what_was_personal_is_not_in_an_ended_row,
+    an_ended_request_is_dropped_and_an_open_one_is_not,
 );
 
 pub fn request(n: u128, now: Timestamp) -> RemovalRequest {
@@ -112,4 +113,32 @@ async fn what_was_personal_is_not_in_an_ended_row(h: &impl Harness) {
     let met = h.store().request(&made.id).await.unwrap().unwrap();
     let stored = serde_json::to_string(&met).unwrap();
     assert!(met.about.is_none() && met.contact.is_none() && !stored.contains("ana"), "{stored}");
+}
+
+/// A request is kept for a while after its end, with what was answered, and no longer; whatever dies in between, repeating it drops it.
+async fn an_ended_request_is_dropped_and_an_open_one_is_not(h: &impl Harness) {
+    let (waits, ended) = (request(1, h.now()), request(2, h.now()));
+    for made in [&waits, &ended] {
+        assert!(h.store().create_request(made).await.unwrap());
+    }
+    let refused = ended.refused(Some("you are Ana, I know you".to_owned()), h.now()).unwrap();
+    assert!(h.store().put_request(ended.rev, &refused).await.unwrap());
+    for _ in 0..2 {
+        for id in [&waits.id, &ended.id, &RequestId::new("request-nobody")] {
+            h.store().drop_request(id).await.unwrap();
+        }
+        assert_eq!(h.store().request(&ended.id).await.unwrap(), None);
+        assert_eq!(h.store().request(&waits.id).await.unwrap().as_ref(), Some(&waits));
+        assert_eq!(open(h).await, [waits.id.clone()]);
+        h.restart().await;
+    }
+    for point in 0..h.crash_points() {
+        let made = request(100 + point as u128, h.now());
+        assert!(h.store().create_request(&made).await.unwrap());
+        assert!(h.store().put_request(made.rev, &made.refused(None, h.now()).unwrap()).await.unwrap());
+        h.crash_at(point, async |store| drop(store.drop_request(&made.id).await)).await;
+        h.store().drop_request(&made.id).await.unwrap();
+        assert_eq!(h.store().request(&made.id).await.unwrap(), None, "point {point}");
+    }
+    assert_eq!(open(h).await, [waits.id]);
 }

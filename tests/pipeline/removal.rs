@@ -5,11 +5,14 @@ use crate::support::world::{World, in_step, run, run_night};
 use inkdex::app::App;
 use inkdex::demo::{DemoArtist, DemoWeb, Fate};
 use inkdex::domain::artist::{ArtistRow, Life};
+use inkdex::domain::identity::KeyState;
+use inkdex::domain::ids::SessionId;
 use inkdex::domain::job::JobState;
 use inkdex::domain::keys::{instagram_partition, location_prefix, style_partition};
 use inkdex::domain::session::Trigger;
 use inkdex::domain::text::tokens;
-use inkdex::jobs::remove_artist::remove;
+use inkdex::jobs::deny;
+use inkdex::jobs::remove_artist::{OPERATIONS, remove};
 use inkdex::search::SearchQuery;
 use inkdex::store::StyleQuery;
 
@@ -105,6 +108,15 @@ async fn a_removal_in_the_middle_of_a_session_holds() {
     crate::support::world::over(&app, &id).await;
     in_step(&app).await;
     assert_gone(&app, &artist, &met).await;
-    assert!(jobs_of(app.ports.store.as_ref(), &id).await.iter().all(|job| job.state != JobState::Dead));
+    let store = app.ports.store.as_ref();
+    for job in jobs_of(store, &id).await.iter().chain(&jobs_of(store, &SessionId::new(OPERATIONS)).await) {
+        assert_ne!(job.state, JobState::Dead);
+        let text = serde_json::to_string(&(job, store.attempts(job.id()).await.unwrap())).unwrap();
+        assert!(!text.contains(&artist.name) && !text.contains(artist.instagram.as_deref().unwrap()), "{text}");
+    }
+    for key in deny::identity_keys(met.live().unwrap()) {
+        let state = store.identity(&key).await.unwrap();
+        assert!(!matches!(state, Some(KeyState::Held(_))), "{key:?} is {state:?}");
+    }
     app.stop().await;
 }

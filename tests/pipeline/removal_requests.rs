@@ -114,10 +114,15 @@ async fn sixty_nights_later_they_are_still_gone() {
     let too_soon = check(&app.ports, &request).await;
     assert!(matches!(too_soon, Err(RequestError::NotNow(_))), "{too_soon:?}");
     let meta = format!("<meta name=\"inkdex-proof\" content=\"{}\"></head>", request.proof_token());
-    files.edit_home(&own_host, |page| page.replace("</head>", &meta));
+    // The site's first page leads to another one, which says so.
+    let home = files.home(&own_host).replace("</head>", &meta);
+    assert!(home.contains(&meta) && home.contains(&with_site.name));
+    files.put(&own_host, "welcome.html", &home);
+    files.edit_home(&own_host, |_| "<!doctype html><meta http-equiv=refresh content=\"0; url=/welcome.html\">".to_owned());
     world.clock.jump_to(app.ports.clock.now().plus(Duration::from_secs(61)));
     let (look, proven) = check(&app.ports, &request).await.unwrap();
     assert_eq!((look, proven.state, proven.approved_by), (Look::Found, RequestState::Done, Some(ApprovedBy::Proof)));
+    assert_eq!(app.ports.objects.keys("pages/proofs").await.unwrap(), Vec::<String>::new(), "a look leaves nothing behind");
     // A handle is an operator's word, as Instagram is not read.
     let request = ask(&app, About::handle(handle(named_only)).unwrap()).await;
     assert_eq!(check(&app.ports, &request).await.unwrap().0, Look::NotFound);
@@ -294,6 +299,21 @@ async fn what_was_approved_is_driven_to_its_end() {
     let late = approve(ports, &waiting, "test", None).await;
     assert!(matches!(late, Err(RequestError::NotNow(_))), "{late:?}");
     assert!(searchable(ports).await.contains(&waiting_one.name), "nobody is removed by waiting");
+
+    // Whoever has the receipt reads how it ended for three months.
+    let day = Duration::from_secs(24 * 3_600);
+    let kept = Kept { evidence: 30 * day, tombstones: 7 * day, jobs: 30 * day, letters: 90 * day };
+    world.clock.jump_to(expired.changed_at.plus(89 * day));
+    housekeeping::tidy(ports, &kept).await.unwrap();
+    assert_eq!(state(&waiting).await, RequestState::Expired);
+    world.clock.jump_to(expired.changed_at.plus(91 * day));
+    housekeeping::tidy(ports, &kept).await.unwrap();
+    for id in [&request, &waiting] {
+        assert!(matches!(find(ports, id).await, Err(RequestError::Unknown)), "{id} is dropped");
+    }
+    assert_eq!(ports.store.metas("request-ended/", 10).await.unwrap(), []);
+    let robots = async || ports.objects.keys("robots").await.unwrap();
+    until("no robots.txt that is not obeyed any more is kept", MINUTE, async || robots().await.is_empty().then_some(())).await;
     app.stop().await;
 }
 

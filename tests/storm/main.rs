@@ -231,6 +231,7 @@ fn settle(config: &mut Config) {
     config.ledger.sweep_every_ms = 2_000;
     config.pipeline.tick_ms = 2_000;
     config.server.bind = "127.0.0.1:0".parse().unwrap();
+    config.privacy.look_again_ms = 60_000;
     config.privacy.hash_key_file = config.alerts.file.with_file_name("denylist.key");
 }
 

@@ -43,13 +43,17 @@ impl FolderWeb {
         std::fs::write(file, text).unwrap();
     }
 
+    /// The first page of a site.
+    pub fn home(&self, host: &str) -> String {
+        std::fs::read_to_string(self.root(host).join("index.html")).unwrap()
+    }
+
     /// Changes the first page of a site.
     pub fn edit_home(&self, host: &str, edit: impl Fn(&str) -> String) {
-        let file = self.root(host).join("index.html");
-        let before = std::fs::read_to_string(&file).unwrap();
+        let before = self.home(host);
         let after = edit(&before);
         assert_ne!(before, after, "the first page of {host} was edited");
-        std::fs::write(file, after).unwrap();
+        std::fs::write(self.root(host).join("index.html"), after).unwrap();
     }
 
     /// Replaces a text on every page of a site. Answers on how many it stood.

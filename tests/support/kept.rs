@@ -3,6 +3,7 @@
 use inkdex::demo::DemoArtist;
 use inkdex::objects::Objects;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// An object's bytes, unpacked if they are packed.
 pub fn unpacked(bytes: &[u8]) -> Vec<u8> {
@@ -11,6 +12,22 @@ pub fn unpacked(bytes: &[u8]) -> Vec<u8> {
         Ok(_) => plain,
         Err(_) => bytes.to_vec(),
     }
+}
+
+/// The files and folders below a folder whose names hold a text.
+pub fn named(folder: &Path, text: &str) -> Vec<PathBuf> {
+    let (mut open, mut found) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = open.pop() {
+        for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path.file_name().is_some_and(|name| name.to_string_lossy().contains(text)) {
+                found.push(path.clone());
+            }
+            if path.is_dir() {
+                open.push(path);
+            }
+        }
+    }
+    found
 }
 
 /// The objects below `prefixes` that name an artist.

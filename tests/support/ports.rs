@@ -81,6 +81,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         reader: Arc::new(PageReader::new(styles.clone(), ParseLimits::default(), 2, child)),
         sources: Vec::new(),
         settings: Arc::new(JobSettings {
+            look_again: std::time::Duration::from_secs(2),
             limits: limits_of_tests(),
             jobs_per_host: 2,
             site: SiteLimits::default(),

@@ -71,6 +71,10 @@ impl UrlDenial for Judged {
         self.0.lock().unwrap().push(url.clone());
         Ok(false)
     }
+
+    async fn names_removed(&self, _site: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 impl Judged {

@@ -219,6 +219,7 @@ fn scaled() -> Config {
     config.pipeline.scheduled = false;
     config.alerts.every_ms = 50;
     config.sync.linger_ms = 5;
+    config.privacy.look_again_ms = 2_000;
     config
 }
 

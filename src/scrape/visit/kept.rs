@@ -75,6 +75,10 @@ impl Visit {
     pub(super) async fn keep_evidence(&mut self) -> Result<(), VisitError> {
         let Some((first, key, bytes)) = self.evidence.take().and_then(Evidence::finish) else { return Ok(()) };
         let Shared { objects, deny, .. } = self.shared.as_ref();
+        self.sites.entry(site_of(&first)).or_default();
+        if self.some_site_names_removed().await? {
+            return Ok(());
+        }
         if let Err(error) = objects.put(&key, bytes).await {
             tracing::warn!(session.id = %self.who.session, "the evidence of a visit was not kept: {error}");
         }
@@ -83,11 +87,23 @@ impl Visit {
             objects.delete(&key).await?;
             return Err(VisitError::Denied);
         }
+        if self.some_site_names_removed().await? {
+            objects.delete(&key).await?;
+        }
         Ok(())
     }
 
-    /// Keeps an answer under its name, for this session and for later ones. The page is worth more than its copy: without the copy it may be
-    /// fetched once more.
+    async fn some_site_names_removed(&self) -> Result<bool, VisitError> {
+        for site in self.sites.keys() {
+            if self.shared.deny.names_removed(site).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Keeps an answer under its name, for this session and for later ones, unless its site names somebody who was removed: then it goes with
+    /// its session, a day after that. The page is worth more than its copy: without the copy it may be fetched once more.
     pub(super) async fn keep(
         &mut self,
         url: &Url,
@@ -98,23 +114,37 @@ impl Visit {
     ) -> Result<(), VisitError> {
         let Shared { pages, known, deny, .. } = self.shared.as_ref();
         let session = &self.who.session;
+        let site = site_of(url);
         if let Err(error) = pages.put(session, name, kept).await {
             tracing::warn!(session.id = %session, "a fetched page was not kept: {error}");
         }
-        self.unread = match known.put(name, before, kept, unmodified).await {
-            Ok(unread) => unread.then(|| (url.clone(), name.clone())),
-            Err(error) => {
-                tracing::warn!(session.id = %session, "a fetched page was not kept for later sessions: {error}");
-                None
-            }
+        let names_removed = match self.sites.get(&site) {
+            Some(names_removed) => *names_removed,
+            None => deny.names_removed(&site).await?,
         };
+        self.unread = None;
+        if !names_removed {
+            match known.put(name, before, kept, unmodified).await {
+                Ok(unread) => self.unread = unread.then(|| (url.clone(), name.clone())),
+                Err(error) => tracing::warn!(session.id = %session, "a fetched page was not kept for later sessions: {error}"),
+            }
+        }
         // Rule 15: a removal that came in between has looked for copies already.
         if deny.is_denied(url).await? {
             pages.forget(session, name).await?;
-            known.forget_site(&site_of(url)).await?;
+            known.forget_site(&site).await?;
             self.evidence = None;
             return Err(VisitError::Denied);
         }
+        let marked_since = !names_removed && deny.names_removed(&site).await?;
+        if marked_since {
+            self.unread = None;
+            known.forget_site(&site).await?;
+        }
+        if names_removed || marked_since {
+            self.evidence = None;
+        }
+        self.sites.insert(site, names_removed || marked_since);
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::objects::{Objects, ObjectsError};
 use crate::scrape::draw::Draw;
 use crate::scrape::evidence::{self, About, Evidence};
 use crate::scrape::guard::{MappedHost, host_key, shown};
-use crate::scrape::known::{Known, KnownPages};
+use crate::scrape::known::{Known, KnownPages, site_of};
 use crate::scrape::limits::SiteBudget;
 use crate::scrape::page_cache::{Kept, PageCache};
 use crate::scrape::politeness::{Held, Politeness, Turn};
@@ -92,10 +92,16 @@ impl Visitor {
     /// Notes that a page lists people who come and go: it is due every day.
     ///
     /// # Errors
-    /// The object store failed; the page may be read a few days late.
-    pub async fn lists(&self, page: &Url) -> Result<(), ObjectsError> {
+    /// The store or the object store failed; the page may be read a few days late.
+    pub async fn lists(&self, page: &Url) -> Result<(), VisitError> {
         self.shared.known.lists(&drawn::name_of(page)).await?;
-        self.shared.known.lists(page).await
+        self.shared.known.lists(page).await?;
+        // Rule 15: the note is written into the copy, which a removal may just have deleted.
+        let site = site_of(page);
+        if self.shared.deny.names_removed(&site).await? {
+            self.shared.known.forget_site(&site).await?;
+        }
+        Ok(())
     }
 
     /// Begins a visit; nothing is asked of anybody yet.
@@ -112,6 +118,7 @@ impl Visitor {
             unasked: HashMap::new(),
             unread: None,
             stats: VisitStats::default(),
+            sites: HashMap::new(),
         }
     }
 }
@@ -132,6 +139,8 @@ pub struct Visit {
     stats: VisitStats,
     /// The page kept last and its name among the kept, if what it says is still to be told.
     unread: Option<(Url, Url)>,
+    /// The sites of pages that were kept, and whether one names somebody who was removed.
+    sites: HashMap<String, bool>,
     /// What went over the wire, if it is kept.
     evidence: Option<Evidence>,
 }

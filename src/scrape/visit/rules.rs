@@ -1,11 +1,47 @@
 //! The robots.txt of the hosts that a visit comes to.
 
-use super::{Visit, VisitError};
+use super::{Shared, Visit, VisitError, Visitor};
+use crate::objects::ObjectsError;
 use crate::scrape::guard::shown;
-use crate::scrape::robots::{RobotsFile, RobotsRules, RobotsVerdict, origin};
+use crate::scrape::page_cache::unpack;
+use crate::scrape::robots::{self, RobotsFile, RobotsRules, RobotsVerdict, STALE_FOR, origin};
 use crate::scrape::{Ask, FetchError, TextHop};
 use std::sync::Arc;
 use url::Url;
+
+impl Visitor {
+    /// Deletes the robots.txt that is kept of a site, by either scheme, with and without `www.`: on removal of whose site it is.
+    ///
+    /// # Errors
+    /// The object store failed; repeat.
+    pub async fn forget_robots(&self, site: &Url) -> Result<(), ObjectsError> {
+        let host = site.host_str().unwrap_or_default();
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        let port = site.port().map(|port| format!(":{port}")).unwrap_or_default();
+        for start in ["http://", "https://", "http://www.", "https://www."] {
+            self.shared.objects.delete(&robots::key(&format!("{start}{host}{port}"))).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes every robots.txt that is too old to be obeyed. Answers how many.
+    ///
+    /// # Errors
+    /// The object store failed; repeat.
+    pub async fn drop_old_robots(&self) -> Result<u64, ObjectsError> {
+        let Shared { objects, clock, .. } = self.shared.as_ref();
+        let mut dropped = 0;
+        for key in objects.keys("robots").await? {
+            let file: Option<RobotsFile> = objects.get(&key).await?.and_then(|bytes| unpack(&bytes));
+            // One that cannot be read is of no use at all.
+            if file.is_none_or(|file| clock.now().since(file.fetched_at) >= STALE_FOR) {
+                objects.delete(&key).await?;
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
+    }
+}
 
 impl Visit {
     /// The robots rules of a URL's origin, fetched if they are not known.

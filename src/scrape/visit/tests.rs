@@ -6,6 +6,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionId;
 use crate::domain::progress::Progress;
 use crate::scrape::draw::NoBrowser;
+use crate::scrape::evidence::Exchange;
 use crate::scrape::guard::{Guard, HostMap};
 use crate::scrape::limits::{BudgetStop, FetchLimits, SiteLimits};
 use crate::scrape::politeness::PolitenessSettings;
@@ -134,6 +135,22 @@ impl Web {
         self.asked.lock().unwrap().iter().map(|asked| asked.url.clone()).collect()
     }
 
+    fn exchange(&self, url: &Url, text: &str) -> Exchange {
+        Exchange {
+            url: url.clone(),
+            at: self.clock.now(),
+            took: self.latency,
+            peer: None,
+            request: format!("GET {} HTTP/1.1\r\n\r\n", url.path()),
+            status: 200,
+            headers: Vec::new(),
+            body: text.as_bytes().to_vec(),
+            whole: true,
+            copy_from: None,
+            outcome: "page",
+        }
+    }
+
     async fn reply(&self, url: &Url) -> Reply {
         let began = self.clock.monotonic();
         tokio::time::sleep(self.latency).await;
@@ -159,6 +176,9 @@ impl Fetch for Web {
             let validators = Validators { etag: etag.map(str::to_owned), last_modified: None };
             let (requested, wire_bytes) = (url.clone(), text.len() as u64);
             let (robots_tags, tdm_reserved) = (Vec::new(), false);
+            if let Some(evidence) = ask.evidence {
+                evidence.note(&self.exchange(url, &text));
+            }
             Ok(Hop::Page(FetchedPage { requested, url: url.clone(), status: 200, text, robots_tags, tdm_reserved, validators, wire_bytes }))
         };
         match self.reply(url).await {
@@ -189,13 +209,18 @@ impl Fetch for Web {
     }
 }
 
+/// URLs that are denied, and sites that name somebody who was removed.
 #[derive(Debug, Default)]
-struct Denied(Mutex<HashSet<String>>);
+struct Denied(Mutex<HashSet<String>>, Mutex<HashSet<String>>);
 
 #[async_trait]
 impl UrlDenial for Denied {
     async fn is_denied(&self, url: &Url) -> Result<bool, StoreError> {
         Ok(self.0.lock().unwrap().contains(url.as_str()))
+    }
+
+    async fn names_removed(&self, site: &str) -> Result<bool, StoreError> {
+        Ok(self.1.lock().unwrap().contains(site))
     }
 }
 
@@ -540,6 +565,57 @@ async fn kept_pages_end_with_a_removal() {
     bench.denied.0.lock().unwrap().clear();
     for session in ["daily-1", "daily-3"] {
         assert!(matches!(bench.read(session, Recrawl::KeptOnly, team).await.0, Err(VisitError::NotKept { .. })));
+    }
+}
+
+/// Rule 15: somebody is removed whom a site names while a visit reads it. What the visit kept by then the removal deletes, and what
+/// it would keep afterwards, the file of the whole visit among it, is not kept; nor is what later visits read, until the mark goes.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_of_a_site_that_names_somebody_who_was_removed() {
+    let bench = bench();
+    let objects = Objects::in_folder(bench._folder.path()).unwrap();
+    let kept = async || {
+        let (mut keys, visits) = (objects.keys("known").await.unwrap(), objects.keys("visits").await.unwrap());
+        keys.extend(visits);
+        keys.len()
+    };
+    for page in ["team", "bob"] {
+        bench.web.on(&format!("https://studio.example/{page}"), &[html("<p>Ana and Bob")]);
+    }
+    let mut visit = bench.begin("job-1");
+    visit.page(&url("https://studio.example/team")).await.unwrap();
+    assert_eq!(kept().await, 1);
+    bench.denied.1.lock().unwrap().insert("studio.example".into());
+    bench.visitor.forget_site("studio.example").await.unwrap();
+    visit.end().await.unwrap();
+    assert_eq!(kept().await, 0, "the file of a visit that began before");
+    let mut visit = bench.begin("job-2");
+    visit.page(&url("https://studio.example/team")).await.unwrap();
+    assert_eq!(visit.stats().cached, 1, "the session's own pages serve its jobs");
+    visit.page(&url("https://studio.example/bob")).await.unwrap();
+    visit.end().await.unwrap();
+    assert_eq!(kept().await, 0);
+    bench.denied.1.lock().unwrap().clear();
+    bench.read("daily-2", Recrawl::Due, "https://studio.example/bob").await.0.unwrap();
+    assert_eq!(kept().await, 2, "a page and the file of its visit");
+}
+
+/// Rule 15: the removal may come between two pages of one visit, after the visit has looked whether the site may be kept.
+#[tokio::test(start_paused = true)]
+async fn a_removal_between_two_pages_of_a_visit_is_met() {
+    let bench = bench();
+    let objects = Objects::in_folder(bench._folder.path()).unwrap();
+    for page in ["team", "bob"] {
+        bench.web.on(&format!("https://studio.example/{page}"), &[html("<p>Ana and Bob")]);
+    }
+    let mut visit = bench.begin("job-1");
+    visit.page(&url("https://studio.example/team")).await.unwrap();
+    bench.denied.1.lock().unwrap().insert("studio.example".into());
+    bench.visitor.forget_site("studio.example").await.unwrap();
+    visit.page(&url("https://studio.example/bob")).await.unwrap();
+    visit.end().await.unwrap();
+    for folder in ["known", "visits"] {
+        assert_eq!(objects.keys(folder).await.unwrap(), Vec::<String>::new());
     }
 }
 

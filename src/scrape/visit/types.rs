@@ -20,6 +20,10 @@ use url::Url;
 pub trait UrlDenial: std::fmt::Debug + Send + Sync {
     /// Whether the denylist holds `url`.
     async fn is_denied(&self, url: &Url) -> Result<bool, StoreError>;
+
+    /// Whether pages of a site (see [`crate::scrape::known::site_of`]) name somebody who was removed: nothing of it is kept beyond
+    /// its session.
+    async fn names_removed(&self, site: &str) -> Result<bool, StoreError>;
 }
 
 /// How pages are visited.

@@ -17,6 +17,7 @@ const READ: Cql = Cql::read("SELECT rev, writer, body, sum FROM removal_requests
 const READ_SERIALLY: Cql = Cql::serial("SELECT rev, writer, body, sum FROM removal_requests WHERE id = ? LIMIT 1");
 const MAKE: Cql = Cql::lwt("INSERT INTO removal_requests (id, rev, writer, body, sum) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS");
 const SWAP: Cql = Cql::lwt("UPDATE removal_requests SET rev = ?, writer = ?, body = ?, sum = ? WHERE id = ? IF rev = ?");
+const DROP: Cql = Cql::lwt("DELETE FROM removal_requests WHERE id = ? IF rev = ?");
 const LIST: Cql = Cql::write("INSERT INTO removal_request_list (hour, id) VALUES (?, ?) USING TIMESTAMP ?");
 const LISTED: Cql = Cql::read("SELECT id FROM removal_request_list WHERE hour = ?");
 const DROP_LIST: Cql = Cql::write("DELETE FROM removal_request_list USING TIMESTAMP ? WHERE hour = ?");
@@ -25,7 +26,7 @@ const HOURS: Cql = Cql::read("SELECT hour FROM removal_request_hours WHERE part 
 const DROP_HOUR: Cql = Cql::write("DELETE FROM removal_request_hours USING TIMESTAMP ? WHERE part = 0 AND hour = ?");
 
 /// The statements of this file.
-pub(super) const STATEMENTS: &[Cql] = &[READ, READ_SERIALLY, MAKE, SWAP, LIST, LISTED, DROP_LIST, LIST_HOUR, HOURS, DROP_HOUR];
+pub(super) const STATEMENTS: &[Cql] = &[READ, READ_SERIALLY, MAKE, SWAP, DROP, LIST, LISTED, DROP_LIST, LIST_HOUR, HOURS, DROP_HOUR];
 
 const TABLE: &str = "removal_requests";
 
@@ -172,6 +173,21 @@ impl RemovalRequestStore for CqlStore {
             }
         }
         Err(StoreError::Unavailable(format!("request {id} could not be put: {lost}")))
+    }
+
+    async fn drop_request(&self, id: &RequestId) -> StoreResult<()> {
+        let id = id.as_str();
+        let mut lost = String::new();
+        for _ in 0..TRIES {
+            let Some(row) = self.request_row(&READ_SERIALLY, id).await?.filter(|row| row.request.state.is_ended()) else { return Ok(()) };
+            self.db.step("drop a request").await?;
+            match self.db.lwt(&DROP, (id, row.rev)).await? {
+                Lwt::Applied => return self.db.step("answer").await,
+                Lwt::Met(_) => {}
+                Lwt::Unknown(why) => lost = why,
+            }
+        }
+        Err(StoreError::Unavailable(format!("request {id} could not be dropped: {lost}")))
     }
 
     async fn open_requests(&self, limit: usize) -> StoreResult<Vec<RemovalRequest>> {

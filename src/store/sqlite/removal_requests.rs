@@ -48,6 +48,12 @@ impl RemovalRequestStore for SqliteStore {
         self.db.write(write).await
     }
 
+    async fn drop_request(&self, id: &RequestId) -> StoreResult<()> {
+        let id = id.clone();
+        let sql = "DELETE FROM removal_requests WHERE id = ?1 AND open = 0";
+        self.db.write(move |txn: &super::core::Txn<'_>| execute(txn.connection, sql, [id.as_str()]).map(|_| ())).await
+    }
+
     async fn open_requests(&self, most: usize) -> StoreResult<Vec<RemovalRequest>> {
         let sql = "SELECT id, body, sum FROM removal_requests WHERE open = 1 ORDER BY created_at, id LIMIT ?1";
         listed(&self.db, TABLE, move |connection, unread| read_sound(connection, TABLE, sql, [limit(most)], unread)).await
