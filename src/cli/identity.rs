@@ -86,7 +86,7 @@ async fn list(common: &Common) -> anyhow::Result<()> {
             conflict.kind.as_str().to_owned(),
             conflict.key.clone(),
             conflict.holder.to_string(),
-            conflict.claimant.to_string(),
+            conflict.claimant.as_ref().map_or_else(|| "a studio's own pages".to_owned(), ToString::to_string),
             output::age(conflict.at, now),
         ]
     }));
@@ -105,7 +105,7 @@ async fn give(common: &Common, asked: &str, artist: &ArtistId, reason: Option<St
     match world::open(&config).await? {
         World::Own(ports) => {
             tell_apart::give(&ports, &conflict.id, artist, (ACTOR, reason.as_deref())).await?;
-            for party in [&conflict.holder, &conflict.claimant] {
+            for party in std::iter::once(&conflict.holder).chain(&conflict.claimant) {
                 world::show_in_index(&ports, party).await?;
             }
         }

@@ -267,7 +267,7 @@ impl RemovalRequest {
     /// # Errors
     /// [`NotNow::State`].
     pub fn expired(&self, now: Timestamp) -> Result<Self, NotNow> {
-        let is_due = self.state == RequestState::Received && now >= self.expires_at();
+        let is_due = matches!(self.state, RequestState::Received | RequestState::Proven) && now >= self.expires_at();
         if is_due { Ok(self.moved(RequestState::Expired, now)) } else { self.refuse_step("expired") }
     }
 }

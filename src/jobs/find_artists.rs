@@ -12,12 +12,17 @@ use crate::domain::text::names_agree;
 use crate::extract::{MAX_MEMBERS, Member, SiteFacts, SiteKind};
 use crate::jobs::added_up::names_of;
 use crate::jobs::discover_studios::step_of;
+use crate::jobs::read_again::MetBy;
 use crate::jobs::{
-    Ended, PortError, Ports, Running, courier, remove_artist, remove_studio, site_visit, store_outcome, wait_for_dependency,
+    Ended, PortError, Ports, Running, courier, read_again, remove_artist, remove_studio, site_visit, store_outcome, tell_apart,
+    wait_for_dependency,
 };
 use crate::store::StoreError;
 use tracing::{debug, info};
 use url::Url;
+
+/// How often a lost race for a key is tried again.
+const RACES: usize = 32;
 
 /// Runs the job.
 pub async fn run(ports: &Ports, running: &Running, studio_id: &StudioId) -> Ended {
@@ -104,7 +109,7 @@ async fn settle_facts(
         return Ok(Outcome::Dead { reason: Failure::new(Category::Data, "too_many_artists", "find", message) });
     }
     if kind == StudioKind::Studio {
-        share_studio_handles(ports, facts).await?;
+        share_studio_handles(ports, running, facts).await?;
     }
     let step = step_of(ports, running, JobKind::ScrapeArtist).await?;
     let (mut jobs, mut hashes, mut denied) = (Vec::new(), Vec::new(), Vec::new());
@@ -174,18 +179,34 @@ fn member_task(studio: &Studio, website: &Url, facts: &SiteFacts, member: &Membe
     }
 }
 
-/// Rule 9: a handle on the studio's own pages is shared from the start, unless one person is the studio.
-async fn share_studio_handles(ports: &Ports, facts: &SiteFacts) -> Result<(), PortError> {
+/// Rule 9: a handle on the studio's own pages is shared from the start, unless one person is the studio. Whoever was read before
+/// it with that handle as theirs loses it: the order of jobs never changes who is who.
+async fn share_studio_handles(ports: &Ports, running: &Running, facts: &SiteFacts) -> Result<(), PortError> {
     if facts.artists.len() <= 1 {
         return Ok(());
     }
     let members: Vec<&String> = facts.artists.iter().filter_map(|member| member.instagram.as_ref()).collect();
     for handle in facts.instagram.iter().filter(|handle| !members.contains(handle)) {
-        if let Some(key) = IdentityKey::instagram(handle) {
-            let state = ports.store.identity(&key).await?;
-            if state.is_none() {
-                ports.store.point_identity(&key, None, &KeyState::Shared).await?;
-            }
+        let Some(key) = IdentityKey::instagram(handle) else { continue };
+        let mut state = ports.store.identity(&key).await?;
+        // Whoever is faster has claimed or shared it: nobody claims it twice.
+        for _ in 0..RACES {
+            state = match &state {
+                Some(KeyState::Shared) => break,
+                None => match ports.store.point_identity(&key, None, &KeyState::Shared).await? {
+                    None => break,
+                    Some(stands) => stands,
+                },
+                Some(KeyState::Held(_)) if tell_apart::fixed(ports, &key).await?.is_some() => break,
+                Some(KeyState::Held(holder)) => {
+                    tell_apart::note_shop(ports, &key, holder).await?;
+                    let met = MetBy { session_id: &running.job.new.session_id, job_id: running.job.id(), attempt: &running.attempt };
+                    if read_again::share(ports, met, &key, holder).await? {
+                        break;
+                    }
+                    ports.store.identity(&key).await?
+                }
+            };
         }
     }
     Ok(())

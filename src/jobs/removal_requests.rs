@@ -217,18 +217,22 @@ pub async fn refuse(ports: &Ports, id: &RequestId, actor: &str, answer: Option<&
 /// Takes a request the next step that needs nobody's word.
 async fn go_on(ports: &Ports, request: RemovalRequest) -> Result<RemovalRequest, RequestError> {
     match request.state {
-        RequestState::Proven => {
-            let approved = approve_as(ports, &request.id, ApprovedBy::Proof, "proof", None).await?;
-            drive(ports, &approved).await
-        }
+        RequestState::Received if ports.clock.now() >= request.expires_at() => expire(ports, &request).await,
+        RequestState::Proven => match approve_as(ports, &request.id, ApprovedBy::Proof, "proof", None).await {
+            Ok(approved) => drive(ports, &approved).await,
+            // Several people show the handle, and no operator said whom it means.
+            Err(RequestError::Shared) if ports.clock.now() >= request.expires_at() => expire(ports, &request).await,
+            Err(error) => Err(error),
+        },
         RequestState::Approved => drive(ports, &request).await,
-        RequestState::Received if ports.clock.now() >= request.expires_at() => {
-            let expired = step(ports, &request.id, |request| request.expired(ports.clock.now())).await?;
-            audit(ports, "schedule", "request.expired", &request.id, None, "nobody proved or decided it in time").await?;
-            Ok(expired)
-        }
         RequestState::Received | RequestState::Done | RequestState::Refused | RequestState::Expired => Ok(request),
     }
+}
+
+async fn expire(ports: &Ports, request: &RemovalRequest) -> Result<RemovalRequest, RequestError> {
+    let expired = step(ports, &request.id, |request| request.expired(ports.clock.now())).await?;
+    audit(ports, "schedule", "request.expired", &request.id, None, "nobody proved or decided it in time").await?;
+    Ok(expired)
 }
 
 /// Does what was approved, and says so. Every part may be repeated.

@@ -12,7 +12,9 @@ use crate::domain::outcome::{Done, Outcome, WaitFor};
 use crate::domain::write::Writer;
 use crate::jobs::audit::audit;
 use crate::jobs::write_artist::remove_record;
-use crate::jobs::{PortError, Ports, Running, courier, deny, letter_index, named_sites, remove_studio, store_outcome, wait_for_dependency};
+use crate::jobs::{
+    PortError, Ports, Running, courier, deny, letter_index, named_sites, remove_studio, store_outcome, tell_apart, wait_for_dependency,
+};
 use crate::scrape::known::site_of;
 use crate::store::{JobPut, StoreError, StoreResult};
 use std::collections::BTreeSet;
@@ -201,10 +203,12 @@ async fn purge_all(ports: &Ports, id: &ArtistId, hashes: &[String]) -> StoreResu
     let evidence = ports.store.evidence_of(id).await?;
     pages = pages_of(ports, &evidence).await?;
     purged.sites += forget_copies(ports, &pages).await?;
+    let keys = ports.store.identities_of(id).await?;
+    tell_apart::forget(ports, id, &keys, &evidence).await?;
     ports.store.drop_evidence(id, None).await?;
     ports.store.forget_sightings(id).await?;
     purged.evidence = evidence.len();
-    purged.keys = ports.store.identities_of(id).await?.len();
+    purged.keys = keys.len();
     ports.store.forget_identities(id).await?;
     info!(artist.id = %id, "artist {id} was removed for good");
     Ok(purged)

@@ -22,6 +22,8 @@ const CONFLICT: &str = "identity.conflict/";
 const RACES: usize = 32;
 /// Most conflicts listed.
 pub const CONFLICTS_MAX: usize = 500;
+/// Most conflicts read to find the oldest of them.
+const CONFLICTS_READ: usize = 20_000;
 
 /// A key that an operator has fixed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +64,8 @@ pub struct Conflict {
     pub kind: ConflictKind,
     /// Who had the key first.
     pub holder: ArtistId,
-    /// Who claims it as well.
-    pub claimant: ArtistId,
+    /// Who claims it as well; none if it is a studio, whose own pages show it.
+    pub claimant: Option<ArtistId>,
     /// The kind of key: `instagram`, `site` or `member`.
     pub key: String,
     /// When it was met.
@@ -94,16 +96,17 @@ pub enum TellApartError {
     /// No such conflict.
     #[error("there is no conflict {0}; `inkdex identity` lists them")]
     NoConflict(String),
-    /// The artist is none of the two.
-    #[error("conflict {id} is between {holder} and {claimant}; give the key to one of them")]
+    /// The artist is none of those who claim the key.
+    #[error("conflict {id} is about a key that {claim} claim; give it to one of them")]
     NotAParty {
         /// The conflict.
         id: String,
-        /// Who had the key first.
-        holder: ArtistId,
-        /// Who claims it as well.
-        claimant: ArtistId,
+        /// Who may have it.
+        claim: String,
     },
+    /// The artist is in the directory no more.
+    #[error("artist {0} is not in the directory, so no key can be theirs")]
+    Gone(ArtistId),
     /// A record could not be written, or a part of ours failed.
     #[error(transparent)]
     Record(#[from] CorrectError),
@@ -184,29 +187,65 @@ pub(crate) async fn note(ports: &Ports, decision: &IdentityDecision) -> StoreRes
         if fixed(ports, key).await?.is_some() {
             continue;
         }
-        let conflict = Conflict {
-            id: String::new(),
-            kind,
-            holder: holder.clone(),
-            claimant: decision.id.clone(),
-            key: key.as_str().split(':').next().unwrap_or_default().to_owned(),
-            at: ports.clock.now(),
-        };
-        let value = serde_json::to_string(&conflict).map_err(|error| StoreError::Bug(error.to_string()))?;
-        // Whatever stands there is an earlier note of the same key.
-        let _stands = ports.store.put_meta(&named(ports, CONFLICT, key), None, &value).await?;
+        put_note(ports, kind, key, holder, Some(&decision.id)).await?;
     }
     Ok(())
 }
 
-/// The conflicts that nobody has decided.
+/// Notes that the own pages of a studio show a handle as the shop's which an artist has.
+pub(crate) async fn note_shop(ports: &Ports, key: &IdentityKey, holder: &ArtistId) -> StoreResult<()> {
+    put_note(ports, ConflictKind::Shared, key, holder, None).await
+}
+
+async fn put_note(ports: &Ports, kind: ConflictKind, key: &IdentityKey, holder: &ArtistId, claimant: Option<&ArtistId>) -> StoreResult<()> {
+    let conflict = Conflict {
+        id: String::new(),
+        kind,
+        holder: holder.clone(),
+        claimant: claimant.cloned(),
+        key: key.as_str().split(':').next().unwrap_or_default().to_owned(),
+        at: ports.clock.now(),
+    };
+    let value = serde_json::to_string(&conflict).map_err(|error| StoreError::Bug(error.to_string()))?;
+    // Whatever stands there is an earlier note of the same key.
+    let _stands = ports.store.put_meta(&named(ports, CONFLICT, key), None, &value).await?;
+    Ok(())
+}
+
+/// Drops what is noted of somebody who is removed: keys that were fixed to them, and conflicts in which nobody else is left to
+/// whom the key could be given.
+pub(crate) async fn forget(ports: &Ports, id: &ArtistId, keys: &[IdentityKey], evidence: &[EvidenceRow]) -> StoreResult<()> {
+    let mut all: Vec<IdentityKey> = keys.to_vec();
+    all.extend(evidence.iter().flat_map(keys_in));
+    all.sort();
+    all.dedup();
+    for key in &all {
+        if fixed(ports, key).await?.is_some_and(|fixed| fixed.artist_id == *id) {
+            ports.store.drop_meta(&named(ports, FIXED, key)).await?;
+        }
+        let place = named(ports, CONFLICT, key);
+        let Some(conflict) = ports.store.meta(&place).await?.and_then(|value| read_conflict(&place, &value)) else { continue };
+        let mut left = false;
+        for party in std::iter::once(&conflict.holder).chain(&conflict.claimant).filter(|party| *party != id) {
+            left |= is_here(ports, party).await?;
+        }
+        if !left {
+            ports.store.drop_meta(&place).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The conflicts that nobody has decided, the oldest first.
 ///
 /// # Errors
 /// The store failed.
 pub async fn conflicts(store: &dyn Store, limit: usize) -> StoreResult<Vec<Conflict>> {
-    let rows = store.metas(CONFLICT, limit).await?;
+    // They are stored by the hashes of their keys, so which are the oldest is seen when all are read.
+    let rows = store.metas(CONFLICT, CONFLICTS_READ).await?;
     let mut found: Vec<Conflict> = rows.iter().filter_map(|(place, value)| read_conflict(place, value)).collect();
     found.sort_by_key(|conflict| conflict.at);
+    found.truncate(limit);
     Ok(found)
 }
 
@@ -245,8 +284,7 @@ async fn point(ports: &Ports, key: &IdentityKey, id: &ArtistId) -> StoreResult<(
 /// # Errors
 /// [`TellApartError`].
 pub async fn split(ports: &Ports, id: &ArtistId, source: &str, (actor, reason): (&str, Option<&str>)) -> Result<ArtistId, TellApartError> {
-    let lives = ports.store.artist(id).await?.as_ref().and_then(ArtistRow::live).is_some();
-    if !lives || ports.store.is_denied(&[ports.deny.of_artist(id)]).await? {
+    if !is_here(ports, id).await? {
         return Err(CorrectError::Unknown(id.clone()).into());
     }
     let rows = ports.store.evidence_of(id).await?;
@@ -283,6 +321,12 @@ pub async fn split(ports: &Ports, id: &ArtistId, source: &str, (actor, reason): 
     Ok(other)
 }
 
+/// Whether an artist has a live row and was not removed.
+async fn is_here(ports: &Ports, id: &ArtistId) -> StoreResult<bool> {
+    let lives = ports.store.artist(id).await?.as_ref().and_then(ArtistRow::live).is_some();
+    Ok(lives && !ports.store.is_denied(&[ports.deny.of_artist(id)]).await?)
+}
+
 /// The keys that a source's row claims.
 fn keys_in(row: &EvidenceRow) -> Vec<IdentityKey> {
     let facts = &row.facts;
@@ -299,11 +343,16 @@ pub async fn give(ports: &Ports, conflict: &str, id: &ArtistId, (actor, reason):
     let place = format!("{CONFLICT}{conflict}");
     let value = ports.store.meta(&place).await?;
     let found = value.and_then(|value| read_conflict(&place, &value)).ok_or_else(|| TellApartError::NoConflict(conflict.to_owned()))?;
-    if found.holder != *id && found.claimant != *id {
-        return Err(TellApartError::NotAParty { id: found.id, holder: found.holder, claimant: found.claimant });
+    let parties: Vec<&ArtistId> = std::iter::once(&found.holder).chain(&found.claimant).collect();
+    if !parties.contains(&id) {
+        let claim = parties.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        return Err(TellApartError::NotAParty { id: found.id, claim });
+    }
+    if !is_here(ports, id).await? {
+        return Err(TellApartError::Gone(id.clone()));
     }
     let mut keys = Vec::new();
-    for party in [&found.holder, &found.claimant] {
+    for party in &parties {
         keys.extend(ports.store.evidence_of(party).await?.iter().flat_map(keys_in));
     }
     let key = keys.into_iter().find(|key| ports.deny.of_key(key) == found.id);
@@ -311,7 +360,7 @@ pub async fn give(ports: &Ports, conflict: &str, id: &ArtistId, (actor, reason):
     if let Some(key) = key {
         fix(ports, &key, &Fixed { artist_id: id.clone(), from: None }).await?;
         point(ports, &key, id).await?;
-        for party in [&found.holder, &found.claimant] {
+        for party in parties {
             if ports.store.artist(party).await?.as_ref().and_then(ArtistRow::live).is_some() {
                 follow(ports, party, false).await?;
             }

@@ -12,11 +12,11 @@ use crate::domain::lifecycle::Absence;
 use crate::domain::outcome::{Category, Failure};
 use crate::domain::write::{Intent, WriteDecision, Writer, decide_write};
 use crate::jobs::added_up::{self, added_up, resolved};
+use crate::jobs::read_again::MetBy;
 use crate::jobs::tell_apart::{self, Fixed};
 use crate::jobs::{Ports, courier, read_again, remove_artist};
 use crate::store::{PutAnswer, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
-use tracing::{debug, info};
 use url::Url;
 
 /// How often a lost race is tried again within one write.
@@ -290,18 +290,9 @@ async fn apply_identity(ports: &Ports, request: &WriteArtist, decision: &Identit
         if tell_apart::fixed(ports, key).await?.is_some() {
             continue;
         }
-        let expected = KeyState::Held(holder.clone());
-        // The job stands before the key is shared: whoever repeats this write after a crash meets a key that says nothing
-        // of its first holder any more.
-        let again = read_again::make(ports, request, key, holder).await?;
-        if ports.store.point_identity(key, Some(&expected), &KeyState::Shared).await?.is_some() {
+        let met = MetBy { session_id: &request.session_id, job_id: &request.job_id, attempt: &request.attempt };
+        if !read_again::share(ports, met, key, holder).await? {
             return Ok(false);
-        }
-        info!(artist.id = %holder, "a key of artist {holder} is claimed by another name; it is shared until an operator decides");
-        if let Some(host) = again
-            && let Err(error) = courier::send_next_of(ports, &host).await
-        {
-            debug!(artist.id = %holder, %error, "the job that reads artist {holder} again was not sent, the sweeper will send it");
         }
     }
     Ok(true)

@@ -19,6 +19,7 @@ pub trait RemovalRequestStore {
     /// Drops the row of an ended request; one that is open stays. Repeating it is harmless.
     async fn drop_request(&self, id: &RequestId) -> StoreResult<()>;
 
-    /// Requests that are not ended, the oldest first. One whose row cannot be read is left out.
+    /// Requests that are not ended: those that are proven or approved before the others, then the oldest first, so that no flood
+    /// of requests keeps a promise waiting. One whose row cannot be read is left out.
     async fn open_requests(&self, limit: usize) -> StoreResult<Vec<RemovalRequest>>;
 }

@@ -74,13 +74,15 @@ async fn open_requests_are_listed_the_oldest_first(h: &impl Harness) {
     for request in &made[..3] {
         assert!(h.store().put_request(request.rev, &refused(request)).await.unwrap());
     }
-    let approved = made[3].approved(ArtistId::new("artist-1"), ApprovedBy::Operator, h.now()).unwrap();
-    assert!(h.store().put_request(made[3].rev, &approved).await.unwrap());
-    assert_eq!(open(h).await, ids(&made[3..]));
+    let approved = made[4].approved(ArtistId::new("artist-1"), ApprovedBy::Operator, h.now()).unwrap();
+    assert!(h.store().put_request(made[4].rev, &approved).await.unwrap());
+    let first = [made[4].clone(), made[3].clone(), made[5].clone()];
+    assert_eq!(open(h).await, ids(&first), "what is approved comes before what only waits");
+    assert_eq!(h.store().open_requests(1).await.unwrap().iter().map(|request| &request.id).collect::<Vec<_>>(), [&made[4].id]);
     // Hours later the lists of hours in which nothing is open are of no more use; what is open stays listed.
     h.advance(Duration::from_secs(30 * 86_400)).await;
     for _ in 0..2 {
-        assert_eq!(open(h).await, ids(&made[3..]));
+        assert_eq!(open(h).await, ids(&first));
     }
     h.restart().await;
     assert_eq!(h.store().request(&made[0].id).await.unwrap().unwrap().state, RequestState::Refused, "its receipt still tells its end");

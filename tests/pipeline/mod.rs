@@ -20,6 +20,7 @@ mod removal_requests;
 mod removal_studio;
 mod replay;
 mod schedule;
+mod shop_handles;
 mod stopping;
 mod sync;
 mod too_many_artists;

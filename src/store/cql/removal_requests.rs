@@ -6,7 +6,7 @@ use super::ledger_rows::TRIES;
 use super::many::each;
 use super::statement::{Cql, Lwt};
 use crate::domain::clock::Timestamp;
-use crate::domain::removal_request::{RemovalRequest, RequestId};
+use crate::domain::removal_request::{RemovalRequest, RequestId, RequestState};
 use crate::store::seal::{seal, unseal};
 use crate::store::unreadable::left_out;
 use crate::store::{RemovalRequestStore, StoreError, StoreResult};
@@ -33,6 +33,9 @@ const TABLE: &str = "removal_requests";
 /// Rows read at a time.
 const AT_ONCE: usize = 16;
 
+/// The list, beside those of hours, of what is proven or approved: it is read first, and dropped whole as they are.
+const URGENT: i32 = -1;
+
 const HOUR_US: i64 = 3_600_000_000;
 
 /// The hour in which a request came, counted from 1970.
@@ -43,6 +46,10 @@ fn hour_of(at: Timestamp) -> i32 {
 /// The moment after which nobody lists a request of an hour any more, but for those who say so again.
 fn hour_is_over(hour: i32, now: Timestamp) -> bool {
     Timestamp((i64::from(hour) + 1).saturating_mul(HOUR_US)).plus(GHOST_AFTER) < now
+}
+
+fn is_urgent(request: &RemovalRequest) -> bool {
+    matches!(request.state, RequestState::Proven | RequestState::Approved)
 }
 
 /// A revision as stored.
@@ -76,8 +83,7 @@ impl CqlStore {
         self.db.one::<Columns>(cql, (id,)).await?.map(|columns| read_row(id, columns)).transpose()
     }
 
-    async fn list_request(&self, request: &RemovalRequest, at: Timestamp) -> StoreResult<()> {
-        let hour = hour_of(request.created_at);
+    async fn list_request(&self, request: &RemovalRequest, hour: i32, at: Timestamp) -> StoreResult<()> {
         self.db.write(&LIST_HOUR, (hour, at.0)).await?;
         self.db.write(&LIST, (hour, request.id.as_str(), at.0)).await
     }
@@ -137,13 +143,13 @@ impl CqlStore {
 impl RemovalRequestStore for CqlStore {
     async fn create_request(&self, request: &RemovalRequest) -> StoreResult<bool> {
         let begun = self.db.now();
-        self.list_request(request, begun).await?;
+        self.list_request(request, hour_of(request.created_at), begun).await?;
         self.db.step("make a request").await?;
         let is_new = self.make_request(request).await?;
         self.db.step("answer").await?;
         if self.db.now().since(begun) > HELD_UP {
             // Whoever was held up so long may have been taken for dead, and the hour dropped, by a clock that is ahead of ours.
-            self.list_request(request, self.db.now().plus(GHOST_AFTER)).await?;
+            self.list_request(request, hour_of(request.created_at), self.db.now().plus(GHOST_AFTER)).await?;
         }
         Ok(is_new)
     }
@@ -156,6 +162,10 @@ impl RemovalRequestStore for CqlStore {
         let (id, expected) = (new.id.as_str(), stored(expected_rev));
         let sealed = seal(TABLE, id, new)?;
         let mut lost = String::new();
+        if is_urgent(new) {
+            // Should this entry be lost to somebody who drops the list just now, that of the request's hour still stands.
+            self.list_request(new, URGENT, self.db.now()).await?;
+        }
         self.db.step("put a request").await?;
         for _ in 0..TRIES {
             let writer = Uuid::new_v4();
@@ -199,7 +209,9 @@ impl RemovalRequestStore for CqlStore {
                 break;
             }
         }
-        open.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        let order = |request: &RemovalRequest| (!is_urgent(request), request.created_at, request.id.clone());
+        open.sort_by_key(order);
+        open.dedup_by(|one, other| one.id == other.id);
         open.truncate(limit);
         Ok(open)
     }

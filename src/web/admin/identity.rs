@@ -24,8 +24,8 @@ pub struct IdentityConflict {
     pub key: String,
     /// Who had it first.
     pub holder_id: String,
-    /// Who claims it as well.
-    pub claimant_id: String,
+    /// Who claims it as well; none if it is a studio, whose own pages show it.
+    pub claimant_id: Option<String>,
     /// When it was met, RFC 3339.
     pub at: String,
 }
@@ -35,7 +35,7 @@ impl From<Conflict> for IdentityConflict {
         Self {
             kind: conflict.kind.as_str().to_owned(),
             holder_id: conflict.holder.to_string(),
-            claimant_id: conflict.claimant.to_string(),
+            claimant_id: conflict.claimant.map(|claimant| claimant.to_string()),
             at: conflict.at.rfc3339(),
             id: conflict.id,
             key: conflict.key,
