@@ -259,7 +259,8 @@ pub struct PageSignals {
     pub tattoo_strong: f32,
     /// Phrases of somebody who offers tattoos in title, description and main headings.
     pub offer_strong: f32,
-    /// Words of other trades: `pmu`, `removal`, `supply`, `piercing`, `photo`, `beauty`, `theme`, `blog`.
+    /// Words of other trades: `pmu`, `removal`, `supply`, `piercing`, `photo`, `beauty`, `theme`, `blog`,
+    /// `convention`.
     pub other: Vec<TradeSignal>,
     /// "I", "my", "me" in their languages.
     pub first_person: u32,

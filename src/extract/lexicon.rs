@@ -22,6 +22,8 @@ pub(crate) struct Words {
     pub third_party: Vec<String>,
     pub name_trade: Vec<String>,
     pub nobody: Vec<String>,
+    pub placeholder_names: Vec<String>,
+    pub learns_only: Vec<String>,
     pub house: Vec<String>,
     pub street_words: Vec<String>,
     pub no_city: Vec<String>,
@@ -149,6 +151,11 @@ pub(crate) fn not_artist(text: &str) -> Option<&'static str> {
         .map(|entry| entry.why.as_str())
 }
 
+/// Does a text say that somebody learns and tattoos nobody yet? Apprentices who tattoo are artists like others.
+pub(crate) fn learns_only(text: &str) -> bool {
+    holds_any(&tokens(cut(text, 600)), &words().learns_only)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +189,8 @@ mod tests {
             &table.no_name,
             &table.name_trade,
             &table.nobody,
+            &table.placeholder_names,
+            &table.learns_only,
             &table.house,
             &table.street_words,
             &table.no_city,

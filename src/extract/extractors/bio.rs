@@ -53,8 +53,38 @@ const NOT_BIO: &[&str] = &[
     "wash",
 ];
 
+/// What the page calls its site, folded: the parts of the title that are no role of a page.
+fn own_names(view: &PageView<'_>) -> Vec<String> {
+    let page = view.outline;
+    let titles = [Some(page.title.as_str()), page.meta(&["og:site_name"]), page.meta(&["og:title"])];
+    let parts =
+        titles.into_iter().flatten().flat_map(|title| title.split(['|', '–', '—', '·', ':', '•'])).flat_map(|part| part.split(" - "));
+    let mut out: Vec<String> = Vec::new();
+    for part in parts.filter(|part| lexicon::role_of(part) == PageRole::Other) {
+        let words = tokens(part);
+        // The word of the trade is left out in running text: "Dark Harbour has been …".
+        let own: Vec<&str> = words.iter().map(String::as_str).filter(|word| !listed(&lexicon::words().name_trade, word)).collect();
+        let name = own.join(" ");
+        if (1..=4).contains(&own.len()) && name.chars().count() >= MIN_NAME && !out.contains(&name) {
+            out.push(name);
+        }
+    }
+    out
+}
+
+/// Written before the index of the block that opens a page.
+pub(crate) const OPENING: &str = "(opening) ";
+
+/// Words of refusal in a heading.
+const NEGATIONS: &[&str] =
+    &["not", "dont", "no", "never", "nao", "non", "pas", "nicht", "kein", "keine", "niet", "geen", "nie", "ne", "не"];
+
+/// Shortest name looked for in running text, in characters.
+const MIN_NAME: usize = 4;
+
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let page = view.outline;
+    let names = own_names(view);
     let mut kept = 0;
     for (index, block) in page.blocks.iter().enumerate() {
         let text = block.line();
@@ -85,22 +115,29 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         let trade = fold(&text);
         let trade =
             ["tattoo", "tatua", "tatou", "tatow", "tatoe", "tetov", "тату", "ink", "タトゥー"].iter().any(|word| trade.contains(word));
+        // The first words below the title of a page that is about nothing else present whoever it belongs to.
+        let opening = kept == 1
+            && view.role == PageRole::Other
+            && block.level == 0
+            && block.heading.is_none_or(|at| page.blocks[at as usize].level <= 2)
+            && block.place == Place::Main;
+        let joined = words.join(" ");
+        let named = names.iter().any(|name| joined.contains(name.as_str()));
         let advice = holds_any(&words, NOT_BIO);
         let question = heading.trim_end().ends_with('?') || text.trim_end().ends_with('?');
         let mut weight: f32 = 0.2;
         weight += if about { 0.35 } else { 0.0 } + if hinted { 0.12 } else { 0.0 };
         weight += match view.role {
             PageRole::About => 0.2,
-            PageRole::Blog
-            | PageRole::Legal
-            | PageRole::Shop
-            | PageRole::Aftercare
-            | PageRole::Faq
-            | PageRole::Booking
-            | PageRole::Imprint => -0.25,
+            PageRole::Blog | PageRole::Legal | PageRole::Shop | PageRole::Aftercare | PageRole::Booking | PageRole::Imprint => -0.25,
+            // "Info" heads questions as well as all there is to know about somebody.
+            PageRole::Faq => -0.12,
             _ => 0.0,
         };
         weight += (person * 0.03).min(0.12) + if trade { 0.1 } else { 0.0 } + if length > 140 { 0.08 } else { 0.0 };
+        weight += if named { 0.1 } else { 0.0 } + if opening { 0.08 } else { 0.0 };
+        // "What I don't do"
+        weight -= if tokens(cut(&heading, 60)).iter().any(|word| NEGATIONS.contains(&word.as_str())) { 0.25 } else { 0.0 };
         weight -=
             if advice { 0.15 } else { 0.0 } + if question { 0.2 } else { 0.0 } + if block.place == Place::Footer { 0.12 } else { 0.0 };
         // "Tattoo artist at …" is what somebody is, not a text about them.
@@ -113,9 +150,11 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         sink.text(
             Field::Bio,
             &text,
-            At::new(block.place, weight.clamp(0.01, 0.99))
-                .card(view.card_of_block(index as u32))
-                .context(&format!("{heading} | {eyebrow} #{index}")),
+            At::new(block.place, weight.clamp(0.01, 0.99)).card(view.card_of_block(index as u32)).context(&format!(
+                "{} | {eyebrow} {}#{index}",
+                cut(&heading, 120),
+                if opening { OPENING } else { "" }
+            )),
         );
     }
 }

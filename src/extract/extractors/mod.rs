@@ -1,7 +1,7 @@
 //! The registry of extractors: one pure function a file, each turning a page into findings.
 
 pub(crate) mod address;
-mod bio;
+pub(crate) mod bio;
 pub(crate) mod cards;
 mod contact_links;
 mod contact_text;

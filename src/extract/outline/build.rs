@@ -45,6 +45,8 @@ struct FirstLine {
     filled: bool,
     /// Some of its text is not bold.
     plain: bool,
+    /// How many bytes of bold text come before the first that is not.
+    lead: usize,
     /// It has ended.
     ended: bool,
 }
@@ -188,11 +190,15 @@ impl Builder<'_> {
                 self.current.push('\n');
                 self.line.ended = self.line.filled;
             }
-            "a" | "area" => self.open_link(element, index, place, element.attr("href").unwrap_or_default()),
+            "a" | "area" => {
+                self.open_link(element, index, place, element.attr("href").unwrap_or_default());
+                self.background(element, index, place);
+            }
             "img" | "amp-img" => self.image(element, index, place),
             "source" => self.image(element, index, place),
             "title" => self.title_open = self.out.title.is_empty(),
-            _ => {}
+            "html" | "head" | "body" | "meta" | "link" | "script" | "iframe" | "video" => {}
+            _ => self.background(element, index, place),
         }
         if !matches!(tag, "a" | "area") {
             // Buttons that move by script are links to a reader.
@@ -234,6 +240,9 @@ impl Builder<'_> {
             self.current_element = inner;
         }
         if !text.trim().is_empty() {
+            if self.bold == 0 && !self.line.plain {
+                self.line.lead = if self.line.filled { self.current.len() } else { 0 };
+            }
             self.line.filled = true;
             self.line.plain |= self.bold == 0 && !self.line.ended;
         }
@@ -263,6 +272,8 @@ impl Builder<'_> {
         if text.is_empty() {
             return;
         }
+        let lead = if line.plain { current.get(..line.lead).unwrap_or_default() } else { "" };
+        let lead = clean(&lead.replace([SEAM, '\n'], " "), 90);
         let index = self.out.blocks.len() as u32;
         let level = self.heading_level;
         while level > 0 && self.headings.last().is_some_and(|at| self.out.blocks[*at as usize].level >= level) {
@@ -281,6 +292,7 @@ impl Builder<'_> {
             place,
             level: self.heading_level,
             bold: line.filled && !line.plain,
+            lead,
             heading: self.headings.last().copied(),
         });
         if self.heading_level > 0 {

@@ -51,6 +51,8 @@ pub(crate) struct Block {
     pub level: u8,
     /// Its first line is bold from end to end: the heading of pages that know no headings.
     pub bold: bool,
+    /// The bold beginning of a first line that goes on in plain letters; empty without one.
+    pub lead: String,
     /// The heading this block stands under.
     pub heading: Option<u32>,
 }
@@ -89,6 +91,8 @@ pub(crate) struct Image {
     pub link: Option<u32>,
     /// Declared size; 0 = not declared.
     pub side: u32,
+    /// It lies behind an element rather than in an `<img>`.
+    pub background: bool,
 }
 
 /// An element with `itemprop` or `itemtype`.

@@ -3,13 +3,42 @@
 use super::build::Builder;
 use super::{Image, Link, parts};
 use crate::extract::finding::Place;
-use crate::extract::text::clean;
+use crate::extract::text::{clean, cut};
 use scraper::node::Element as Node5;
 use url::Url;
 
 const MAX_JSON_LD: usize = 300_000;
 const MAX_LINKS: usize = 5_000;
 const MAX_IMAGES: usize = 4_000;
+/// How much of a style is looked at, characters.
+const MAX_STYLE: usize = 3_000;
+/// Endings of pictures.
+const PICTURES: [&str; 6] = [".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif"];
+
+/// Does the value of an attribute name a picture? Image servers put their own words behind the file name.
+fn leads_to_picture(value: &str) -> bool {
+    let value = value.trim();
+    if value.len() > 4_096 || value.starts_with(['{', '[', '<', '#']) || value.starts_with("data:") {
+        return false;
+    }
+    let lower = value.to_lowercase();
+    PICTURES.iter().any(|ending| {
+        lower.match_indices(ending).any(|(at, found)| {
+            let after = lower[at + found.len()..].chars().next();
+            at > 0 && after.is_none_or(|letter| matches!(letter, '?' | '#' | '/' | ' ' | '&' | ':'))
+        })
+    })
+}
+
+/// The addresses of a style: `background-image: url('a.jpg')`.
+fn addresses_of_style(style: &str) -> Vec<&str> {
+    let style = cut(style, MAX_STYLE);
+    if !style.contains("background") {
+        return Vec::new();
+    }
+    let inside = style.split("url(").skip(1).filter_map(|rest| rest.split(')').next());
+    inside.map(|address| address.trim().trim_matches(['"', '\''])).filter(|address| !address.is_empty()).take(2).collect()
+}
 
 impl Builder<'_> {
     pub(super) fn open_link(&mut self, element: &Node5, index: u32, place: Place, href: &str) {
@@ -38,23 +67,12 @@ impl Builder<'_> {
         }
         let mut urls: Vec<Url> = Vec::new();
         for name in ["src", "data-src", "data-lazy-src", "data-original", "data-lazy", "data-full", "srcset", "data-srcset"] {
-            let Some(value) = element.attr(name) else {
-                continue;
-            };
-            let value = if name.ends_with("srcset") {
-                // The last candidate is the largest by custom; commas also occur inside addresses, so cut at spaces.
-                value.split_whitespace().rev().find(|part| part.len() > 6 && !part.ends_with(['w', 'x'])).unwrap_or_default()
-            } else {
-                value
-            };
-            let value = value.trim().trim_end_matches(',');
-            if value.is_empty() || value.starts_with("data:") || value.len() > 2_048 {
-                continue;
-            }
-            if let Ok(url) = self.out.base.join(value)
-                && !urls.contains(&url)
-            {
-                urls.push(url);
+            self.add_address(&mut urls, name, element.attr(name).unwrap_or_default());
+        }
+        // Whatever a lazy loader calls its attribute, its value is the address of a picture.
+        for (name, value) in element.attrs().filter(|(name, _)| name.starts_with("data-")) {
+            if leads_to_picture(value) {
+                self.add_address(&mut urls, name, value);
             }
         }
         let side = ["width", "height"]
@@ -72,7 +90,46 @@ impl Builder<'_> {
         if !urls.is_empty() {
             let heading = self.headings.last().copied();
             let block = self.out.blocks.len() as u32;
-            self.out.images.push(Image { urls, alt, element: index, place, heading, block, link: self.link, side });
+            self.out.images.push(Image { urls, alt, element: index, place, heading, block, link: self.link, side, background: false });
+        }
+    }
+
+    /// A picture that an element shows behind itself: by its style, or by what a script puts there once it is seen.
+    pub(super) fn background(&mut self, element: &Node5, index: u32, place: Place) {
+        if self.out.images.len() >= MAX_IMAGES {
+            return;
+        }
+        let mut urls: Vec<Url> = Vec::new();
+        // The style often holds a blurred stamp, the attribute the picture itself.
+        for (name, value) in element.attrs().filter(|(name, value)| name.starts_with("data-") && leads_to_picture(value)) {
+            self.add_address(&mut urls, name, value);
+        }
+        for address in element.attr("style").into_iter().flat_map(addresses_of_style) {
+            self.add_address(&mut urls, "style", address);
+        }
+        if !urls.is_empty() {
+            let alt = clean(element.attr("aria-label").or_else(|| element.attr("title")).unwrap_or_default(), 300);
+            let heading = self.headings.last().copied();
+            let block = self.out.blocks.len() as u32;
+            self.out.images.push(Image { urls, alt, element: index, place, heading, block, link: self.link, side: 0, background: true });
+        }
+    }
+
+    fn add_address(&self, urls: &mut Vec<Url>, name: &str, value: &str) {
+        let value = if name.contains("srcset") {
+            // The last candidate is the largest by custom; commas also occur inside addresses, so cut at spaces.
+            value.split_whitespace().rev().find(|part| part.len() > 6 && !part.ends_with(['w', 'x'])).unwrap_or_default()
+        } else {
+            value
+        };
+        let value = value.trim().trim_end_matches(',');
+        if value.is_empty() || value.starts_with("data:") || value.len() > 2_048 {
+            return;
+        }
+        if let Ok(url) = self.out.base.join(value)
+            && !urls.contains(&url)
+        {
+            urls.push(url);
         }
     }
 

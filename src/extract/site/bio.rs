@@ -1,5 +1,6 @@
 //! The text about the artist or the studio: the best paragraph and what stands beside it.
 
+use super::super::extractors::bio::OPENING;
 use super::super::finding::{Field, Finding, Place};
 use super::super::text::{cut, fold};
 use super::facts::SiteKind;
@@ -10,11 +11,23 @@ const MAX_BIO: usize = 1_800;
 /// A paragraph beside the best one must be about the people, too.
 const ENOUGH: f32 = 0.4;
 
-fn parts(finding: &Finding) -> (String, Option<usize>) {
+/// The heading a paragraph stands under, its place on the page, and whether it opens the page.
+fn parts(finding: &Finding) -> (String, Option<usize>, bool) {
     match finding.context.rsplit_once('#') {
-        Some((heading, index)) => (heading.to_owned(), index.parse().ok()),
-        None => (String::new(), None),
+        Some((heading, index)) => {
+            let bare = heading.strip_suffix(OPENING);
+            (bare.unwrap_or(heading).to_owned(), index.parse().ok(), bare.is_some())
+        }
+        None => (String::new(), None, false),
     }
+}
+
+/// How much a paragraph tells about whoever the site belongs to; `at` counts pages from the entry.
+fn weight_of(finding: &Finding, at: usize) -> f32 {
+    let opens = at == 0 && parts(finding).2;
+    // What stands in the head is written for search engines; it speaks where the pages do not.
+    let head = if matches!(finding.place, Place::Meta | Place::JsonLd) { 0.1 } else { 0.0 };
+    finding.confidence + if at == 0 { 0.06 } else { 0.0 } + if opens { 0.12 } else { 0.0 } - 0.01 * at as f32 - head
 }
 
 /// Chooses the text.
@@ -28,7 +41,7 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
             if finding.card.is_some() && site.kind == SiteKind::Studio {
                 continue;
             }
-            let weight = finding.confidence + if at == 0 { 0.06 } else { 0.0 } - 0.01 * at as f32;
+            let weight = weight_of(finding, at);
             if best.is_none_or(|(known, ..)| weight > known) {
                 best = Some((weight, at, index));
             }
@@ -37,7 +50,7 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
     let (weight, at, index) = best?;
     let page = &site.pages[at];
     let chosen = &page.findings[index];
-    let (heading, Some(place)) = parts(chosen) else {
+    let (heading, Some(place), _) = parts(chosen) else {
         let text = chosen.value.text()?.to_owned();
         site.note("bio", cut(&text, 80), &page.url.clone(), "meta", weight);
         return Some(text);
@@ -47,7 +60,7 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
     for finding in
         page.findings.iter().filter(|finding| finding.field == Field::Bio && !matches!(finding.place, Place::Meta | Place::JsonLd))
     {
-        let (other, Some(line)) = parts(finding) else {
+        let (other, Some(line), _) = parts(finding) else {
             continue;
         };
         if other == heading && line.abs_diff(place) <= 12 && finding.confidence > 0.15 {
@@ -76,10 +89,11 @@ pub(crate) fn resolve(site: &mut Site<'_>) -> Option<String> {
         }
         for finding in other.findings.iter().filter(|finding| finding.field == Field::Bio) {
             let theirs = finding.card.is_some() && site.kind == SiteKind::Studio;
-            if theirs || matches!(finding.place, Place::Meta | Place::JsonLd | Place::Footer) || finding.confidence < ENOUGH {
+            let weight = weight_of(finding, order);
+            if theirs || matches!(finding.place, Place::Meta | Place::JsonLd | Place::Footer) || weight < ENOUGH {
                 continue;
             }
-            others.extend(finding.value.text().map(|text| (finding.confidence - 0.01 * order as f32, text)));
+            others.extend(finding.value.text().map(|text| (weight, text)));
         }
     }
     others.sort_by(|left, right| right.0.total_cmp(&left.0));

@@ -3,16 +3,18 @@
 mod menus;
 mod name;
 mod pages;
+mod spans;
 
 use menus::{menu_roster, pictures_only};
-pub(crate) use name::{name_in, name_like};
+pub(crate) use name::{name_in, name_like, without_nickname};
 pub(crate) use pages::page_of;
+use spans::{group_heading, spans};
 
 use crate::extract::finding::{MAX_CARDS, PageRole, Place};
-use crate::extract::lexicon::{self, holds_any, role_of};
+use crate::extract::lexicon;
 use crate::extract::outline::{Block, Outline};
 use crate::extract::styles::Styles;
-use crate::extract::text::{cut, fold, tokens};
+use crate::extract::text::{fold, tokens};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -31,52 +33,13 @@ pub(crate) struct Span {
     pub role: Option<String>,
 }
 
-const TEAM_HINTS: &[&str] = &[
-    "artist",
-    "artists",
-    "artista",
-    "artistas",
-    "artiste",
-    "artistes",
-    "artisti",
-    "artiesten",
-    "artiest",
-    "team",
-    "member",
-    "members",
-    "crew",
-    "staff",
-    "equipo",
-    "equipe",
-    "tatuador",
-    "tatuadores",
-    "tatoueur",
-    "tatoueurs",
-    "tatuatori",
-    "tatuatore",
-    "kunstler",
-    "kuenstler",
-    "tattooer",
-    "tattooers",
-    "tattooist",
-    "tattooists",
-    "resident",
-    "residents",
-    "artysta",
-    "artysci",
-    "artyści",
-    "master",
-    "masters",
-    "mastera",
-    "profile",
-    "person",
-    "people",
-];
-
 const NAME_HINTS: &[&str] = &["name", "nombre", "nome", "naam", "nom", "imie", "title", "heading"];
 
 /// More names of one shape than any team has.
 const MAX_GROUP: usize = 200;
+
+/// What the names of one list have in common: level of heading, tag, depth.
+type Key = (u8, String, u16);
 
 struct Candidate {
     block: u32,
@@ -91,46 +54,92 @@ struct Candidate {
     bold: bool,
 }
 
+/// The short line that may be a name, and whether what follows it in its block is about that person.
+fn name_line<'block>(page: &Outline, block: &'block Block) -> (&'block str, bool) {
+    let first = block.text.split('\n').next().unwrap_or_default();
+    if block.level > 0 {
+        return (block.text.as_str(), false);
+    }
+    // "<b>Mila Vento</b> – realism – @mila": a sign after the bold beginning ends the name; a word goes on with a sentence.
+    if let Some(rest) = first.strip_prefix(block.lead.as_str()).filter(|rest| !block.lead.is_empty() && !rest.is_empty())
+        && rest.trim_start().starts_with(['–', '—', '-', ':', ',', '|', '(', '·', '•', '/', '@'])
+    {
+        return (block.lead.as_str(), true);
+    }
+    // In a caption the name is the first line, what follows is about the person.
+    let lead = block.text.contains('\n') && !is_menu(page, block);
+    if lead { (first, true) } else { (block.text.as_str(), false) }
+}
+
+/// The name of the site at the head of its pages, which leads home.
+fn is_site_title(page: &Outline, block: &Block) -> bool {
+    block.level == 0
+        && block.place == Place::Header
+        && page.links_of(&page.element(block.element).links).iter().any(|link| {
+            link.url
+                .as_ref()
+                .is_some_and(|url| matches!(url.path(), "/" | "/index.html" | "/index.htm" | "/index.php") && url.query().is_none())
+        })
+}
+
 /// Finds the cards of a page.
 pub(crate) fn find(page: &Outline, role: PageRole, styles: &Styles) -> Vec<Span> {
-    let mut groups: HashMap<(u8, String, u16), Vec<Candidate>> = HashMap::new();
+    let mut groups: HashMap<Key, Vec<Candidate>> = HashMap::new();
+    let mut invented: Vec<(Key, Option<u32>)> = Vec::new();
     for (index, block) in page.blocks.iter().enumerate() {
-        if matches!(block.place, Place::Nav | Place::Form | Place::Quote | Place::Footer | Place::Credit) {
+        if matches!(block.place, Place::Nav | Place::Form | Place::Quote | Place::Footer | Place::Credit) || is_site_title(page, block) {
             continue;
         }
-        // In a caption the name is the first line, what follows is about the person.
-        let lead = block.level == 0 && block.text.contains('\n') && !is_menu(page, block);
-        let text = if lead { block.text.split('\n').next().unwrap_or_default() } else { block.text.as_str() };
+        let (text, lead) = name_line(page, block);
         if text.chars().count() > 90 || block.text.chars().count() > 600 {
             continue;
         }
         let element = page.element(block.element);
         let linked = page.links_of(&element.links).iter().any(|link| link.visible && link.text == block.line() && link.url.is_some());
         let hinted = page.lineage(block.element).take(2).any(|element| element.hints(NAME_HINTS));
-        let bold = block.level == 0 && (block.bold || element.is("dt"));
+        let bold = block.level == 0 && (block.bold || !block.lead.is_empty() && lead || element.is("dt") || element.is("summary"));
         if block.level == 0 && !linked && !hinted && !lead && !bold {
+            continue;
+        }
+        // Captions and the lines of an accordion are of one kind however deep they stand.
+        let depth = if matches!(&*element.tag, "figcaption" | "summary" | "dt") { 0 } else { element.depth };
+        let key = (block.level, element.tag.to_string(), depth);
+        if lexicon::listed(&lexicon::words().placeholder_names, &tokens(text).join(" ")) {
+            let heading = if block.level > 0 { page.blocks[index].heading } else { block.heading };
+            invented.push((key, heading));
             continue;
         }
         let Some(name) = name_in(text, styles) else {
             continue;
         };
-        let key = (block.level, element.tag.to_string(), element.depth);
         groups.entry(key).or_default().push(Candidate { block: index as u32, name, level: block.level, linked, hinted, lead, bold });
     }
     groups.values_mut().for_each(drop_labels);
-    let mut groups: Vec<Vec<Candidate>> = groups.into_values().collect();
+    groups.values_mut().for_each(drop_handles);
+    let mut found: Vec<(usize, Span)> = Vec::new();
+    let mut groups: Vec<(Key, Vec<Candidate>)> = groups.into_iter().collect();
     // Hundreds of alike lines are a list of something else; below the heading of a team they are a generated one, of which enough is
     // kept to be refused by its rule.
-    groups.retain(|group| group.first().is_some_and(|first| group.len() <= MAX_GROUP || group_heading(page, group, first.block).2));
-    groups.iter_mut().for_each(|group| group.truncate(MAX_GROUP));
-    groups.sort_by_key(|group| group[0].block);
-    let mut out: Vec<Span> = Vec::new();
-    for group in &groups {
+    groups.retain(|(_, group)| group.first().is_some_and(|first| group.len() <= MAX_GROUP || group_heading(page, group, first.block).2));
+    groups.iter_mut().for_each(|(_, group)| group.truncate(MAX_GROUP));
+    groups.sort_by_key(|(_, group)| group[0].block);
+    for (at, (key, group)) in groups.iter().enumerate() {
+        let theme: Vec<Option<u32>> = invented.iter().filter(|(other, _)| other == key).map(|(_, heading)| *heading).collect();
         for span in spans(page, role, group) {
-            let overlaps = out.iter().any(|other| other.blocks.start < span.blocks.end && span.blocks.start < other.blocks.end);
-            if !overlaps && out.len() < MAX_CARDS {
-                out.push(span);
+            let heading = page.blocks[span.blocks.start as usize..].first().and_then(|block| block.heading);
+            // Beside "Full Name" and "John Doe" stand the people a theme came with, unless they lead to a profile.
+            if theme.iter().any(|other| *other == heading || other.is_none()) && !has_profile(page, &span) {
+                continue;
             }
+            found.push((at, span));
+        }
+    }
+    drop_headings_of_cards(page, &groups, &mut found);
+    let mut out: Vec<Span> = Vec::new();
+    for (_, span) in found {
+        let overlaps = out.iter().any(|other| other.blocks.start < span.blocks.end && span.blocks.start < other.blocks.end);
+        if !overlaps && out.len() < MAX_CARDS {
+            out.push(span);
         }
     }
     pictures_only(page, styles, &mut out);
@@ -139,11 +148,40 @@ pub(crate) fn find(page: &Outline, role: PageRole, styles: &Styles) -> Vec<Span>
     out
 }
 
+/// Does a card lead to somebody's profile?
+fn has_profile(page: &Outline, span: &Span) -> bool {
+    let links = page.links_of(&span.links).iter().filter_map(|link| link.url.as_ref());
+    links.filter(|url| url.path().len() > 1).any(|url| super::handles::profile_of(url).is_some())
+}
+
+/// "Downtown" above the cards of those who work there: a card of which everything lies in the cards of a list is a heading.
+fn drop_headings_of_cards(page: &Outline, groups: &[(Key, Vec<Candidate>)], found: &mut Vec<(usize, Span)>) {
+    let inner: Vec<(usize, Span)> = found.iter().filter(|(at, _)| groups[*at].1.len() > 1).cloned().collect();
+    found.retain(|(at, span)| {
+        let within: Vec<&Span> = inner
+            .iter()
+            .filter(|(other, part)| other != at && part.blocks.start > span.blocks.start && part.blocks.end <= span.blocks.end)
+            .map(|(_, part)| part)
+            .collect();
+        let own_link =
+            span.links.clone().any(|link| page.links[link as usize].url.is_some() && !within.iter().any(|part| part.links.contains(&link)));
+        let own_image = span.images.clone().any(|image| !within.iter().any(|part| part.images.contains(&image)));
+        within.is_empty() || own_link || own_image
+    });
+}
+
 /// Lines that are links and nothing else are a menu, as in the left column of a table.
 fn is_menu(page: &Outline, block: &Block) -> bool {
     let links = page.links_of(&page.element(block.element).links);
     let is_link = |line: &str| links.iter().any(|link| link.visible && link.text == line);
     links.len() > 2 && block.text.split('\n').count() > 2 && block.text.split('\n').take(40).all(is_link)
+}
+
+/// Where a list names people, the handles in its other column are how to reach them.
+fn drop_handles(group: &mut Vec<Candidate>) {
+    if group.iter().any(|candidate| !candidate.name.starts_with('@')) {
+        group.retain(|candidate| !candidate.name.starts_with('@'));
+    }
 }
 
 /// A bold line that stands there again and again labels what follows; nobody's name is on every card.
@@ -159,210 +197,5 @@ fn drop_labels(group: &mut Vec<Candidate>) {
     });
 }
 
-/// The group heading: the nearest heading above that is no name of the group.
-fn group_heading(page: &Outline, group: &[Candidate], block: u32) -> (Option<u32>, String, bool) {
-    let mut at = page.blocks[block as usize].heading;
-    for _ in 0..6 {
-        let Some(index) = at else { break };
-        if !group.iter().any(|other| other.block == index) {
-            let text = page.blocks[index as usize].line();
-            let eyebrow = index
-                .checked_sub(1)
-                .map(|above| page.blocks[above as usize].line())
-                .filter(|text| text.chars().count() < 40)
-                .unwrap_or_default();
-            let team = role_of(&text) == PageRole::Team || role_of(&eyebrow) == PageRole::Team;
-            return (Some(index), text, team);
-        }
-        at = page.blocks[index as usize].heading;
-    }
-    (None, String::new(), false)
-}
-
-fn spans(page: &Outline, role: PageRole, group: &[Candidate]) -> Vec<Span> {
-    let mut out = Vec::new();
-    for (position, candidate) in group.iter().enumerate() {
-        let block = &page.blocks[candidate.block as usize];
-        let (heading, group_text, team) = group_heading(page, group, candidate.block);
-        // Climb while the container holds no other name of the group and not the heading above them all.
-        let mut card = block.element;
-        loop {
-            let parent = page.element(card).parent;
-            let above = page.element(parent);
-            let shared = group.iter().any(|other| other.block != candidate.block && above.blocks.contains(&other.block))
-                || heading.is_some_and(|at| above.blocks.contains(&at));
-            if parent == card || shared || matches!(&*above.tag, "body" | "html" | "main") {
-                break;
-            }
-            card = parent;
-        }
-        let element = page.element(card);
-        let lone = group.len() == 1;
-        let mut blocks = element.blocks.clone();
-        let mut links = element.links.clone();
-        let mut images = element.images.clone();
-        let flat = blocks.len() <= 1 && images.is_empty() && (links.is_empty() || candidate.linked && candidate.level > 0)
-            || card == block.element && candidate.level > 0;
-        let flow = flat && (candidate.level > 0 || candidate.bold && !candidate.linked && !candidate.lead);
-        if flow {
-            let parent = page.element(page.element(card).parent);
-            let next = group.get(position + 1).map(|next| next.block).filter(|next| parent.blocks.contains(next));
-            let end = next.unwrap_or_else(|| {
-                (candidate.block + 1..parent.blocks.end)
-                    .find(|at| {
-                        let level = page.blocks[*at as usize].level;
-                        level > 0 && (level <= candidate.level || candidate.level == 0)
-                    })
-                    .unwrap_or(parent.blocks.end)
-            });
-            blocks = candidate.block..end;
-            let inside = |at: u32| blocks.contains(&at);
-            let first = parent.links.clone().find(|at| inside(page.links[*at as usize].block)).unwrap_or(parent.links.end);
-            let last = parent.links.clone().rfind(|at| inside(page.links[*at as usize].block)).map_or(first, |at| at + 1);
-            links = first..last.max(first);
-            images = parent.images.end..parent.images.end;
-            if candidate.level == 0 {
-                let inside = |at: &u32| blocks.contains(&page.images[*at as usize].block);
-                let first = parent.images.clone().find(inside).unwrap_or(parent.images.end);
-                images = first..parent.images.clone().rfind(inside).map_or(first, |at| at + 1);
-            }
-        }
-        let own_lines: Vec<String> =
-            if candidate.lead { block.text.split('\n').skip(1).take(2).map(str::to_owned).collect() } else { Vec::new() };
-        let near: Vec<String> = own_lines
-            .into_iter()
-            .chain(
-                (blocks.start..blocks.end.min(blocks.start + 8))
-                    .filter(|at| *at != candidate.block && page.blocks[*at as usize].place != Place::Nav)
-                    .map(|at| page.blocks[at as usize].line())
-                    .filter(|text| text.chars().count() <= 90)
-                    .take(3),
-            )
-            .collect();
-        let own_hint = page
-            .lineage(block.element)
-            .take_while(|above| !matches!(&*above.tag, "body" | "html"))
-            .take(5)
-            .any(|above| above.hints(TEAM_HINTS));
-        let role_words = near.iter().any(|line| {
-            let words = tokens(line);
-            holds_any(&words, &lexicon::words().tattooer) && words.len() <= 7
-        });
-        let pictured = !images.is_empty();
-        let reachable = links.clone().any(|at| page.links[at as usize].url.is_some());
-        let on_team = role == PageRole::Team && candidate.level > 1 && (pictured || reachable);
-        let said = team || role_words && (pictured || reachable);
-        let handled = || page.blocks_of(&blocks).iter().any(|block| block.text.split_whitespace().any(|word| word.starts_with('@')));
-        let accepted = if candidate.level == 0 && !candidate.hinted {
-            // A line that is only a link is a person when its container says so.
-            (team || own_hint || role == PageRole::Team && (candidate.lead || candidate.bold))
-                && !lone
-                && (pictured || candidate.linked || (candidate.lead || candidate.bold) && reachable || candidate.bold && handled())
-        } else {
-            said && (pictured || reachable || blocks.len() > 1)
-                || own_hint && (pictured || reachable || blocks.len() > 1 && !lone)
-                || on_team
-        };
-        if !accepted || blocks.len() > 120 {
-            continue;
-        }
-        // A heading of the page that names the site is no card; it stands alone and owns everything.
-        if lone && candidate.level == 1 && role != PageRole::Team {
-            continue;
-        }
-        let card_hint = page.lineage(card).take(1).map(|above| above.hint.clone()).collect::<String>();
-        // "In memoriam" right above a name of the same level is no heading of the group and still tells.
-        let above = blocks.start.checked_sub(1).map(|at| &page.blocks[at as usize]).filter(|above| above.level > 0);
-        let above = above.map(|above| above.line()).unwrap_or_default();
-        let not_artist = near
-            .iter()
-            .map(String::as_str)
-            .chain([above.as_str(), group_text.as_str(), card_hint.as_str(), block.text.as_str()])
-            .find_map(lexicon::not_artist)
-            .map(str::to_owned);
-        let role_line = near.iter().find(|line| {
-            let words = tokens(line);
-            holds_any(&words, &lexicon::words().tattooer) || lexicon::not_artist(line).is_some()
-        });
-        out.push(Span {
-            blocks,
-            links,
-            images,
-            name: Some(candidate.name.clone()),
-            group: cut(&group_text, 100).to_owned(),
-            named_artist: said || own_hint,
-            not_artist,
-            role: role_line.cloned(),
-        });
-    }
-    out
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Names, handles and reasons to leave somebody out, of the cards of a page headed "Our artists".
-    fn people(body: &str) -> Vec<(String, Vec<String>, bool)> {
-        let clock = || std::time::Duration::ZERO;
-        let budget = crate::extract::ParseBudget::new(crate::extract::ParseLimits::default(), &clock);
-        let text = format!("<title>Ink House Tattoo</title><h1>Our artists</h1>{body}");
-        let url = url::Url::parse("http://house.example/crew").expect("address");
-        let page = crate::extract::read_page(&url, &text, &Styles::standard(), &budget).expect("page");
-        page.cards.into_iter().map(|card| (card.name.unwrap_or_default(), card.instagram, card.not_artist.is_some())).collect()
-    }
-
-    #[test]
-    fn bold_names_open_cards_in_rows_in_running_text_and_in_definition_lists() {
-        let mila = ("Mila Vento".to_owned(), vec!["mila.v".to_owned()], false);
-        let jan = ("Jan Holt".to_owned(), vec!["janholt".to_owned()], false);
-        let ida = ("Ida Berg".to_owned(), vec!["ida.b".to_owned()], true);
-        for body in [
-            "<table><tr><td><img src=m.jpg><td><b>Mila Vento</b><td>Instagram: @mila.v<tr><td><img src=j.jpg><td><b>Jan Holt</b><td>Instagram: @janholt\
-             <tr><td><img src=i.jpg><td><b>Ida Berg</b><td>Piercer<td>Instagram: @ida.b</table>",
-            "<p><strong>Mila Vento</strong></p><p>Realism</p><p>Instagram @mila.v</p><p><strong>Jan Holt</strong></p><p>Instagram @janholt</p>\
-             <p><strong>Ida Berg</strong></p><p>Piercer</p><p>Instagram @ida.b</p>",
-            "<dl><dt>Mila Vento<dd>Realism<dd>Instagram @mila.v<dt>Jan Holt<dd>Instagram @janholt<dt>Ida Berg<dd>Piercer<dd>Instagram @ida.b</dl>",
-        ] {
-            assert_eq!(people(body), [mila.clone(), jan.clone(), ida.clone()], "{body}");
-        }
-    }
-
-    #[test]
-    fn bold_labels_and_columns_of_links_are_nobody() {
-        let labels = "<p><b>Rates</b></p><p>90 an hour @ink.house</p><p><b>Walk-Ins</b></p><p>On Fridays <a href=/x>more</a></p>";
-        let menu = "<table><tr><td><b>Ink House</b><td><a href=/a>Roses</a><br><a href=/b>Panthers</a><br><a href=/c>Anchors</a></table>";
-        let repeated = "<dl><dt>Panther<dd>a <a href=/1>b</a><dt>Panther<dd>a <a href=/2>b</a></dl>";
-        for body in [labels, menu, repeated] {
-            assert_eq!(people(body), [], "{body}");
-        }
-    }
-
-    #[test]
-    fn names_are_told_from_headings() {
-        let styles = Styles::standard();
-        for text in
-            ["Mila Vento", "Lola.ink", "shezi_tattoo", "Ana de la Cruz", "JOHN O'NEILL", "Олена Коваль", "Big Tony", "Kasper Brandt Tattoo"]
-        {
-            assert!(name_like(text, &styles), "{text}");
-        }
-        for text in [
-            "Our Services",
-            "Custom Tattoos",
-            "Blackwork",
-            "Book now",
-            "Opening hours",
-            "Fine Line Tattoo",
-            "What to expect",
-            "Contact",
-            "Professional Piercer",
-            "12:00",
-            "Get in touch",
-        ] {
-            assert!(!name_like(text, &styles), "{text}");
-        }
-        assert_eq!(name_in("Mila Vento – Tattoo Artist", &styles).as_deref(), Some("Mila Vento"));
-        assert_eq!(name_in("Mila Vento (@mila.ink)", &styles).as_deref(), Some("Mila Vento"));
-        assert_eq!(name_in("Design – from idea to skin", &styles), None);
-    }
-}
+mod tests;

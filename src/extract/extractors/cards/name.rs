@@ -10,9 +10,28 @@ use crate::extract::text::{clean, tokens};
 pub(super) const PARTICLES: &[&str] =
     &["de", "la", "del", "da", "do", "dos", "di", "van", "der", "den", "von", "le", "el", "y", "e", "o", "mc", "st", "das"];
 
+/// Signs of quotation in pairs, as languages set them, and brackets.
+const QUOTES: [(char, char); 9] =
+    [('"', '"'), ('“', '”'), ('„', '“'), ('„', '”'), ('«', '»'), ('‘', '’'), ('\'', '\''), ('»', '«'), ('(', ')')];
+
+/// "Guadalupe “Lupe” Armendáriz" without what she is called: a word or two in quotation marks between two names. `None` when
+/// there is no nickname.
+pub(crate) fn without_nickname(text: &str) -> Option<String> {
+    let (from, open) = text.char_indices().find(|(at, letter)| *at > 0 && QUOTES.iter().any(|(open, _)| open == letter))?;
+    let before = text[..from].trim_end();
+    let inside = &text[from + open.len_utf8()..];
+    let (length, close) = inside.char_indices().find(|(_, letter)| QUOTES.contains(&(open, *letter)))?;
+    let (nickname, after) = (&inside[..length], inside[length + close.len_utf8()..].trim_start());
+    let spaced = text[..from].ends_with(' ') && !after.is_empty();
+    let named = |text: &str| text.chars().next().is_some_and(char::is_uppercase);
+    let short = nickname.split_whitespace().count() <= 2 && nickname.chars().any(char::is_alphabetic);
+    (spaced && short && named(before) && named(after)).then(|| format!("{before} {after}"))
+}
+
 /// Does a short text look like what a person is called: a name, an artist's name or a handle?
 pub(crate) fn name_like(text: &str, styles: &Styles) -> bool {
-    let text = text.trim();
+    let bare = without_nickname(text.trim());
+    let text = bare.as_deref().unwrap_or(text).trim();
     let count = text.chars().count();
     let raw: Vec<&str> = text.split_whitespace().collect();
     if !(2..=40).contains(&count)

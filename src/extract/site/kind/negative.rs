@@ -35,12 +35,16 @@ pub(crate) fn negative(pages: &[PageFindings]) -> Option<String> {
     let relevant = if relevant.is_empty() { vec![home] } else { relevant };
     let craft: f32 = relevant.iter().map(|page| page.signals.tattoo).sum::<f32>().max(0.5);
     let headed: f32 = relevant.iter().map(|page| page.signals.tattoo_strong).sum();
-    let [pmu, removal, supply, piercing, photo, beauty, theme, blog] =
-        ["pmu", "removal", "supply", "piercing", "photo", "beauty", "theme", "blog"].map(|trade| weigh(&relevant, home, trade));
+    let [pmu, removal, supply, piercing, photo, beauty, theme, blog, convention] =
+        ["pmu", "removal", "supply", "piercing", "photo", "beauty", "theme", "blog", "convention"]
+            .map(|trade| weigh(&relevant, home, trade));
     let others = pmu.all + removal.all + piercing.all + beauty.all + supply.all + photo.all;
     // A sentence of refusal alone may be about minors or hands; another trade must fill the place.
     if pages.iter().any(|page| page.signals.denies_tattooing) && others > craft * 0.3 {
         return Some("says that body tattoos are not offered".to_owned());
+    }
+    if pages.iter().any(|page| page.signals.denies_tattooing) && blog.strong > 0.0 && blog.all > craft * 0.15 {
+        return Some("articles".to_owned());
     }
     // Who is headed as a tattoo studio may well pierce, shave or draw eyebrows beside it.
     let titled = home.signals.offer_strong > 0.0;
@@ -55,6 +59,7 @@ pub(crate) fn negative(pages: &[PageFindings]) -> Option<String> {
         (ruled(supply, 0.6, 5.0), "tattoo supplies"),
         (ruled(piercing, 1.3, 6.0) && piercing.strong > headed, "piercing"),
         (ruled(photo, 0.8, 5.0), "photography"),
+        (ruled(convention, 0.4, 4.0) && convention.strong > 0.0, "tattoo convention"),
         (ruled(beauty, 1.0, 5.0), "beauty salon"),
         (
             ruled(Weight { all: beauty.all + pmu.all, strong: beauty.strong + pmu.strong, home: beauty.home + pmu.home }, 1.1, 7.0),
@@ -82,11 +87,13 @@ pub(super) fn has_contact(pages: &[PageFindings]) -> bool {
 pub(super) fn is_theme(pages: &[PageFindings]) -> bool {
     let marked =
         pages.iter().filter(|page| page.signals.other.iter().any(|signal| signal.trade == "theme" && signal.weight >= 2.0)).count();
-    let says = pages.iter().any(|page| {
+    // One page left over from the demo of a theme does not make a theme of a site.
+    let says = |page: &PageFindings| {
         let title = fold(&page.title);
         ["html template", "template", "theme demo", "responsive html", "wordpress theme", "website template"]
             .iter()
             .any(|mark| title.contains(mark))
-    });
+    };
+    let says = pages.first().is_some_and(says) || pages.iter().filter(|page| says(page)).count() * 2 > pages.len();
     says || marked * 2 > pages.len() && marked >= 3 && !has_contact(pages)
 }

@@ -76,6 +76,7 @@ pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Result<Vec<Dra
         let many = draft.page.as_ref().is_some_and(|own| {
             shared.iter().filter(|key| **key == page_key(own)).count() > 1
                 || pages.first().is_some_and(|home| page_key(&home.url) == page_key(own))
+                || pages.iter().any(|page| page_key(&page.url) == page_key(own) && is_list(page) && !is_headed(page, draft.name.as_deref()))
         });
         if many {
             draft.page = None;
@@ -97,6 +98,17 @@ pub(crate) fn collect(pages: &[PageFindings], styles: &Styles) -> Result<Vec<Dra
         listed if listed > MAX_MEMBERS => Err(listed),
         _ => Ok(out),
     }
+}
+
+/// A page that presents several people is nobody's own.
+fn is_list(page: &PageFindings) -> bool {
+    page.role == PageRole::Team && page.cards.iter().filter(|card| card.name.is_some() && card.group != "mention").count() > 1
+}
+
+/// Does a page name this person at its head? Others may follow below.
+fn is_headed(page: &PageFindings, name: Option<&str>) -> bool {
+    let name = name.map(fold).unwrap_or_default();
+    !name.is_empty() && [&page.heading, &page.title].into_iter().any(|text| fold(text).contains(&name))
 }
 
 /// Drafts that turned out to be one person once their pages gave names.
@@ -145,7 +157,8 @@ pub(super) fn team_links(pages: &[PageFindings], styles: &Styles, out: &mut Vec<
             if out.iter().any(|draft| draft.page.as_ref().is_some_and(|own| page_key(own) == key)) {
                 continue;
             }
-            let Some(target) = pages.iter().find(|target| {
+            // The title of the site leads home.
+            let Some(target) = pages.iter().skip(1).find(|target| {
                 page_key(&target.url) == key && target.role == PageRole::Other && page_key(&target.url) != page_key(&page.url)
             }) else {
                 continue;

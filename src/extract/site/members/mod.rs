@@ -4,6 +4,7 @@ mod gather;
 
 pub(crate) use gather::collect;
 
+use crate::extract::extractors::cards::without_nickname;
 use crate::extract::finding::{Card, Field, PageFindings, PageRole, Place};
 use crate::extract::site::facts::Member;
 use crate::extract::site::reader::page_key;
@@ -110,9 +111,10 @@ impl Draft {
     }
 }
 
-/// One name is the other, or its first word.
+/// One name is the other, or its first word; a nickname in quotation marks may be left out.
 pub(crate) fn same_name(left: &str, right: &str) -> bool {
-    let (left, right) = (fold(left), fold(right));
+    let bare = |name: &str| fold(&without_nickname(name).unwrap_or_else(|| name.to_owned()));
+    let (left, right) = (bare(left), bare(right));
     if squash(&left) == squash(&right) {
         return true;
     }
@@ -153,9 +155,10 @@ pub(crate) fn settle(site: &mut Site<'_>) {
     }
     for draft in &mut site.members {
         let own = draft.name.as_deref().map(crate::extract::site::names::core_key).unwrap_or_default();
+        let theirs = |handle: &String| !shop.contains(handle) && draft.name.as_deref().is_some_and(|name| resembles(handle, name));
         if !core.is_empty()
             && own == core
-            && draft.handles.iter().all(|handle| shop.contains(handle))
+            && !draft.handles.iter().any(theirs)
             && site.kind == crate::extract::site::facts::SiteKind::Studio
         {
             draft.is_site = true;
