@@ -153,9 +153,25 @@ pub(crate) fn is_one_place(text: &str) -> bool {
 /// Placeholder Latin of unfinished pages and themes.
 pub(crate) fn is_filler(text: &str) -> bool {
     let folded = fold(cut(text, 2_000));
-    ["lorem ipsum", "dolor sit amet", "consectetur adipisc", "sed do eiusmod", "vestibulum", "pellentesque"]
-        .iter()
-        .any(|mark| folded.contains(mark))
+    [
+        "lorem ipsum",
+        "dolor sit amet",
+        "consectetur adipisc",
+        "sed do eiusmod",
+        "vestibulum",
+        "pellentesque",
+        "duis aute",
+        "ullamco laboris",
+        "excepteur sint",
+        "ut enim ad minim",
+        "labore et dolore",
+        "voluptate velit",
+        "necessitatibus",
+        "consequuntur",
+        "quae legam",
+    ]
+    .iter()
+    .any(|mark| folded.contains(mark))
 }
 
 #[cfg(test)]

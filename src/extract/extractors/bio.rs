@@ -75,9 +75,66 @@ fn own_names(view: &PageView<'_>) -> Vec<String> {
 /// Written before the index of the block that opens a page.
 pub(crate) const OPENING: &str = "(opening) ";
 
-/// Words of refusal in a heading.
+/// Words of refusal in a heading, and of what is refused.
 const NEGATIONS: &[&str] =
     &["not", "dont", "no", "never", "nao", "non", "pas", "nicht", "kein", "keine", "niet", "geen", "nie", "ne", "не"];
+const DOING: &[&str] = &[
+    "do",
+    "does",
+    "offer",
+    "tattoo",
+    "mach",
+    "mache",
+    "machen",
+    "steche",
+    "stechen",
+    "hago",
+    "hacemos",
+    "faco",
+    "fazemos",
+    "fais",
+    "faisons",
+    "faccio",
+    "facciamo",
+    "doe",
+    "doen",
+    "robie",
+    "robimy",
+    "delam",
+    "delame",
+    "делаю",
+    "делаем",
+    "роблю",
+    "робимо",
+    "tatuo",
+    "tatuamos",
+];
+
+/// Texts about cookies and consent stand on every page and are about nobody.
+const CONSENT: &[&str] = &[
+    "cookie",
+    "cookies",
+    "consent",
+    "zustimmung",
+    "einwilligung",
+    "consentimiento",
+    "consentimento",
+    "consentement",
+    "consenso",
+    "toestemming",
+    "zgode",
+    "zgody",
+    "souhlas",
+    "согласие",
+    "згоду",
+];
+
+/// "What I don't do"
+fn refuses(heading: &str) -> bool {
+    let words = tokens(cut(heading, 60));
+    let one_of = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    one_of(NEGATIONS) && one_of(DOING)
+}
 
 /// Shortest name looked for in running text, in characters.
 const MIN_NAME: usize = 4;
@@ -85,7 +142,7 @@ const MIN_NAME: usize = 4;
 pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
     let page = view.outline;
     let names = own_names(view);
-    let mut kept = 0;
+    let (mut kept, mut paragraphs) = (0, 0);
     for (index, block) in page.blocks.iter().enumerate() {
         let text = block.line();
         let length = text.chars().count();
@@ -116,7 +173,8 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
         let trade =
             ["tattoo", "tatua", "tatou", "tatow", "tatoe", "tetov", "тату", "ink", "タトゥー"].iter().any(|word| trade.contains(word));
         // The first words below the title of a page that is about nothing else present whoever it belongs to.
-        let opening = kept == 1
+        paragraphs += usize::from(block.level == 0);
+        let opening = paragraphs == 1
             && view.role == PageRole::Other
             && block.level == 0
             && block.heading.is_none_or(|at| page.blocks[at as usize].level <= 2)
@@ -135,15 +193,16 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             _ => 0.0,
         };
         weight += (person * 0.03).min(0.12) + if trade { 0.1 } else { 0.0 } + if length > 140 { 0.08 } else { 0.0 };
-        weight += if named { 0.1 } else { 0.0 } + if opening { 0.08 } else { 0.0 };
-        // "What I don't do"
-        weight -= if tokens(cut(&heading, 60)).iter().any(|word| NEGATIONS.contains(&word.as_str())) { 0.25 } else { 0.0 };
-        weight -=
-            if advice { 0.15 } else { 0.0 } + if question { 0.2 } else { 0.0 } + if block.place == Place::Footer { 0.12 } else { 0.0 };
         // "Tattoo artist at …" is what somebody is, not a text about them.
-        if length < 80 && !text.trim_end().ends_with(['.', '!', '?', '…', '。', ':']) {
+        let told = length >= 80 || text.trim_end().ends_with(['.', '!', '?', '…', '。', ':']);
+        if told {
+            weight += if named { 0.1 } else { 0.0 } + if opening { 0.08 } else { 0.0 };
+        } else {
             weight -= 0.12;
         }
+        weight -= if refuses(&heading) { 0.25 } else { 0.0 } + if holds_any(&words, CONSENT) { 0.3 } else { 0.0 };
+        weight -=
+            if advice { 0.15 } else { 0.0 } + if question { 0.2 } else { 0.0 } + if block.place == Place::Footer { 0.12 } else { 0.0 };
         if block.level > 2 && length < 80 {
             weight -= 0.1;
         }
@@ -153,7 +212,7 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
             At::new(block.place, weight.clamp(0.01, 0.99)).card(view.card_of_block(index as u32)).context(&format!(
                 "{} | {eyebrow} {}#{index}",
                 cut(&heading, 120),
-                if opening { OPENING } else { "" }
+                if opening && told { OPENING } else { "" }
             )),
         );
     }
@@ -184,4 +243,19 @@ fn begins_about(heading: &str) -> bool {
             ]
             .contains(&word.as_str())
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_of_refusal_are_told_from_slogans() {
+        for heading in ["What I don't do", "Was ich nicht mache", "O que não faço", "Wat wij niet doen", "Чего не делаю"] {
+            assert!(refuses(heading), "{heading}");
+        }
+        for heading in ["Black is no colour", "Schwarz ist keine Farbe", "What I do", "No. 9"] {
+            assert!(!refuses(heading), "{heading}");
+        }
+    }
 }
