@@ -105,6 +105,25 @@ const DOING: &[&str] = &[
     "татуюю",
 ];
 
+/// Those of [`DOING`] that are English.
+const ENGLISH: &[&str] = &[
+    "do",
+    "does",
+    "doing",
+    "offer",
+    "offering",
+    "make",
+    "take",
+    "taking",
+    "tattoo",
+    "tattooing",
+    "accept",
+    "accepting",
+    "right",
+    "my",
+    "our",
+];
+
 /// One word that says it all.
 const WHOLE: &[&str] = &["nedelam", "nedelame", "nedela", "netetuji", "netetujeme"];
 
@@ -211,7 +230,9 @@ pub(crate) fn denied(words: &[String]) -> Vec<Range<usize>> {
         if words[at] == "ne" && words[at..].iter().take(TO_VERB).any(|word| word == "que") {
             continue;
         }
-        let verb = is(WHOLE, at) || is(VERBAL, at) && (at + 1..=at + TO_VERB).any(|next| is(DOING, next));
+        // In English `no` denies things: "no limits tattoo" says nothing of what is done.
+        let english_no = |next: usize| words[at] == "no" && is(ENGLISH, next);
+        let verb = is(WHOLE, at) || is(VERBAL, at) && (at + 1..=at + TO_VERB).any(|next| is(DOING, next) && !english_no(next));
         // "mache ich nicht": the verb stands before.
         let trailing = matches!(words[at].as_str(), "nicht" | "niet") && (at.saturating_sub(TO_VERB)..at).any(|before| is(DOING, before));
         if verb || trailing {
@@ -227,7 +248,9 @@ pub(crate) fn denied(words: &[String]) -> Vec<Range<usize>> {
         // "pas de couleur"; "pas" alone is half of a denied verb.
         let pas = words[at] == "pas" && words.get(at + 1).is_some_and(|word| word == "de" || word.starts_with('d'));
         if is(NOMINAL, at) || pas {
-            out.push(at..(at + 1 + REACH + usize::from(pas)).min(words.len()));
+            let end = (at + 1 + REACH + usize::from(pas)).min(words.len());
+            let turn = (at + 1..end).find(|next| is(TURN, *next)).unwrap_or(end);
+            out.push(at..turn);
         }
     }
     out
@@ -241,10 +264,9 @@ pub(crate) fn is_denied(denied: &[Range<usize>], at: usize) -> bool {
 /// Whether a heading stands above what is not done: "What I don't do", "O que não faço".
 pub(crate) fn heads_denials(heading: &[String]) -> bool {
     const HEADING_WORDS: usize = 9;
-    heading.len() <= HEADING_WORDS
-        && denied(heading)
-            .iter()
-            .any(|range| heading[range.clone()].iter().any(|word| DOING.contains(&word.as_str()) || WHOLE.contains(&word.as_str())))
+    let done = |word: &String| DOING.contains(&word.as_str()) || WHOLE.contains(&word.as_str());
+    let english_no = heading.iter().any(|word| word == "no") && !heading.iter().any(|word| done(word) && !ENGLISH.contains(&word.as_str()));
+    heading.len() <= HEADING_WORDS && !english_no && denied(heading).iter().any(|range| heading[range.clone()].iter().any(done))
         || heading.windows(2).any(|pair| pair[0] == "mache" && pair[1] == "nicht")
 }
 

@@ -44,7 +44,7 @@ const ELSEWHERE: &[&str] = &[
 static AT_SHOP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r#"(?i:(?:resident|resident artist|residente|tattoo artist|tattooer|tattooing|tattoos|i work|i'm working|working|works|currently|based|located|find me|you can find me|visit me|find her|find him|see me|artist|owner|trabajo|trabajando|atiendo|tatuador residente|tatuo|tatúo|tatua|tatúa|tätowiert|tatoue|tatuuje|arbeite|künstlerin|je travaille|je tatoue|travaille|lavoro|tatuo|werk|werkzaam|pracuję|tatuuję|przyjmuję|pracuji|tetuji|trabalho|atendo|recebo|работаю|работает|принимаю|працюю|працює|татуюю|i tattoo|we tattoo|je reçois|reçois sur rendez-vous|tatoue depuis \d{4}|mi trovate|mi trovi|mi trovate anche|te vinden|ich tätowiere|located inside|inside|private studio)"#,
-        r#"(?: (?:out|exclusively|full time|full-time|currently|now|artist|here))*)\s*[,:]?\s+(?i:at|@|bei der|bei dem|bei|im|in der|en|chez|presso|dal|da|bij|in|w|na|no|of|from|в|у|à)\s+(?i:the amazing |the |el |la |le |il |l['’]|studiu |studio |студии |студії |estudio |atelier |o )?[«"„“]?"#,
+        r#"(?: (?:out|exclusively|full time|full-time|currently|now|artist|here))*)\s*[,:]?\s+(?i:at|@|bei der|bei dem|bei|im|in der|en|chez|presso|dal|da|bij|in|w|na|no|of|from|в|у|à)\s+(?i:the amazing |the |el |la |le |il |l['’]|studio |estudio |o )?(?:studiu |студии |студії |atelier )?[«"„“]?"#,
         r#"(\p{Lu}[\p{L}\p{N}'’&.]*(?:\s+(?:\p{Lu}[\p{L}\p{N}'’&.]*|&|of|the|de|and|la|\d+)){0,5})(?:\s+(?i:(studio|tattoo studio|tattoo shop|tattoo|shop|parlou?r|collective)))?"#
     ))
     .expect("the expression is a constant of this file")
@@ -188,9 +188,9 @@ pub(super) fn read(view: &PageView<'_>, sink: &mut Sink<'_>) {
                 && line.chars().count() <= 200
                 && let Some(venue) =
                     super::address::printed(&line).and_then(|address| address.venue).filter(|venue| !is_part_of_building(venue))
-                && let Some(name) = shop_name(&venue, None)
+                && shop_name(&venue, None).is_some()
             {
-                sink.text(Field::Studio, &name, At::new(block.place, 0.52).card(card).context(&line));
+                sink.text(Field::Studio, &venue, At::new(block.place, 0.52).card(card).context(&line));
             }
         }
         // "London, Ontario — Soul Bird Tattoo Studio", or the shop's name above its street.

@@ -3,7 +3,7 @@
 use super::super::super::finding::{Field, PageRole, Place, PostalAddress, Value};
 use super::super::super::text::fold;
 use super::super::resolve::Site;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use url::Url;
 
 /// More addresses than any site of a studio prints; a list beyond it is a directory.
@@ -38,13 +38,20 @@ pub(super) fn addresses(site: &Site<'_>) -> Addresses {
             _ if at == 0 => 1.1,
             _ => 0.8,
         };
-        let mut seen: HashSet<&PostalAddress> = HashSet::new();
+        // Said twice on a page it counts once, by where it stands best.
+        let mut seen: HashMap<&PostalAddress, usize> = HashMap::new();
         for finding in page.findings.iter().filter(|finding| finding.field == Field::Address && finding.place != Place::Credit) {
             let Value::Address(address) = &finding.value else { continue };
-            if !seen.insert(address) || found.len() >= MAX_ADDRESSES {
+            let weight = finding.confidence * factor;
+            if let Some(known) = seen.get(&**address) {
+                let known: &mut Weighed = &mut found[*known];
+                known.weight = known.weight.max(weight);
                 continue;
             }
-            let weight = finding.confidence * factor;
+            if found.len() >= MAX_ADDRESSES {
+                continue;
+            }
+            seen.insert(address, found.len());
             found.push(Weighed { address: (**address).clone(), weight, page: page.url.clone(), extractor: finding.extractor.to_string() });
         }
     }
