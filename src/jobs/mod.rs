@@ -10,6 +10,7 @@ pub mod deny;
 pub mod directory;
 pub mod discover_studios;
 pub mod discovery_report;
+pub mod drive;
 pub mod find_artists;
 pub mod find_letters;
 pub mod housekeeping;

@@ -1,7 +1,7 @@
 //! Parsing and reading of pages: on a bounded blocking pool, or for a suspect job in a child process (rule 4).
 
 use crate::domain::outcome::{Category, Failure, Outcome};
-use crate::extract::{PageFindings, ParseBudget, ParseLimits, ParseStop, Styles, read_page};
+use crate::extract::{PageFindings, ParseBudget, ParseLimits, ParseStop, Sitemap, SitemapError, Styles, read_page};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -130,6 +130,21 @@ impl PageReader {
             Ok(Err(stop)) => Err(ReadError::Stopped(stop)),
             Err(error) => Err(ReadError::Panicked(panic_text(error))),
         }
+    }
+
+    /// Reads a sitemap. Nothing of it is worth keeping, and nothing in it recurs deeply enough to kill a process: no child is needed.
+    ///
+    /// # Errors
+    /// [`ReadError`] if reading panicked; inside, why it is no sitemap.
+    pub async fn read_sitemap(&self, url: &Url, text: String) -> Result<Result<Sitemap, SitemapError>, ReadError> {
+        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (limits, url) = (self.limits, url.clone());
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let began = processor_time();
+            Sitemap::read(&url, &text, &ParseBudget::new(limits, &|| processor_time().saturating_sub(began)))
+        });
+        task.await.map_err(|error| ReadError::Panicked(panic_text(error)))
     }
 
     fn kept(&self) -> MutexGuard<'_, LruCache<PageKey, Arc<PageFindings>>> {

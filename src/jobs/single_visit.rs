@@ -3,9 +3,10 @@
 use crate::domain::clock::Clock;
 use crate::domain::ids::SessionId;
 use crate::domain::progress::Progress;
-use crate::extract::{PageFindings, SiteFacts, SiteLimits, SiteReader, Styles};
+use crate::extract::{PageFindings, SiteFacts, SiteLimits, SiteReader, Sitemap, Styles};
+use crate::jobs::drive::{Pages, drive};
 use crate::jobs::reading::PageReader;
-use crate::jobs::site_visit::{PageStop, Pages, drive, read_fetched};
+use crate::jobs::site_visit::{PageStop, read_fetched, read_sitemap};
 use crate::scrape::robots::RobotsFile;
 use crate::scrape::visit::{Recrawl, Visit, VisitContext, VisitError, Visitor};
 use async_trait::async_trait;
@@ -119,7 +120,7 @@ impl SingleVisit {
     async fn read_as(&self, entry: &Url, drawn: bool) -> Result<SiteReader, NotRead> {
         let mut pages = self.pages(drawn);
         let mut reader = SiteReader::new(entry.clone(), self.site);
-        let done = drive(&mut reader, entry, &mut pages).await;
+        let done = drive(&mut reader, entry, &self.styles, &mut pages).await;
         super::site_visit::end(pages.visit).await;
         done.map_err(|(url, stop)| NotRead { url: crate::scrape::guard::shown(&url), stop })?;
         Ok(reader)
@@ -158,6 +159,19 @@ impl Pages for OwnPages<'_> {
                     let (findings, refuses) = read_fetched(&self.of.reader, page, false).await?;
                     return if refuses && self.of.obeys_noindex { Err(PageStop::NoIndex) } else { Ok(findings) };
                 }
+                Err(stop) => self.wait(stop).await?,
+            }
+        }
+    }
+
+    async fn sitemaps(&mut self, page: &Url) -> Result<Vec<Url>, PageStop> {
+        self.visit.sitemaps(page).await.map_err(PageStop::Visit)
+    }
+
+    async fn sitemap(&mut self, url: &Url) -> Result<Sitemap, PageStop> {
+        loop {
+            match self.visit.sitemap(url).await {
+                Ok(page) => return read_sitemap(&self.of.reader, page).await,
                 Err(stop) => self.wait(stop).await?,
             }
         }

@@ -5,7 +5,8 @@ use crate::domain::job::{Attempt, JobKind, Usage};
 use crate::domain::ledger::is_suspect;
 use crate::domain::outcome::{Cancelled, Category, Done, Failure, Outcome, WaitFor};
 use crate::domain::session::Trigger;
-use crate::extract::{Miss, PageFindings, SiteReader};
+use crate::extract::{Miss, PageFindings, SiteReader, Sitemap, SitemapError};
+use crate::jobs::drive::{Pages, drive};
 use crate::jobs::reading::PageReader;
 use crate::jobs::{Ports, Running, store_outcome, wait_for_dependency};
 use crate::scrape::robots::PRODUCT_TOKEN;
@@ -93,7 +94,7 @@ pub async fn read_site(ports: &Ports, running: &Running, entry: &Url) -> Result<
 async fn read_as(ports: &Ports, running: &Running, entry: &Url, drawn: bool) -> Result<SiteRead, Unread> {
     let mut pages = JobPages { ports, running, visit: begin(ports, running, drawn).await };
     let mut reader = SiteReader::new(entry.clone(), ports.settings.site);
-    let stopped = drive(&mut reader, entry, &mut pages).await;
+    let stopped = drive(&mut reader, entry, &ports.styles, &mut pages).await;
     let (usage, unasked) = (usage_of(&pages.visit), pages.visit.unasked().clone());
     end(pages.visit).await;
     match stopped {
@@ -129,31 +130,6 @@ fn needs_browser(url: &Url, why: &str) -> Failure {
     Failure::new(Category::Config, "needs_browser", "draw", format!("{url} is drawn by a script and needs a browser: {why}"))
 }
 
-/// Where the pages of a site come from.
-#[async_trait]
-pub trait Pages: Send {
-    /// Fetches and reads one page.
-    async fn page(&mut self, url: &Url) -> Result<PageFindings, PageStop>;
-}
-
-/// Feeds a reader with the pages it asks for, until it wants no more.
-///
-/// # Errors
-/// The page without which the site cannot be read, and why it was not read.
-pub async fn drive(reader: &mut SiteReader, entry: &Url, pages: &mut dyn Pages) -> Result<(), (Url, PageStop)> {
-    while let Some(url) = reader.next_page() {
-        let is_entry = reader.pages().is_empty() && url == *entry;
-        match pages.page(&url).await {
-            Ok(findings) => reader.page_read(&url, findings),
-            Err(stop) => match stop.as_miss(is_entry) {
-                Some(miss) => reader.page_missed(&url, miss),
-                None => return Err((url, stop)),
-            },
-        }
-    }
-    Ok(())
-}
-
 /// The pages of a running job.
 struct JobPages<'a> {
     ports: &'a Ports,
@@ -167,6 +143,18 @@ impl Pages for JobPages<'_> {
         let findings = one_page(self.ports, self.running, &mut self.visit, url).await;
         self.running.progress.step();
         findings
+    }
+
+    async fn sitemaps(&mut self, page: &Url) -> Result<Vec<Url>, PageStop> {
+        self.visit.sitemaps(page).await.map_err(PageStop::Visit)
+    }
+
+    async fn sitemap(&mut self, url: &Url) -> Result<Sitemap, PageStop> {
+        let fetched = self.visit.sitemap(url).await.map_err(PageStop::Visit)?;
+        let sitemap = read_sitemap(&self.ports.reader, fetched).await?;
+        self.visit.page_says(&sitemap.signature()).await.map_err(PageStop::Visit)?;
+        self.running.progress.step();
+        Ok(sitemap)
     }
 }
 
@@ -200,6 +188,9 @@ pub enum PageStop {
     /// The page asks not to be used.
     #[error("the page asks not to be used (noindex)")]
     NoIndex,
+    /// While reading a sitemap.
+    #[error(transparent)]
+    Sitemap(SitemapError),
 }
 
 impl PageStop {
@@ -214,7 +205,9 @@ impl PageStop {
             Self::Visit(VisitError::Fetch(FetchError::Gone { .. })) => Some(Miss::Gone),
             Self::Visit(VisitError::Fetch(_) | VisitError::OverBudget { .. } | VisitError::NotKept { .. }) => Some(Miss::Failed),
             // Only a page over the budget is a property of the page; a death or a panic is met again and counted.
-            Self::Read(super::reading::ReadError::Stopped(_)) => Some(Miss::Failed),
+            Self::Read(super::reading::ReadError::Stopped(_)) | Self::Sitemap(SitemapError::Stopped(_)) => Some(Miss::Failed),
+            // There is an answer, and no sitemap.
+            Self::Sitemap(SitemapError::NotOne) => Some(Miss::Gone),
             Self::Visit(_) | Self::Read(_) => None,
         }
     }
@@ -224,6 +217,9 @@ impl PageStop {
         match self {
             Self::NoIndex => Outcome::Done { how: Done::RefusedByRobots },
             Self::Read(error) => error.outcome(url),
+            Self::Sitemap(error) => {
+                Outcome::Dead { reason: Failure::new(Category::Data, "no_sitemap", "parse", format!("{url}: {error}")) }
+            }
             Self::Visit(VisitError::RefusedByRobots { .. }) => Outcome::Done { how: Done::RefusedByRobots },
             Self::Visit(VisitError::Denied) => Outcome::Cancelled { why: Cancelled::Removed },
             Self::Visit(VisitError::Wait { until, why }) => Outcome::Wait { until: (*until).max(Timestamp(0)), why: *why },
@@ -288,6 +284,17 @@ pub async fn read_fetched(reader: &PageReader, page: FetchedPage, suspect: bool)
     Ok((findings, refuses))
 }
 
+/// Reads a fetched sitemap. Many are sent with `noindex`, which is about the file itself and not about the pages it names.
+///
+/// # Errors
+/// [`PageStop::Read`] or [`PageStop::Sitemap`]; [`PageStop::NoIndex`] if it asks that nobody goes on from it.
+pub async fn read_sitemap(reader: &PageReader, page: FetchedPage) -> Result<Sitemap, PageStop> {
+    if headers_refuse(&page, PRODUCT_TOKEN).nofollow {
+        return Err(PageStop::NoIndex);
+    }
+    reader.read_sitemap(&page.url, page.text).await.map_err(PageStop::Read)?.map_err(PageStop::Sitemap)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,11 +311,14 @@ mod tests {
         Url::parse("https://studio.example/").unwrap().join(path).unwrap()
     }
 
-    async fn read(text: &str, robots_tags: &[&str], tdm_reserved: bool) -> (PageFindings, bool) {
+    fn reader() -> PageReader {
         let child = ChildSettings { program: PathBuf::new(), time: Duration::ZERO, memory_mb: 0 };
         let limits = ParseLimits { time_ms: 60_000, ..ParseLimits::default() };
-        let reader = PageReader::new(Arc::new(Styles::standard()), limits, 1, child);
-        let page = FetchedPage {
+        PageReader::new(Arc::new(Styles::standard()), limits, 1, child)
+    }
+
+    fn fetched(text: &str, robots_tags: &[&str], tdm_reserved: bool) -> FetchedPage {
+        FetchedPage {
             requested: url("/"),
             url: url("/"),
             status: 200,
@@ -317,8 +327,11 @@ mod tests {
             tdm_reserved,
             validators: Validators::default(),
             wire_bytes: 0,
-        };
-        read_fetched(&reader, page, false).await.unwrap()
+        }
+    }
+
+    async fn read(text: &str, robots_tags: &[&str], tdm_reserved: bool) -> (PageFindings, bool) {
+        read_fetched(&reader(), fetched(text, robots_tags, tdm_reserved), false).await.unwrap()
     }
 
     /// What `/bot` promises of single pages.
@@ -359,6 +372,14 @@ mod tests {
             reader.page_read(&url("/"), findings);
             assert_eq!(reader.next_page(), next, "{tags:?}");
             assert_eq!(reader.next_page(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sitemap_is_obeyed_too() {
+        for (tag, read) in [("noindex, follow", true), ("noindex, nofollow", false)] {
+            let page = fetched("<urlset><url><loc>/team</loc></url></urlset>", &[tag], false);
+            assert_eq!(read_sitemap(&reader(), page).await.is_ok(), read, "{tag}");
         }
     }
 

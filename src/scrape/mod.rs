@@ -85,9 +85,21 @@ pub struct Before {
     pub at: Timestamp,
 }
 
+/// What a URL is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// A page: HTML, or plain text.
+    #[default]
+    Page,
+    /// A sitemap: XML or plain text, and a gzip file of either.
+    Sitemap,
+}
+
 /// How a URL is asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ask<'a> {
+    /// What for; anything else is [`FetchError::WrongType`].
+    pub wanted: Wanted,
     /// The copy we have: the site may answer that it still stands, by [`Hop::NotModified`].
     pub before: Option<&'a Before>,
     /// Who keeps what goes over the wire, if anybody does.

@@ -125,6 +125,11 @@ impl RobotsRules {
         RobotsVerdict::Disallowed { rule: clean(&rule) }
     }
 
+    /// The sitemaps that the file names, whatever group it names them in. Anybody's: they may lie on other sites.
+    pub fn sitemaps(&self) -> &[Url] {
+        self.rules.sitemaps()
+    }
+
     /// The `Crawl-delay` of our group, if there is one.
     pub fn crawl_delay(&self) -> Option<Duration> {
         self.rules.crawl_delay()

@@ -3,12 +3,12 @@
 
 use crate::support::visits::USER_AGENT;
 use inkdex::domain::clock::{Clock, SystemClock};
-use inkdex::extract::{ParseLimits, Styles};
+use inkdex::extract::{ParseLimits, ParseStop, SitemapError, Styles};
 use inkdex::jobs::reading::{ChildSettings, PageReader, ReadError};
 use inkdex::scrape::guard::{Guard, HostMap, MappedHost};
 use inkdex::scrape::http::HttpFetch;
 use inkdex::scrape::limits::FetchLimits;
-use inkdex::scrape::{Ask, Fetch, Hop};
+use inkdex::scrape::{Ask, Fetch, Hop, Wanted};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -83,17 +83,30 @@ fn peak_kb() -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+/// What is read as a sitemap, by the beginning of its path.
+pub const SITEMAPS: &str = "/sitemap";
+
 async fn read(fetch: &HttpFetch, reader: &PageReader, path: &str) -> String {
     let url = Url::parse(&format!("http://hostile.example{path}")).unwrap();
-    let page = match fetch.fetch(&url, &Ask::default()).await {
+    let is_sitemap = path.starts_with(SITEMAPS);
+    let wanted = if is_sitemap { Wanted::Sitemap } else { Wanted::Page };
+    let page = match fetch.fetch(&url, &Ask { wanted, ..Ask::default() }).await {
         Ok(Hop::Page(page)) => page,
         Ok(Hop::Redirect { .. }) => return "redirect".to_owned(),
         Ok(Hop::NotModified { .. }) => return "not modified".to_owned(),
         Err(error) => return error.code().to_owned(),
     };
+    let stopped = |stop: ParseStop| serde_json::to_value(stop).unwrap()["stop"].as_str().unwrap().to_owned();
+    if is_sitemap {
+        return match reader.read_sitemap(&page.url, page.text).await.unwrap() {
+            Ok(_) => "read".to_owned(),
+            Err(SitemapError::Stopped(stop)) => stopped(stop),
+            Err(SitemapError::NotOne) => "no_sitemap".to_owned(),
+        };
+    }
     match reader.read(&page.url, page.text, false).await {
         Ok(_) => "read".to_owned(),
-        Err(ReadError::Stopped(stop)) => serde_json::to_value(stop).unwrap()["stop"].as_str().unwrap().to_owned(),
+        Err(ReadError::Stopped(stop)) => stopped(stop),
         Err(error) => error.to_string(),
     }
 }

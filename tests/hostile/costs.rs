@@ -1,6 +1,7 @@
 //! Shapes and bombs: each is cut at its named limit, in time, and in little more memory than an honest page.
 
-use super::child::{Reading, limits, read_in_child};
+use super::child::{Reading, SITEMAPS, limits, read_in_child};
+use crate::support::hostile::bombs;
 use crate::support::hostile::shapes::SHAPES;
 use crate::support::hostile::{HOST, HostileServer, PATHS, codes, expect};
 use inkdex::extract::ParseLimits;
@@ -89,6 +90,18 @@ pub fn when(expected: &str) -> RangeInclusive<u64> {
     at..=at + 1_000
 }
 
+/// Sitemaps that unpack, nest and go on as none should, and how each ends.
+fn sitemap_bombs() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
+    let attributes: String = (0..120_000).map(|at| format!(" a{at}='x'")).collect();
+    vec![
+        ("packed.xml.gz", bombs::gzip(), &["decoded_too_large"]),
+        ("twice-packed.xml.gz", bombs::gzip_in_gzip(), &["wrong_type", "decoded_too_large"]),
+        ("deep.xml", "<url>".repeat(390_000).into_bytes(), &["too_deep"]),
+        ("attributes.xml", format!("<urlset{attributes}/>").into_bytes(), &["no_sitemap"]),
+        ("empty.xml", "<url/>".repeat(330_000).into_bytes(), &["no_sitemap", "over_time"]),
+    ]
+}
+
 /// S3, S4: what is too large, too slow or no encoding, by its table; each names its limit.
 pub async fn every_bomb_is_cut() -> Costs {
     let server = HostileServer::start().unwrap();
@@ -105,14 +118,24 @@ pub async fn every_bomb_is_cut() -> Costs {
         ]
         .contains(&expected)
     };
-    let bombs: Vec<_> = PATHS.iter().filter(|case| is_bomb(case.expect)).collect();
+    let mut bombs: Vec<(String, &[&str], RangeInclusive<u64>)> = PATHS
+        .iter()
+        .filter(|case| is_bomb(case.expect))
+        .map(|case| (case.path.to_owned(), codes(case.expect), when(case.expect)))
+        .collect();
     assert!(bombs.len() >= 12);
-    let readings = read(server, bombs.iter().map(|case| case.path.to_owned()).collect()).await;
+    for (name, body, ended) in sitemap_bombs() {
+        let path = format!("{SITEMAPS}-{name}");
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        server.put_up(HOST, &path, [head.as_bytes(), &body].concat());
+        bombs.push((path, ended, when(expect::TOO_LARGE)));
+    }
+    let readings = read(server, bombs.iter().map(|(path, ..)| path.clone()).collect()).await;
     let wrong: Vec<String> = readings[1..]
         .iter()
         .zip(&bombs)
-        .filter(|(reading, case)| !codes(case.expect).contains(&reading.ended.as_str()) || !when(case.expect).contains(&reading.took_ms))
-        .map(|(reading, case)| format!("{reading:?} instead of {}", case.expect))
+        .filter(|(reading, (_, codes, when))| !codes.contains(&reading.ended.as_str()) || !when.contains(&reading.took_ms))
+        .map(|(reading, (_, codes, _))| format!("{reading:?} instead of {codes:?}"))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     costs(&readings)

@@ -41,8 +41,10 @@ enum Entry {
     Link,
     /// `rel=canonical`.
     Canonical,
-    /// A `Sitemap:` line; the product reads no sitemaps.
+    /// A `Sitemap:` line of a robots.txt.
     Sitemap,
+    /// A page that a sitemap names.
+    SitemapPage,
     /// The robots.txt of its host.
     Robots,
     /// A robots.txt that moved there.
@@ -57,12 +59,13 @@ enum Entry {
     Api,
 }
 
-const ENTRIES: [Entry; 17] = [
+const ENTRIES: [Entry; 18] = [
     Entry::Seed,
     Entry::Requeue,
     Entry::Link,
     Entry::Canonical,
     Entry::Sitemap,
+    Entry::SitemapPage,
     Entry::Robots,
     Entry::RobotsMoved,
     Entry::Moved(Way::Status(301)),
@@ -150,6 +153,7 @@ impl Trial {
             Entry::Link => self.link(n, text).await,
             Entry::Canonical => self.canonical(n, text).await,
             Entry::Sitemap => self.sitemap(n, text).await,
+            Entry::SitemapPage => self.sitemap_page(n, text).await,
             Entry::Robots => self.robots(text).await,
             Entry::RobotsMoved => self.robots_moved(n, text).await,
             Entry::Moved(way) => self.moved(way, n, text).await,
@@ -234,15 +238,33 @@ impl Trial {
         self.only_of(page.host_str().unwrap_or_default())
     }
 
-    async fn sitemap(&self, n: usize, text: &str) -> Result<Reason, String> {
-        let host = format!("sitemap{n}.example");
-        let rules = format!("Sitemap: {text}\nUser-agent: *\nAllow: /\nSitemap: {text}\n");
-        self.bench.server.put_up(&host, "/robots.txt", answer("200 OK", "", &rules));
-        self.page(&host, n, "<h1>Ada</h1>").await?;
-        if self.bench.server.hits_on(&host, "/robots.txt") != 1 {
+    /// A site that shows next to nothing is read whole, its sitemaps included; `rules` are its robots.txt.
+    async fn bare_site(&self, host: &str, rules: &str) -> Result<Reason, String> {
+        self.bench.server.put_up(host, "/robots.txt", answer("200 OK", "", rules));
+        self.bench.server.put_up(host, "/", answer("200 OK", "", "<h1>Ada</h1>"));
+        let url = Url::parse(&format!("http://{host}/")).unwrap();
+        self.single.read(&url).await.map_err(|error| format!("its page was not read: {error}"))?;
+        if self.bench.server.hits_on(host, "/robots.txt") != 1 {
             return Err("its robots.txt was not read".to_owned());
         }
-        self.only_of(&host)
+        self.only_of(host)
+    }
+
+    async fn sitemap(&self, n: usize, text: &str) -> Result<Reason, String> {
+        let host = format!("sitemap{n}.example");
+        self.bare_site(&host, &format!("Sitemap: {text}\nUser-agent: *\nAllow: /\nSitemap: {text}\n")).await
+    }
+
+    async fn sitemap_page(&self, n: usize, text: &str) -> Result<Reason, String> {
+        let host = format!("mapped{n}.example");
+        let text = escaped(text);
+        let map = format!("<urlset><url><loc>{text}</loc></url><sitemap><loc>{text}</loc></sitemap></urlset>");
+        self.bench.server.put_up(&host, "/map", answer("200 OK", "", &map));
+        let reason = self.bare_site(&host, &format!("Sitemap: http://{host}/map\n")).await?;
+        match self.bench.server.hits_on(&host, "/map") {
+            1 => Ok(reason),
+            hits => Err(format!("its sitemap was read {hits} times")),
+        }
     }
 
     /// Nothing but URLs of one host was so much as judged.

@@ -21,6 +21,7 @@ mod removal_studio;
 mod replay;
 mod schedule;
 mod shop_handles;
+mod sitemaps;
 mod stopping;
 mod sync;
 mod too_many_artists;

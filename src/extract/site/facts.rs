@@ -162,6 +162,12 @@ pub struct ArtistFacts {
 }
 
 impl SiteFacts {
+    /// Whether it tells no way to write to anybody.
+    #[must_use]
+    pub fn is_mute(&self) -> bool {
+        self.instagram.is_empty() && self.emails.is_empty() && self.phones.is_empty()
+    }
+
     pub(crate) fn empty(kind: SiteKind) -> Self {
         Self {
             kind,

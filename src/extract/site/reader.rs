@@ -1,6 +1,8 @@
 //! Chooses the pages of a site without doing any fetching: says what is next and is fed what came back.
 
+use super::super::extractors::handles::percent_decoded;
 use super::super::finding::{PageFindings, PageLink, PageRole, Place};
+use super::super::lexicon;
 use super::super::styles::Styles;
 use super::facts::{SiteFacts, SiteKind};
 use super::resolve;
@@ -62,6 +64,8 @@ pub struct SiteReader {
     missed: Vec<(Url, PageRole, Miss)>,
     person_pages: usize,
     order: usize,
+    /// A sitemap was wanted and not had: what it would have named is not missing.
+    sitemap_missed: bool,
 }
 
 /// The form in which addresses of one page are equal: no fragment, no index file, no closing slash, no query.
@@ -112,25 +116,30 @@ impl SiteReader {
             missed: Vec::new(),
             person_pages: 0,
             order: 0,
+            sitemap_missed: false,
         }
     }
 
     /// The best page not yet asked for; `None` when the plan is done.
     pub fn next_page(&mut self) -> Option<Url> {
-        let best = self.waiting.iter().enumerate().min_by_key(|(_, page)| rank(page)).map(|(at, _)| at)?;
-        let page = self.waiting.swap_remove(best);
-        let ordinary = self.asked.len().saturating_sub(self.person_pages);
-        if page.person && ordinary + self.person_pages >= self.limits.pages + self.limits.artist_pages {
-            return self.next_page();
+        loop {
+            let best = self.waiting.iter().enumerate().min_by_key(|(_, page)| rank(page)).map(|(at, _)| at)?;
+            let page = self.waiting.swap_remove(best);
+            let ordinary = self.asked.len().saturating_sub(self.person_pages);
+            let full = if page.person { self.asked.len() >= self.pages_in_all() } else { ordinary >= self.limits.pages };
+            if full {
+                continue;
+            }
+            if page.person {
+                self.person_pages += 1;
+            }
+            self.asked.insert(page_key(&page.url), (page.role, page.depth, page.person));
+            return Some(page.url);
         }
-        if !page.person && ordinary >= self.limits.pages {
-            return self.next_page();
-        }
-        if page.person {
-            self.person_pages += 1;
-        }
-        self.asked.insert(page_key(&page.url), (page.role, page.depth, page.person));
-        Some(page.url)
+    }
+
+    fn pages_in_all(&self) -> usize {
+        self.limits.pages + self.limits.artist_pages
     }
 
     /// Takes what a page said; `requested` is the address that was handed out, whatever it redirected to.
@@ -176,6 +185,41 @@ impl SiteReader {
         self.waiting.push(Candidate { url: link.url.clone(), role: link.role, depth, person, order: self.order });
     }
 
+    /// Whether the site's sitemaps are worth a request: its links led to too little. Where they lead to what a record is made of,
+    /// a sitemap only names more of the same. One that begins below the root of its host may share it with others, who are none of
+    /// its business.
+    #[must_use]
+    pub fn wants_sitemap(&self, vocabulary: &Styles) -> bool {
+        let is_whole_host = !page_key(&self.entry).contains('/');
+        if !is_whole_host || self.pages.is_empty() || !self.waiting.is_empty() || self.asked.len() >= self.limits.pages {
+            return false;
+        }
+        let facts = resolve::site(&self.entry, &self.pages, true, vocabulary);
+        match facts.kind {
+            SiteKind::Negative => self.pages.len() == 1,
+            SiteKind::Studio => facts.artists.is_empty() && facts.too_many_artists.is_none(),
+            SiteKind::Artist => facts.name.is_none() || facts.images.is_empty() || facts.is_mute(),
+        }
+    }
+
+    /// Takes the pages that a sitemap names. Their paths are all that is known of them: those that speak of people, work or
+    /// contacts are read, and after them what stands directly below the root.
+    pub fn sitemap_read(&mut self, pages: &[Url]) {
+        let mut spoken_for: Vec<(&Url, PageRole, bool)> =
+            pages.iter().filter_map(|url| role_of_path(url).map(|(role, of_team)| (url, role, of_team))).collect();
+        spoken_for.sort_by_key(|(_, role, of_team)| order_of(1, *of_team, *role));
+        // Some lead to pages that were read: more than could be read are enough.
+        for (url, role, of_team) in spoken_for.into_iter().take(2 * self.pages_in_all()) {
+            let link = PageLink { url: url.clone(), text: String::new(), nofollow: false, place: Place::Main, role, card: None };
+            self.consider(&link, 1, of_team);
+        }
+    }
+
+    /// Takes note that a sitemap could not be had.
+    pub fn sitemap_missed(&mut self) {
+        self.sitemap_missed = true;
+    }
+
     /// Takes note that a page could not be had.
     pub fn page_missed(&mut self, requested: &Url, reason: Miss) {
         let (role, ..) = self.asked.get(&page_key(requested)).copied().unwrap_or_default();
@@ -214,10 +258,9 @@ impl SiteReader {
         let drawn = self.pages.iter().filter(|page| page.signals.drawn_by_script).count();
         drawn > 0 && {
             let facts = resolve::site(&self.entry, &self.pages, true, vocabulary);
-            let mute = facts.instagram.is_empty() && facts.emails.is_empty() && facts.phones.is_empty();
             match facts.kind {
                 SiteKind::Negative => true,
-                _ if drawn == self.pages.len() && (mute || facts.images.is_empty()) => true,
+                _ if drawn == self.pages.len() && (facts.is_mute() || facts.images.is_empty()) => true,
                 SiteKind::Studio => facts.artists.is_empty() && facts.too_many_artists.is_none(),
                 SiteKind::Artist => facts.name.is_none(),
             }
@@ -227,14 +270,39 @@ impl SiteReader {
     /// Weighs everything that was found.
     #[must_use]
     pub fn finish(self, vocabulary: &Styles) -> SiteFacts {
-        let lists_missed = self.missed.iter().any(|(_, role, _)| *role == PageRole::Team)
+        let lists_missed = self.sitemap_missed
+            || self.missed.iter().any(|(_, role, _)| *role == PageRole::Team)
             || self.waiting.iter().any(|page| page.role == PageRole::Team && page.depth <= self.limits.depth);
         resolve::site(&self.entry, &self.pages, lists_missed, vocabulary)
     }
 }
 
+/// What the path of a page says of it, and whether it stands below the list of a team; `None` for one that nothing speaks for.
+fn role_of_path(url: &Url) -> Option<(PageRole, bool)> {
+    let parts: Vec<String> = url.path_segments()?.filter(|part| !part.is_empty()).map(words_of_segment).collect();
+    let (last, above) = parts.split_last()?;
+    let above: Vec<PageRole> = above.iter().map(|part| lexicon::role_exact(part)).collect();
+    let leave =
+        |role: &PageRole| matches!(role, PageRole::Shop | PageRole::Blog | PageRole::Legal | PageRole::Aftercare | PageRole::Guests);
+    let (role, of_team) = (lexicon::role_of(last), above.contains(&PageRole::Team));
+    let spoken_for = role != PageRole::Other || of_team || above.is_empty();
+    (spoken_for && !leave(&role) && !above.iter().any(leave)).then_some((role, of_team))
+}
+
+/// The words of one part of a path: `our-artists.html` says `our artists`.
+fn words_of_segment(part: &str) -> String {
+    let plain = percent_decoded(part);
+    let name = plain.rsplit_once('.').map_or(plain.as_str(), |(name, _)| name);
+    name.replace(['-', '_', '+'], " ")
+}
+
 fn rank(page: &Candidate) -> (u8, usize) {
-    let order = match (page.depth, page.person, page.role) {
+    (order_of(page.depth, page.person, page.role), page.order)
+}
+
+/// In which order pages are read: the entry, then what says most about people.
+fn order_of(depth: u8, person: bool, role: PageRole) -> u8 {
+    match (depth, person, role) {
         (0, ..) => 0,
         (_, _, PageRole::Team) => 1,
         (_, _, PageRole::About) => 2,
@@ -247,6 +315,31 @@ fn rank(page: &Candidate) -> (u8, usize) {
         (_, _, PageRole::Faq) => 9,
         (_, _, PageRole::Booking) => 10,
         _ => 11,
-    };
-    (order, page.order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a sitemap tells of a page is its path.
+    #[test]
+    fn a_path_says_what_its_page_is_for() {
+        for (path, said) in [
+            ("/our-artists.html", Some((PageRole::Team, false))),
+            ("/about_us/", Some((PageRole::About, false))),
+            ("/artists/bo-marchbank", Some((PageRole::Other, true))),
+            ("/en/kontakt", Some((PageRole::Contact, false))),
+            ("/k%C3%BCnstler", Some((PageRole::Team, false))),
+            ("/bo-marchbank", Some((PageRole::Other, false))),
+            ("/", None),
+            ("/blog/our-artists", None),
+            ("/shop/flash-prints", None),
+            ("/aftercare", None),
+            ("/2024/05/a-new-machine", None),
+        ] {
+            let url = Url::parse("https://studio.example").unwrap().join(path).unwrap();
+            assert_eq!(role_of_path(&url), said, "{path}");
+        }
+    }
 }

@@ -4,9 +4,9 @@
 use super::answers::retry_after;
 use super::{ClientError, HttpFetch, Want, shown};
 use crate::domain::clock::Clock;
-use crate::scrape::FetchError;
 use crate::scrape::guard::Guard;
 use crate::scrape::limits::FetchLimits;
+use crate::scrape::{FetchError, Wanted};
 use reqwest::header::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl ApiClient {
             return Err(FetchError::BadResponse { url: shown(url), why });
         }
         let retry_after = retry_after(response.headers(), self.0.clock.now());
-        let body = self.0.body(url, response, self.0.limits.decoded_bytes, Want::Page, None).await?;
+        let body = self.0.body(url, response, self.0.limits.decoded_bytes, Want::Whole(Wanted::Page), None).await?;
         Ok(ApiAnswer { status, retry_after, body: body.bytes })
     }
 }

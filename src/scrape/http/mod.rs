@@ -7,20 +7,21 @@ mod answers;
 pub mod api;
 mod body;
 pub(crate) mod charset;
+mod headers;
 
 use crate::domain::clock::{Clock, Timestamp};
-use crate::scrape::content_signal;
 use crate::scrape::evidence::Exchange;
 use crate::scrape::guard::{Guard, GuardedResolver, read_url, shown};
 use crate::scrape::limits::FetchLimits;
 use crate::scrape::refresh::moves_to;
-use crate::scrape::{Ask, Fetch, FetchError, FetchedPage, Hop, Limit, NotModified, TextHop, Validators};
+use crate::scrape::{Ask, Fetch, FetchError, FetchedPage, Hop, Limit, NotModified, TextHop, Validators, Wanted};
 use answers::{status_error, transport_error};
 use async_trait::async_trait;
 use body::{BodyError, BodySink};
+use headers::{PAGE_TYPES, SITEMAP_TYPES, header, is_of_type, is_tdm_reserved, media_type, robots_tags, validators};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, REFRESH,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+    REFRESH,
 };
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use std::net::IpAddr;
@@ -29,20 +30,14 @@ use std::time::Duration;
 use tokio::time::timeout;
 use url::{Position, Url};
 
-const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
-const TDM_RESERVATION: HeaderName = HeaderName::from_static("tdm-reservation");
-
 /// The codings offered; each is decompressed here.
 const CODINGS: &str = "gzip, br, zstd, deflate";
 
-/// Most values of `X-Robots-Tag` kept.
-const ROBOTS_TAGS_MAX: usize = 20;
-
-/// Longest validator kept, bytes: one that is longer would make every later request as long.
-const VALIDATOR_MAX: usize = 1_000;
+/// How a gzip file begins (RFC 1952, section 2.3.1).
+const GZIP_START: &[u8] = b"\x1f\x8b";
 
 /// How files begin that are sometimes sent as HTML: PNG, JPEG, GIF, PDF, ZIP, RIFF, gzip, ISO media.
-const BINARY_STARTS: &[&[u8]] = &[b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-", b"PK\x03\x04", b"RIFF", b"\x1f\x8b", b"\0\0\0"];
+const BINARY_STARTS: &[&[u8]] = &[b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-", b"PK\x03\x04", b"RIFF", GZIP_START, b"\0\0\0"];
 
 /// Why there is no HTTP client.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +57,9 @@ pub struct HttpFetch {
 /// What a response is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Want {
-    Page,
+    /// A page or a sitemap: over a limit it is refused.
+    Whole(Wanted),
+    /// A text: over a limit it is cut.
     Text,
 }
 
@@ -123,7 +120,8 @@ impl HttpFetch {
     async fn ask(&self, url: &Url, want: Want, ask: &Ask<'_>) -> Result<(Response, Option<Exchange>), FetchError> {
         let (target, host) = self.target(url)?;
         let accept = match want {
-            Want::Page => "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.5",
+            Want::Whole(Wanted::Sitemap) => "application/xml,text/xml;q=0.9,text/plain;q=0.5,*/*;q=0.1",
+            Want::Whole(Wanted::Page) => "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.5",
             Want::Text => "text/plain,*/*;q=0.1",
         };
         let mut headers = vec![(ACCEPT, accept)];
@@ -205,12 +203,9 @@ impl HttpFetch {
         want: Want,
         mut exchange: Option<&mut Exchange>,
     ) -> Result<Body, FetchError> {
-        let body_error = |error: BodyError| match error {
-            BodyError::TooLarge => self.over(url, Limit::DecodedBytes),
-            other => FetchError::BadResponse { url: shown(url), why: other.to_string() },
-        };
+        let body_error = |error: BodyError| self.body_error(url, &error);
         let announced = header(response.headers(), CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-        if want == Want::Page && announced.is_some_and(|length| length > self.limits.wire_bytes) {
+        if want != Want::Text && announced.is_some_and(|length| length > self.limits.wire_bytes) {
             return Err(self.over(url, Limit::WireBytes));
         }
         let codings: Vec<&str> = response.headers().get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -243,7 +238,7 @@ impl HttpFetch {
     }
 
     async fn page(&self, url: &Url, ask: &Ask<'_>) -> Result<Hop, FetchError> {
-        let (response, mut exchange) = self.ask(url, Want::Page, ask).await?;
+        let (response, mut exchange) = self.ask(url, Want::Whole(ask.wanted), ask).await?;
         let hop = self.read_page(url, response, ask, exchange.as_mut()).await;
         let outcome = match &hop {
             Ok(Hop::Page(_)) => "page",
@@ -269,13 +264,20 @@ impl HttpFetch {
             return Err(status_error(url, status, &headers, self.clock.now()));
         }
         let content_type = header(&headers, CONTENT_TYPE);
-        if !is_page_type(content_type) {
+        let accepted = match ask.wanted {
+            Wanted::Page => &PAGE_TYPES[..],
+            Wanted::Sitemap => &SITEMAP_TYPES[..],
+        };
+        if !is_of_type(content_type, accepted) {
             return Err(FetchError::WrongType { url: shown(url), content_type: media_type(content_type) });
         }
         if let Some(to) = header(&headers, REFRESH).and_then(|value| moves_to(value, url, self.limits.refresh())) {
             return Ok(Hop::Redirect { status: status.as_u16(), to });
         }
-        let body = self.body(url, response, self.limits.decoded_bytes, Want::Page, exchange).await?;
+        let mut body = self.body(url, response, self.limits.decoded_bytes, Want::Whole(ask.wanted), exchange).await?;
+        if ask.wanted == Wanted::Sitemap && body.bytes.starts_with(GZIP_START) {
+            body.bytes = self.unpacked(url, &body.bytes)?;
+        }
         if BINARY_STARTS.iter().any(|start| body.bytes.starts_with(start)) {
             let content_type = format!("binary data sent as {}", media_type(content_type));
             return Err(FetchError::WrongType { url: shown(url), content_type });
@@ -291,6 +293,22 @@ impl HttpFetch {
             validators: validators(&headers),
             wire_bytes: body.wire_bytes,
         }))
+    }
+
+    /// A file that is a gzip member, whatever the coding it was sent in: under the limit of any body.
+    fn unpacked(&self, url: &Url, bytes: &[u8]) -> Result<Vec<u8>, FetchError> {
+        let unpacked = BodySink::new(Some("gzip"), self.limits.decoded_bytes).and_then(|mut sink| {
+            sink.write(bytes)?;
+            sink.finish()
+        });
+        unpacked.map_err(|error| self.body_error(url, &error))
+    }
+
+    fn body_error(&self, url: &Url, error: &BodyError) -> FetchError {
+        match error {
+            BodyError::TooLarge => self.over(url, Limit::DecodedBytes),
+            other => FetchError::BadResponse { url: shown(url), why: other.to_string() },
+        }
     }
 
     async fn text(&self, url: &Url, ask: &Ask<'_>) -> Result<TextHop, FetchError> {
@@ -322,41 +340,6 @@ impl HttpFetch {
         let text = charset::decode_text(&body.bytes, content_type.as_deref());
         Ok(TextHop::Text { status: status.as_u16(), text, wire_bytes: body.wire_bytes })
     }
-}
-
-fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// What `X-Robots-Tag` and `Content-Signal` say, in the words of the former.
-fn robots_tags(headers: &HeaderMap) -> Vec<String> {
-    let tags = headers.get_all(X_ROBOTS_TAG).iter().take(ROBOTS_TAGS_MAX);
-    let signal =
-        content_signal::as_robots_tag(headers.get_all(content_signal::NAME).iter().take(ROBOTS_TAGS_MAX).map(HeaderValue::as_bytes));
-    tags.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).chain(signal.map(str::to_owned)).collect()
-}
-
-fn is_tdm_reserved(headers: &HeaderMap) -> bool {
-    headers.get_all(TDM_RESERVATION).iter().any(|value| value.as_bytes().trim_ascii() == b"1")
-}
-
-/// What a later request may send back: whatever it means to the site, it is theirs to compare.
-fn validators(headers: &HeaderMap) -> Validators {
-    let value = |name| header(headers, name).map(str::trim).filter(|value| !value.is_empty() && value.len() <= VALIDATOR_MAX);
-    Validators { etag: value(ETAG).map(str::to_owned), last_modified: value(LAST_MODIFIED).map(str::to_owned) }
-}
-
-/// The media type without its parameters, cut to what an operator needs to see.
-fn media_type(content_type: Option<&str>) -> String {
-    let kind = content_type.unwrap_or("of no declared type").split(';').next().unwrap_or_default();
-    crate::domain::text::clean_line(kind.trim(), 80)
-}
-
-/// Whether a declared type may be a page. No type at all is read as HTML: the text decides then.
-fn is_page_type(content_type: Option<&str>) -> bool {
-    let Some(content_type) = content_type else { return true };
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    ["text/html", "application/xhtml+xml", "text/plain"].iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
 #[async_trait]

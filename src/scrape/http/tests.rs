@@ -112,7 +112,7 @@ async fn a_kept_page_costs_a_304() {
     let server = canned(unmodified).await;
     let before = Before { validators: validators.clone(), at: Timestamp(0) };
     let team = url("http://studio.example/team");
-    let hop = fetcher(server.port, limits()).fetch(&team, &Ask { before: Some(&before), evidence: None }).await;
+    let hop = fetcher(server.port, limits()).fetch(&team, &Ask { before: Some(&before), ..Ask::default() }).await;
     let fresh = NotModified {
         validators: Validators { etag: Some("\"c\"".into()), last_modified: None },
         robots_tags: vec!["noindex".into()],
@@ -329,4 +329,40 @@ async fn a_text_is_cut_instead_of_refused() {
     let server = canned("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n").await;
     let hop = fetcher(server.port, limits()).fetch_text(&url("http://studio.example/robots.txt"), &Ask::default()).await;
     assert!(matches!(hop, Err(FetchError::SlowDown { status: 429, retry_after: None, .. })), "{hop:?}");
+}
+
+/// C6: a sitemap comes as XML or as a gzip file, under the limits of a page, and is nothing that is taken for a page.
+#[tokio::test]
+async fn a_sitemap_is_unpacked_under_the_limit_and_is_no_page() {
+    let packed = |bytes: usize| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut packer, &b"<urlset>".iter().copied().chain(std::iter::repeat_n(b' ', bytes)).collect::<Vec<u8>>())
+            .unwrap();
+        packer.finish().unwrap()
+    };
+    let sent = |kind: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    };
+    let limit = limits().decoded_bytes;
+    let map = Ask { wanted: Wanted::Sitemap, ..Ask::default() };
+    for (kind, body, ended) in [
+        ("application/xml; charset=utf-8", b"<urlset>".to_vec(), None),
+        ("application/x-gzip", packed(100), None),
+        ("application/xml", packed(100), None),
+        ("application/gzip", packed(limit), Some("decoded_too_large")),
+        ("application/gzip", packed(100)[..20].to_vec(), Some("bad_response")),
+        ("image/png", b"<urlset>".to_vec(), Some("wrong_type")),
+        ("text/plain", b"\x89PNG".to_vec(), Some("wrong_type")),
+    ] {
+        let server = canned(sent(kind, &body)).await;
+        let hop = fetcher(server.port, limits()).fetch(&url("http://studio.example/map"), &map).await;
+        match ended {
+            None => assert!(text_of(hop).text.starts_with("<urlset>"), "{kind}"),
+            Some(code) => assert_eq!(hop.unwrap_err().code(), code, "{kind}"),
+        }
+    }
+    let server = canned(sent("application/xml", b"<urlset>")).await;
+    let hop = fetcher(server.port, limits()).fetch(&url("http://studio.example/map"), &Ask::default()).await;
+    assert!(matches!(hop, Err(FetchError::WrongType { .. })), "{hop:?}");
 }

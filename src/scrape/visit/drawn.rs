@@ -4,9 +4,9 @@
 use super::{Recrawl, Visit, VisitError, Visitor};
 use crate::domain::outcome::WaitFor;
 use crate::objects::ObjectsError;
-use crate::scrape::FetchedPage;
 use crate::scrape::draw::{DrawCounts, DrawError, Drawn};
 use crate::scrape::page_cache::Kept;
+use crate::scrape::{FetchedPage, Wanted};
 use std::time::Duration;
 use url::Url;
 
@@ -62,7 +62,7 @@ impl Visit {
         if let Some(kept) = self.not_due(url, known.as_ref()).await? {
             return Ok(kept);
         }
-        let kept = match self.as_sent(url).await? {
+        let kept = match self.as_sent(url, Wanted::Page).await? {
             Kept::Page(page) => self.draw(url, page).await?,
             other => return Ok(other),
         };

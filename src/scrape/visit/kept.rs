@@ -1,12 +1,51 @@
-//! What a visit makes of pages that earlier sessions kept, and what it keeps for later ones.
+//! What a visit makes of pages that earlier sessions kept, what it keeps for later ones, and how that is forgotten.
 
-use super::{Recrawl, Shared, Visit, VisitError};
-use crate::scrape::evidence::Evidence;
+use super::drawn;
+use super::{Recrawl, Shared, Visit, VisitError, Visitor};
+use crate::domain::ids::SessionId;
+use crate::objects::ObjectsError;
+use crate::scrape::evidence::{self, Evidence};
 use crate::scrape::guard::shown;
 use crate::scrape::known::{Known, site_of};
 use crate::scrape::page_cache::Kept;
 use crate::scrape::{FetchError, FetchedPage, NotModified};
 use url::Url;
+
+impl Visitor {
+    /// Deletes the copy of a page that a session kept: on removal.
+    ///
+    /// # Errors
+    /// The object store failed; repeat.
+    pub async fn forget(&self, session: &SessionId, url: &Url) -> Result<(), ObjectsError> {
+        self.shared.pages.forget(session, &drawn::name_of(url)).await?;
+        self.shared.pages.forget(session, url).await
+    }
+
+    /// Deletes everything that is kept of a site across sessions (see [`crate::scrape::known::site_of`]), evidence included: on
+    /// removal.
+    ///
+    /// # Errors
+    /// The object store failed; repeat.
+    pub async fn forget_site(&self, site: &str) -> Result<(), ObjectsError> {
+        self.shared.known.forget_site(site).await?;
+        evidence::forget_site(&self.shared.objects, site).await
+    }
+
+    /// Notes that a page lists people who come and go: it is due every day.
+    ///
+    /// # Errors
+    /// The store or the object store failed; the page may be read a few days late.
+    pub async fn lists(&self, page: &Url) -> Result<(), VisitError> {
+        self.shared.known.lists(&drawn::name_of(page)).await?;
+        self.shared.known.lists(page).await?;
+        // Rule 15: the note is written into the copy, which a removal may just have deleted.
+        let site = site_of(page);
+        if self.shared.deny.names_removed(&site).await? {
+            self.shared.known.forget_site(&site).await?;
+        }
+        Ok(())
+    }
+}
 
 impl Visit {
     /// Whether pages that earlier sessions kept are spared. A job that was requeued uses only pages fetched since (rule 14).

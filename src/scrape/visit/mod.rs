@@ -11,19 +11,18 @@ pub use types::{Recrawl, UrlDenial, VisitContext, VisitError, VisitSettings, Vis
 
 use crate::domain::chance::Chance;
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::ids::SessionId;
 use crate::domain::outcome::WaitFor;
 use crate::objects::{Objects, ObjectsError};
 use crate::scrape::draw::Draw;
-use crate::scrape::evidence::{self, About, Evidence};
+use crate::scrape::evidence::{About, Evidence};
 use crate::scrape::guard::{MappedHost, host_key, shown};
-use crate::scrape::known::{Known, KnownPages, site_of};
+use crate::scrape::known::{Known, KnownPages};
 use crate::scrape::limits::SiteBudget;
 use crate::scrape::page_cache::{Kept, PageCache};
 use crate::scrape::politeness::{Held, Politeness, Turn};
 use crate::scrape::refresh::meta_refresh;
 use crate::scrape::robots::{RobotsFile, RobotsFiles, RobotsVerdict, origin};
-use crate::scrape::{Ask, Fetch, FetchError, FetchedPage, Hop, Limit};
+use crate::scrape::{Ask, Fetch, FetchError, FetchedPage, Hop, Limit, Wanted};
 use crate::store::HostHolds;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -68,40 +67,6 @@ impl Visitor {
         let robots = RobotsFiles::new(objects.clone(), Arc::clone(&clock), &settings.product_token);
         let shared = Shared { fetch, draw, deny, clock, settings, politeness: Arc::new(politeness), pages, known, robots, objects };
         Self { shared: Arc::new(shared) }
-    }
-
-    /// Deletes the copy of a page that a session kept: on removal.
-    ///
-    /// # Errors
-    /// The object store failed; repeat.
-    pub async fn forget(&self, session: &SessionId, url: &Url) -> Result<(), ObjectsError> {
-        self.shared.pages.forget(session, &drawn::name_of(url)).await?;
-        self.shared.pages.forget(session, url).await
-    }
-
-    /// Deletes everything that is kept of a site across sessions (see [`crate::scrape::known::site_of`]), evidence included: on
-    /// removal.
-    ///
-    /// # Errors
-    /// The object store failed; repeat.
-    pub async fn forget_site(&self, site: &str) -> Result<(), ObjectsError> {
-        self.shared.known.forget_site(site).await?;
-        evidence::forget_site(&self.shared.objects, site).await
-    }
-
-    /// Notes that a page lists people who come and go: it is due every day.
-    ///
-    /// # Errors
-    /// The store or the object store failed; the page may be read a few days late.
-    pub async fn lists(&self, page: &Url) -> Result<(), VisitError> {
-        self.shared.known.lists(&drawn::name_of(page)).await?;
-        self.shared.known.lists(page).await?;
-        // Rule 15: the note is written into the copy, which a removal may just have deleted.
-        let site = site_of(page);
-        if self.shared.deny.names_removed(&site).await? {
-            self.shared.known.forget_site(&site).await?;
-        }
-        Ok(())
     }
 
     /// Begins a visit; nothing is asked of anybody yet.
@@ -159,6 +124,18 @@ impl Visit {
     /// # Errors
     /// [`VisitError`]; after [`VisitError::Wait`] the pages read so far are in the session's cache.
     pub async fn page(&mut self, url: &Url) -> Result<FetchedPage, VisitError> {
+        self.read(url, Wanted::Page).await
+    }
+
+    /// Reads a sitemap, judged, spaced, kept and asked for anew like a page; it is never drawn.
+    ///
+    /// # Errors
+    /// As for a page.
+    pub async fn sitemap(&mut self, url: &Url) -> Result<FetchedPage, VisitError> {
+        self.read(url, Wanted::Sitemap).await
+    }
+
+    async fn read(&mut self, url: &Url, wanted: Wanted) -> Result<FetchedPage, VisitError> {
         self.unread = None;
         let mut at = url.clone();
         at.set_fragment(None);
@@ -167,7 +144,7 @@ impl Visit {
             if !seen.insert(at.clone()) {
                 break;
             }
-            match self.hop(&at).await? {
+            match self.hop(&at, wanted).await? {
                 Kept::Page(page) => return Ok(FetchedPage { requested: url.clone(), ..page }),
                 Kept::Moved { mut to } => {
                     to.set_fragment(None);
@@ -212,28 +189,27 @@ impl Visit {
     }
 
     /// One URL: its answer from the session's cache, from what is kept across sessions, or from the network.
-    async fn hop(&mut self, url: &Url) -> Result<Kept, VisitError> {
+    async fn hop(&mut self, url: &Url, wanted: Wanted) -> Result<Kept, VisitError> {
         self.judge(url).await?;
-        if self.who.drawn {
+        if self.who.drawn && wanted == Wanted::Page {
             return self.drawn(url).await;
         }
         if self.who.recrawl == Recrawl::KeptOnly {
             return self.kept_only(url, url).await;
         }
-        self.as_sent(url).await
+        self.as_sent(url, wanted).await
     }
 
     /// One URL as its site sends it.
-    async fn as_sent(&mut self, url: &Url) -> Result<Kept, VisitError> {
+    async fn as_sent(&mut self, url: &Url, wanted: Wanted) -> Result<Kept, VisitError> {
         let looked_at = self.takes;
         if let Some(kept) = self.cached(url).await? {
             return Ok(kept);
         }
         let known = self.shared.known.get(url).await?;
+        let drawn = self.who.drawn && wanted == Wanted::Page;
         // What is to be drawn is asked for: that it says the same does not mean that its scripts do.
-        if !self.who.drawn
-            && let Some(kept) = self.not_due(url, known.as_ref()).await?
-        {
+        if !drawn && let Some(kept) = self.not_due(url, known.as_ref()).await? {
             return Ok(kept);
         }
         let rules = self.rules_of(url).await?;
@@ -249,7 +225,7 @@ impl Visit {
             return Ok(*kept);
         }
         let before = known.as_ref().filter(|_| self.spares()).and_then(Known::before);
-        let answer = self.shared.fetch.fetch(url, &Ask { before: before.as_ref(), evidence: self.evidence.as_ref() }).await;
+        let answer = self.shared.fetch.fetch(url, &Ask { wanted, before: before.as_ref(), evidence: self.evidence.as_ref() }).await;
         self.after(url, rules.crawl_delay(), answer.as_ref().err()).await?;
         let unmodified = matches!(answer, Ok(Hop::NotModified { .. }));
         let kept = match answer {
@@ -257,8 +233,8 @@ impl Visit {
             Ok(Hop::Redirect { to, .. }) => Kept::Moved { to },
             Ok(Hop::Page(page)) => {
                 self.count_bytes(url, page.wire_bytes);
-                // The shells of a site are all alike: what is drawn counts.
-                if !self.who.drawn {
+                // The shells of a site are all alike: what is drawn counts. So are sitemaps.
+                if !drawn && wanted == Wanted::Page {
                     self.note(url, &page.text);
                 }
                 match meta_refresh(&page.text, url, self.shared.settings.limits.refresh()) {

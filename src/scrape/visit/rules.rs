@@ -78,7 +78,7 @@ impl Visit {
                 Err(error) => return Err(error),
             }
             self.admit(&at, None, None).await?;
-            let answer = self.shared.fetch.fetch_text(&at, &Ask { before: None, evidence: self.evidence.as_ref() }).await;
+            let answer = self.shared.fetch.fetch_text(&at, &Ask { evidence: self.evidence.as_ref(), ..Ask::default() }).await;
             self.after(&at, None, answer.as_ref().err()).await?;
             match answer? {
                 TextHop::Text { status, text, wire_bytes } => {
@@ -97,11 +97,24 @@ impl Visit {
     /// Whether the robots.txt that is known allows a URL that is not asked for: without one the file is asked for first, and
     /// then the page.
     pub(super) async fn allowed_as_known(&self, url: &Url) -> Result<bool, VisitError> {
-        let (robots, origin) = (&self.shared.robots, origin(url));
-        let rules = match robots.fresh(&origin).await? {
-            Some(rules) => Some(rules),
-            None => robots.stale(&origin).await?,
-        };
+        let rules = self.rules_as_known(url).await?;
         Ok(rules.is_some_and(|rules| rules.verdict(url) == RobotsVerdict::Allowed))
+    }
+
+    /// The sitemaps that the robots.txt of a page's origin names, as far as it is known: nobody is asked for it.
+    ///
+    /// # Errors
+    /// [`VisitError::Objects`].
+    pub async fn sitemaps(&self, page: &Url) -> Result<Vec<Url>, VisitError> {
+        let rules = self.rules_as_known(page).await?;
+        Ok(rules.map(|rules| rules.sitemaps().to_vec()).unwrap_or_default())
+    }
+
+    async fn rules_as_known(&self, url: &Url) -> Result<Option<Arc<RobotsRules>>, ObjectsError> {
+        let (robots, origin) = (&self.shared.robots, origin(url));
+        match robots.fresh(&origin).await? {
+            Some(rules) => Ok(Some(rules)),
+            None => robots.stale(&origin).await,
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! kind of robots.txt ([`ROBOTS`]). It speaks HTTP by hand over bare sockets, as no HTTP library would send
 //! most of this. A second port, the trap, must never be reached: redirects lead there.
 
-mod bombs;
+pub mod bombs;
 pub mod canary;
 mod cases;
 pub mod shapes;

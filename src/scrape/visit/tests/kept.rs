@@ -216,3 +216,34 @@ async fn a_removal_between_two_pages_of_a_visit_is_met() {
         assert_eq!(objects.keys(folder).await.unwrap(), Vec::<String>::new());
     }
 }
+
+/// A sitemap is a request like any other: judged, spaced, kept, and not due while it says the same. It is never drawn.
+#[tokio::test(start_paused = true)]
+async fn a_sitemap_is_judged_spaced_and_kept_like_a_page() {
+    let bench = bench();
+    let map = "https://studio.example/map.xml";
+    bench.web.on("https://studio.example/robots.txt", &[html(&format!("Sitemap: {map}\nUser-agent: *\nDisallow: /no"))]);
+    bench.web.on("https://studio.example/", &[html("<p>Ana")]);
+    bench.web.on(map, &[html("<urlset>")]);
+    let home = url("https://studio.example/");
+    let mut visit = bench.begin("job-1");
+    assert_eq!(visit.sitemaps(&home).await.unwrap(), [], "nobody is asked for a robots.txt because of it");
+    visit.page(&home).await.unwrap();
+    assert_eq!(visit.sitemaps(&home).await.unwrap(), [url(map)]);
+    assert_eq!(visit.sitemap(&url(map)).await.unwrap().text, "<urlset>");
+    visit.page_says("a, b").await.unwrap();
+    assert!(matches!(visit.sitemap(&url("https://studio.example/no")).await, Err(VisitError::RefusedByRobots { .. })));
+    assert!(matches!(visit.sitemap(&url("http://10.0.0.1/map.xml")).await, Err(VisitError::Fetch(FetchError::Guarded(_)))));
+    visit.end().await.unwrap();
+    let asked = bench.web.asked.lock().unwrap().clone();
+    assert_eq!(asked.iter().map(|asked| asked.url.as_str()).collect::<Vec<_>>(), ["https://studio.example/robots.txt", home.as_str(), map]);
+    assert!(asked.windows(2).all(|pair| pair[1].began >= pair[0].ended + Duration::from_secs(1)), "{asked:?}");
+
+    // The next day, as a browser would draw the site.
+    let mut visit = bench.visitor.begin(VisitContext { drawn: true, ..who("daily-2", "job-2") });
+    assert_eq!(visit.sitemap(&url(map)).await.unwrap().text, "<urlset>");
+    assert_eq!((visit.stats().not_due, visit.stats().requests), (1, 0));
+    visit.end().await.unwrap();
+    let kept = bench.visitor.begin(VisitContext { recrawl: Recrawl::KeptOnly, ..who("replay-1", "job-3") });
+    assert_eq!(kept.sitemaps(&home).await.unwrap(), [url(map)], "a replay knows what was known");
+}
