@@ -2,6 +2,7 @@
 
 mod child;
 mod costs;
+mod entries;
 mod guard;
 mod limits;
 mod rebinding;

@@ -1,6 +1,6 @@
 //! Names that answer one address to whoever judges and another to whoever connects.
 
-use super::guard::refused_for;
+use super::entries::refused_for;
 use crate::support::hostile::canary::Canary;
 use crate::support::hostile::vectors::Reason;
 use crate::support::visits::Bench;

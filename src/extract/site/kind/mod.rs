@@ -6,7 +6,7 @@ pub(crate) use negative::negative;
 
 use crate::extract::finding::{Field, PageRole, Place};
 use crate::extract::site::facts::SiteKind;
-use crate::extract::site::names::Person;
+use crate::extract::site::names::{Person, core_key};
 use crate::extract::site::resolve::Site;
 use crate::extract::text::{fold, tokens};
 
@@ -44,6 +44,57 @@ const STUDIO_WORDS: &[&str] = &[
     "workshop",
     "den",
     "guild",
+];
+
+/// What a house calls itself.
+const A_STUDIO: &[&str] = &[
+    "tattoo studio",
+    "tattoo shop",
+    "tattoo parlor",
+    "tattoo parlour",
+    "tattoostudio",
+    "tattooshop",
+    "tattoo collective",
+    "estudio de tatuajes",
+    "studio di tatuaggi",
+    "salon de tatouage",
+    "studio tatuazu",
+    "estudio de tatuagem",
+    "tetovaci studio",
+    "private studio",
+    "тату студия",
+    "тату салон",
+    "our studio",
+    "our artists",
+    "studio professionale",
+    "artists",
+    "prive tattooshop",
+];
+
+/// What one artist is called.
+const AN_ARTIST: &[&str] = &[
+    "tattoo artist",
+    "tattooer",
+    "tattooist",
+    "tatuador",
+    "tatuadora",
+    "tatoueur",
+    "tatoueuse",
+    "tattoo kunstlerin",
+    "tattoo kunstler",
+    "tatowierer",
+    "tatowiererin",
+    "tatuatore",
+    "tatuatrice",
+    "tatuatorka",
+    "тату мастер",
+    "resident artist",
+    "artista tatuador",
+    "tattoos by",
+    "tattoo art by",
+    "однои татуировщицы",
+    "татуировщица",
+    "татуировщик",
 ];
 
 /// Artist or studio, by what the pages say of themselves.
@@ -102,65 +153,18 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
         .map(|text| format!(" {} ", tokens(text).join(" ")))
         .collect();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| strong.contains(&format!(" {phrase} ")));
-    if says(&[
-        "tattoo studio",
-        "tattoo shop",
-        "tattoo parlor",
-        "tattoo parlour",
-        "tattoostudio",
-        "tattooshop",
-        "tattoo collective",
-        "estudio de tatuajes",
-        "studio di tatuaggi",
-        "salon de tatouage",
-        "studio tatuazu",
-        "estudio de tatuagem",
-        "tetovaci studio",
-        "private studio",
-        "тату студия",
-        "тату салон",
-        "our studio",
-        "our artists",
-        "studio professionale",
-        "artists",
-        "prive tattooshop",
-    ]) {
+    if says(A_STUDIO) {
         score += 1.0;
     }
-    if says(&[
-        "tattoo artist",
-        "tattooer",
-        "tattooist",
-        "tatuador",
-        "tatuadora",
-        "tatoueur",
-        "tatoueuse",
-        "tattoo kunstlerin",
-        "tattoo kunstler",
-        "tatowierer",
-        "tatowiererin",
-        "tatuatore",
-        "tatuatrice",
-        "tatuatorka",
-        "тату мастер",
-        "resident artist",
-        "artista tatuador",
-        "tattoos by",
-        "tattoo art by",
-        "однои татуировщицы",
-        "татуировщица",
-        "татуировщик",
-    ]) {
-        score -= 1.0;
-    }
-    let told: String = pages
-        .iter()
-        .flat_map(|page| &page.findings)
-        .filter(|finding| finding.field == Field::Bio && finding.confidence >= 0.5)
-        .filter_map(|finding| finding.value.text())
-        .map(|text| format!(" {} ", tokens(text).join(" ")))
-        .collect();
-    let tells = |phrases: &[&str]| phrases.iter().any(|phrase| told.contains(&format!(" {phrase} ")));
+    let says_artist = says(AN_ARTIST);
+    score -= if says_artist { 1.0 } else { 0.0 };
+    let told = |least: f32| -> String {
+        let bios =
+            pages.iter().flat_map(|page| &page.findings).filter(|finding| finding.field == Field::Bio && finding.confidence >= least);
+        bios.filter_map(|finding| finding.value.text()).map(|text| format!(" {} ", tokens(text).join(" "))).collect()
+    };
+    let of_itself = told(0.5);
+    let tells = |phrases: &[&str]| phrases.iter().any(|phrase| of_itself.contains(&format!(" {phrase} ")));
     if tells(&[
         "salon de tatouage",
         "is a tattoo studio",
@@ -200,16 +204,17 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
         score -= 1.2;
     }
     let name = crate::extract::site::names::site_name(site);
+    if singular == 0.0 && !says_artist && is_only_a_house(name.as_deref(), people) {
+        let anything = told(0.0);
+        if plural > 0.0 || A_STUDIO.iter().any(|phrase| anything.contains(&format!(" {phrase} "))) {
+            return SiteKind::Studio;
+        }
+    }
     let words = name.as_deref().map(tokens).unwrap_or_default();
     if words.iter().any(|word| STUDIO_WORDS.contains(&word.as_str())) {
         score += 0.8;
     }
-    if name.as_deref().is_some_and(|name| {
-        people
-            .iter()
-            .take(20)
-            .any(|person| crate::extract::site::names::core_key(&person.name) == crate::extract::site::names::core_key(name))
-    }) {
+    if name.as_deref().is_some_and(|name| people.iter().take(20).any(|person| core_key(&person.name) == core_key(name))) {
         score -= 1.2;
     }
     let types: String = pages
@@ -222,4 +227,44 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
         score += 0.6;
     }
     if score > 0.4 { SiteKind::Studio } else { SiteKind::Artist }
+}
+
+/// Whether nobody is named but the house: `Grey Heron` of `Grey Heron Tattoo` reads like a person's name.
+fn is_only_a_house(name: Option<&str>, people: &[Person]) -> bool {
+    let house = name.map(core_key).unwrap_or_default();
+    people.iter().all(|person| !person.introduces && core_key(&person.name) == house)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::{ParseBudget, ParseLimits, SiteLimits, SiteReader, Styles, read_page};
+    use std::time::Duration;
+    use url::Url;
+
+    /// A house that names nobody is not taken for a person; an artist under a name of art is.
+    #[test]
+    fn a_house_without_people_is_no_person() {
+        for (name, says, kind) in [
+            ("Grey Heron Tattoo", "Our tattoo studio in Porto, Portugal.", SiteKind::Studio),
+            (
+                "Grey Heron Tattoo",
+                "A tattoo studio in Porto, Portugal. We open soon, and walk-ins are welcome on Saturdays.",
+                SiteKind::Studio,
+            ),
+            ("Grey Heron Tattoo", "Unser Studio in Bremen öffnet bald. Wir freuen uns auf euch.", SiteKind::Studio),
+            ("Grey Heron Tattoo", "I tattoo in Porto, Portugal, by appointment, in a small room of my own.", SiteKind::Artist),
+            ("Mila Vento", "Tattoo artist in Porto, Portugal.", SiteKind::Artist),
+            ("Grey Heron", "Tattoos in fine line and blackwork. Porto, Portugal.", SiteKind::Artist),
+        ] {
+            let (entry, styles) = (Url::parse("https://heron.example/").unwrap(), Styles::standard());
+            let text = format!("<!doctype html><title>{name}</title><h1>{name}</h1><p>{says}</p><img src=/1.jpg alt='blackwork tattoo'>");
+            let elapsed = || Duration::ZERO;
+            let page = read_page(&entry, &text, &styles, &ParseBudget::new(ParseLimits::default(), &elapsed)).unwrap();
+            let mut reader = SiteReader::new(entry.clone(), SiteLimits::default());
+            reader.next_page();
+            reader.page_read(&entry, page);
+            assert_eq!(reader.finish(&styles).kind, kind, "{says}");
+        }
+    }
 }
