@@ -241,7 +241,11 @@ start_opensearch() {
   # It listens one above its base, and takes no base above 9298; the port for its own kind comes from its configuration.
   port="$(port_of opensearch 4000 9298 0 1)"
   address[opensearch]="http://127.0.0.1:$((port + 1))"
-  printf 'network.host: 127.0.0.1\ntransport.port: %s\n' "$(port_of opensearch-transport 11000 31000 0)" >"$base/conf/opensearch.yml"
+  {
+    printf 'network.host: 127.0.0.1\ntransport.port: %s\n' "$(port_of opensearch-transport 11000 31000 0)"
+    # On a disk that is nine tenths full it would make no more indexes, however small those of the tests are.
+    printf 'cluster.routing.allocation.disk.threshold_enabled: false\n'
+  } >"$base/conf/opensearch.yml"
   cat >"$base/conf/log4j2.properties" <<'LOG'
 appender.out.type = Console
 appender.out.name = out

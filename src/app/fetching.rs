@@ -114,7 +114,7 @@ pub(super) async fn visitor(
         guard: reach.guard,
         recrawl: fetch.recrawl,
         evidence: reach.keeps && fetch.evidence_days > 0,
-        draw_memory: Duration::from_secs(u64::from(config.browser.remember_days) * 24 * 3_600),
+        need_memory: Duration::from_secs(u64::from(config.browser.remember_days) * 24 * 3_600),
     };
     Ok(Visitor::new((reach.fetch, reach.draw), holds, objects.clone(), reach.denial, clock.clone(), chance.clone(), settings))
 }

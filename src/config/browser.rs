@@ -40,7 +40,7 @@ section! {
         connections: u32 = 200, |n| (1..=10_000).contains(n) => "1 to 10000";
         /// Bytes that one page may send and receive.
         bytes: u64 = 20_000_000, |bytes| (100_000..=1_000_000_000).contains(bytes) => "100000 to 1000000000";
-        /// Days for which it is remembered that a site needs a browser; then it is read without one again.
+        /// Days for which it is remembered that a site needs a browser or its sitemaps; then it is read without again.
         remember_days: u32 = 14, |days| (1..=30).contains(days) => "1 to 30";
         /// Milliseconds a job waits for a browser that cannot be had before it is a dead letter, so that no session is held open.
         wait_ms: u64 = 300_000, |ms| *ms <= 86_400_000 => "0 to 86400000";

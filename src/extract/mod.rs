@@ -26,9 +26,8 @@ pub use read::read_page;
 pub use site::MAX_MEMBERS;
 pub use site::facts::{ArtistFacts, Evidence, Implied, Located, Member, SiteFacts, SiteKind};
 pub use site::member::{MemberHint, member_facts};
-pub(crate) use site::reader::same_site;
 pub use site::reader::{Miss, SiteLimits, SiteReader};
-pub use sitemap::{Sitemap, SitemapError};
+pub use sitemap::{NamedPage, Sitemap, SitemapError};
 pub use styles::{Style, Styles, VocabularyError};
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ const VERBAL: &[&str] = &[
     "nunca", "jamais", "mai", "nooit", "nigdy", "nikdy",
 ];
 
-/// Beside one of [`VERBAL`] these say that something is not offered.
-const DOING: &[&str] = &[
+/// English words that say, beside one of [`VERBAL`], that something is not offered.
+const DOING_ENGLISH: &[&str] = &[
     "do",
     "does",
     "doing",
@@ -26,6 +26,10 @@ const DOING: &[&str] = &[
     "right",
     "my",
     "our",
+];
+
+/// Those of other languages.
+const DOING_ELSEWHERE: &[&str] = &[
     "hago",
     "hacemos",
     "hace",
@@ -103,25 +107,6 @@ const DOING: &[&str] = &[
     "беремо",
     "татуирую",
     "татуюю",
-];
-
-/// Those of [`DOING`] that are English.
-const ENGLISH: &[&str] = &[
-    "do",
-    "does",
-    "doing",
-    "offer",
-    "offering",
-    "make",
-    "take",
-    "taking",
-    "tattoo",
-    "tattooing",
-    "accept",
-    "accepting",
-    "right",
-    "my",
-    "our",
 ];
 
 /// One word that says it all.
@@ -231,16 +216,17 @@ pub(crate) fn denied(words: &[String]) -> Vec<Range<usize>> {
             continue;
         }
         // In English `no` denies things: "no limits tattoo" says nothing of what is done.
-        let english_no = |next: usize| words[at] == "no" && is(ENGLISH, next);
-        let verb = is(WHOLE, at) || is(VERBAL, at) && (at + 1..=at + TO_VERB).any(|next| is(DOING, next) && !english_no(next));
+        let is_doing = |at: usize| is(DOING_ENGLISH, at) || is(DOING_ELSEWHERE, at);
+        let english_no = |next: usize| words[at] == "no" && is(DOING_ENGLISH, next);
+        let verb = is(WHOLE, at) || is(VERBAL, at) && (at + 1..=at + TO_VERB).any(|next| is_doing(next) && !english_no(next));
         // "mache ich nicht": the verb stands before.
-        let trailing = matches!(words[at].as_str(), "nicht" | "niet") && (at.saturating_sub(TO_VERB)..at).any(|before| is(DOING, before));
+        let trailing = matches!(words[at].as_str(), "nicht" | "niet") && (at.saturating_sub(TO_VERB)..at).any(|before| is_doing(before));
         if verb || trailing {
             let turn = (at + 1..words.len()).find(|next| is(TURN, *next)).unwrap_or(words.len());
             out.push(at..turn);
         }
         // "portraits I don't do": nothing follows the verb.
-        let ends = verb && (is(WHOLE, at) || is(DOING, words.len() - 1) && words.len() - at <= TO_VERB);
+        let ends = verb && (is(WHOLE, at) || is_doing(words.len() - 1) && words.len() - at <= TO_VERB);
         if trailing || ends {
             let from = (0..at).rev().find(|before| is(TURN, *before)).unwrap_or(0);
             out.push(from..at);
@@ -264,8 +250,10 @@ pub(crate) fn is_denied(denied: &[Range<usize>], at: usize) -> bool {
 /// Whether a heading stands above what is not done: "What I don't do", "O que não faço".
 pub(crate) fn heads_denials(heading: &[String]) -> bool {
     const HEADING_WORDS: usize = 9;
-    let done = |word: &String| DOING.contains(&word.as_str()) || WHOLE.contains(&word.as_str());
-    let english_no = heading.iter().any(|word| word == "no") && !heading.iter().any(|word| done(word) && !ENGLISH.contains(&word.as_str()));
+    let among = |word: &String, lists: &[&[&str]]| lists.iter().any(|list| list.contains(&word.as_str()));
+    let elsewhere = heading.iter().any(|word| among(word, &[DOING_ELSEWHERE, WHOLE]));
+    let english_no = !elsewhere && heading.iter().any(|word| word == "no");
+    let done = |word: &String| among(word, &[DOING_ENGLISH, DOING_ELSEWHERE, WHOLE]);
     heading.len() <= HEADING_WORDS && !english_no && denied(heading).iter().any(|range| heading[range.clone()].iter().any(done))
         || heading.windows(2).any(|pair| pair[0] == "mache" && pair[1] == "nicht")
 }

@@ -176,4 +176,13 @@ impl Pages for OwnPages<'_> {
             }
         }
     }
+
+    async fn needs_sitemap(&mut self, _: &Url) -> Result<bool, PageStop> {
+        Ok(false)
+    }
+
+    /// What is read for a person is thrown away.
+    async fn note_sitemaps(&mut self, _: &Url, _: &[Url]) -> Result<(), PageStop> {
+        Ok(())
+    }
 }

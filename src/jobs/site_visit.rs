@@ -156,6 +156,18 @@ impl Pages for JobPages<'_> {
         self.running.progress.step();
         Ok(sitemap)
     }
+
+    async fn needs_sitemap(&mut self, entry: &Url) -> Result<bool, PageStop> {
+        self.ports.visitor.needs_sitemap(entry).await.map_err(|error| PageStop::Visit(error.into()))
+    }
+
+    async fn note_sitemaps(&mut self, entry: &Url, sitemaps: &[Url]) -> Result<(), PageStop> {
+        // A replay learns nothing new about the site.
+        if self.running.job.kind() == JobKind::ReplayArtist {
+            return Ok(());
+        }
+        self.ports.visitor.note_sitemaps(entry, sitemaps).await.map_err(PageStop::Visit)
+    }
 }
 
 pub(crate) fn usage_of(visit: &Visit) -> Usage {
@@ -205,9 +217,7 @@ impl PageStop {
             Self::Visit(VisitError::Fetch(FetchError::Gone { .. })) => Some(Miss::Gone),
             Self::Visit(VisitError::Fetch(_) | VisitError::OverBudget { .. } | VisitError::NotKept { .. }) => Some(Miss::Failed),
             // Only a page over the budget is a property of the page; a death or a panic is met again and counted.
-            Self::Read(super::reading::ReadError::Stopped(_)) | Self::Sitemap(SitemapError::Stopped(_)) => Some(Miss::Failed),
-            // There is an answer, and no sitemap.
-            Self::Sitemap(SitemapError::NotOne) => Some(Miss::Gone),
+            Self::Read(super::reading::ReadError::Stopped(_)) | Self::Sitemap(_) => Some(Miss::Failed),
             Self::Visit(_) | Self::Read(_) => None,
         }
     }

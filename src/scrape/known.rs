@@ -106,15 +106,28 @@ fn key(period: &str, url: &Url) -> String {
     format!("{FOLDER}/{period}/{}/{name}", site_of(url))
 }
 
-/// A note that a site has to be drawn by a browser.
+/// What a site needs to be read whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Its pages have to be drawn.
+    Browser,
+    /// Its links lead to nobody.
+    Sitemap,
+}
+
+/// A note of what a site needs.
 #[derive(Serialize, Deserialize)]
-struct NeedsBrowser {
+struct Noted {
     at: Timestamp,
 }
 
-/// No page of a site has this name: those of pages are digests.
-fn browser_key(period: &str, url: &Url) -> String {
-    format!("{FOLDER}/{period}/{}/needs-browser", site_of(url))
+/// No page of a site has such a name: those of pages are digests.
+fn need_key(period: &str, url: &Url, need: Need) -> String {
+    let name = match need {
+        Need::Browser => "needs-browser",
+        Need::Sitemap => "needs-sitemap",
+    };
+    format!("{FOLDER}/{period}/{}/{name}", site_of(url))
 }
 
 /// The pages known. Several processes may write at once: each writes what a site answered, and the last one stands.
@@ -187,27 +200,27 @@ impl KnownPages {
         }
     }
 
-    /// Notes that the pages of a URL's site have to be drawn by a browser to say anything.
+    /// Notes what a URL's site needs.
     ///
     /// # Errors
     /// [`ObjectsError`] if the object store fails.
-    pub async fn note_browser(&self, url: &Url) -> Result<(), ObjectsError> {
+    pub async fn note_need(&self, url: &Url, need: Need) -> Result<(), ObjectsError> {
         let at = self.clock.now();
-        let key = browser_key(&period(at, 0), url);
-        let bytes = pack(&NeedsBrowser { at }).map_err(|error| ObjectsError::Failed { key: key.clone(), why: error.to_string() })?;
+        let key = need_key(&period(at, 0), url, need);
+        let bytes = pack(&Noted { at }).map_err(|error| ObjectsError::Failed { key: key.clone(), why: error.to_string() })?;
         self.objects.put(&key, bytes).await
     }
 
-    /// Whether it was noted within the last `memory` (at most a period) that the pages of a URL's site have to be drawn. After
-    /// that the site is read as it comes again: it may have changed.
+    /// Whether it was noted within the last `memory` (at most a period) that a URL's site needs this. After that the site is read
+    /// as any other again: it may have changed.
     ///
     /// # Errors
     /// [`ObjectsError`] if the object store fails.
-    pub async fn needs_browser(&self, url: &Url, memory: Duration) -> Result<bool, ObjectsError> {
+    pub async fn needs(&self, url: &Url, need: Need, memory: Duration) -> Result<bool, ObjectsError> {
         let now = self.clock.now();
         for back in [0, 1] {
-            if let Some(bytes) = self.objects.get(&browser_key(&period(now, back), url)).await? {
-                return Ok(unpack::<NeedsBrowser>(&bytes).is_some_and(|noted| now.since(noted.at) < memory));
+            if let Some(bytes) = self.objects.get(&need_key(&period(now, back), url, need)).await? {
+                return Ok(unpack::<Noted>(&bytes).is_some_and(|noted| now.since(noted.at) < memory));
             }
         }
         Ok(false)
@@ -350,15 +363,16 @@ mod tests {
     async fn that_a_site_needs_a_browser_is_forgotten_after_a_while() {
         let bench = bench();
         let (other, memory) = (Url::parse("https://other.example/").unwrap(), SHORTEST * 14);
-        let needs = async |url: &Url| bench.known.needs_browser(url, memory).await.unwrap();
+        let needs = async |url: &Url| bench.known.needs(url, Need::Browser, memory).await.unwrap();
         assert!(!needs(&url("/")).await);
-        bench.known.note_browser(&url("/team")).await.unwrap();
+        bench.known.note_need(&url("/team"), Need::Browser).await.unwrap();
+        assert!(!bench.known.needs(&url("/"), Need::Sitemap, memory).await.unwrap(), "one need is not the other");
         assert!(needs(&url("/")).await && needs(&Url::parse("http://studio.example/a").unwrap()).await && !needs(&other).await);
         bench.clock.advance(memory - Duration::from_secs(1));
         assert!(needs(&url("/")).await, "into the next period if need be");
         bench.clock.advance(Duration::from_secs(1));
         assert!(!needs(&url("/")).await);
-        bench.known.note_browser(&url("/")).await.unwrap();
+        bench.known.note_need(&url("/"), Need::Browser).await.unwrap();
         assert!(needs(&url("/")).await);
         bench.known.forget_site(&site_of(&url("/"))).await.unwrap();
         assert!(!needs(&url("/")).await);

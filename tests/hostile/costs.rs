@@ -98,6 +98,17 @@ fn sitemap_bombs() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("twice-packed.xml.gz", bombs::gzip_in_gzip(), &["wrong_type", "decoded_too_large"]),
         ("deep.xml", "<url>".repeat(390_000).into_bytes(), &["too_deep"]),
         ("attributes.xml", format!("<urlset{attributes}/>").into_bytes(), &["no_sitemap"]),
+        // Names that would be looked at letter by letter if they were not cut.
+        (
+            "names.xml",
+            format!("<urlset>{}", format!("<sitemap><loc>http://{HOST}/{}</loc></sitemap>", "a-".repeat(900)).repeat(1_000)).into_bytes(),
+            &["read"],
+        ),
+        (
+            "paths.xml",
+            format!("<urlset>{}", format!("<url><loc>http://{HOST}/{}</loc></url>", "a-b/".repeat(450)).repeat(1_000)).into_bytes(),
+            &["read"],
+        ),
         ("empty.xml", "<url/>".repeat(330_000).into_bytes(), &["no_sitemap", "over_time"]),
     ]
 }

@@ -24,7 +24,11 @@ async fn a_list_that_only_the_sitemap_names_is_read() {
     let host = world.web.sites()[0].host.clone();
     web.take_down(&host);
     let map = |path: &str| format!("<urlset><url><loc>http://{host}{path}</loc></url></urlset>");
-    web.put(&host, "index.html", &page("Grey Heron Tattoo", "<p>Our tattoo studio in Porto, Portugal.</p><p>Enter with your eyes.</p>"));
+    web.put(
+        &host,
+        "index.html",
+        &page("Grey Heron Tattoo Studio", "<p>Our tattoo studio in Porto, Portugal.</p><p>Enter with your eyes.</p>"),
+    );
     web.put(&host, "hidden/our-artists.html", &crew(&["Bo Marchbank", "Cleo Tidewater"]));
     web.put(&host, "robots.txt", &format!("User-agent: *\nAllow: /\nSitemap: http://{host}/map.xml\n"));
     web.put(&host, "map.xml", &map("/hidden/our-artists.html"));

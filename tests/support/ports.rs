@@ -59,7 +59,7 @@ pub fn ports_in(folder: &Path, hosts: HostMap, clock: Arc<dyn Clock>) -> Ports {
         guard,
         recrawl: true,
         evidence: true,
-        draw_memory: Duration::ZERO,
+        need_memory: Duration::ZERO,
     };
     let holds = Arc::new(MemoryHolds::new(store.clone(), Vec::new(), clock.now()));
     let denial = Arc::new(SiteDenial::new(store.clone(), deny.clone()));

@@ -127,7 +127,7 @@ impl Bench {
             guard: Arc::clone(&guard),
             recrawl: true,
             evidence: true,
-            draw_memory: Duration::ZERO,
+            need_memory: Duration::ZERO,
         };
         let folder = tempfile::tempdir().unwrap();
         let objects = Objects::in_folder(folder.path()).unwrap();

@@ -1,8 +1,7 @@
 //! Chooses the pages of a site without doing any fetching: says what is next and is fed what came back.
 
-use super::super::extractors::handles::percent_decoded;
 use super::super::finding::{PageFindings, PageLink, PageRole, Place};
-use super::super::lexicon;
+use super::super::sitemap::NamedPage;
 use super::super::styles::Styles;
 use super::facts::{SiteFacts, SiteKind};
 use super::resolve;
@@ -64,7 +63,9 @@ pub struct SiteReader {
     missed: Vec<(Url, PageRole, Miss)>,
     person_pages: usize,
     order: usize,
-    /// A sitemap was wanted and not had: what it would have named is not missing.
+    /// Pages that links ask to leave alone.
+    refused: HashSet<String>,
+    /// A sitemap was wanted and not had whole: what it would have named is not missing.
     sitemap_missed: bool,
 }
 
@@ -85,6 +86,12 @@ pub(crate) fn same_site(left: &Url, right: &Url) -> bool {
         Some(known.unwrap_or(host))
     };
     domain(left).is_some_and(|domain_left| domain(right) == Some(domain_left))
+}
+
+/// Do two addresses belong to the same host, with or without `www.`?
+fn same_host(left: &Url, right: &Url) -> bool {
+    let host = |url: &Url| url.host_str().map(|host| host.strip_prefix("www.").unwrap_or(host).to_owned());
+    host(left).is_some() && host(left) == host(right) && left.port_or_known_default() == right.port_or_known_default()
 }
 
 const FILES: &[&str] = &[
@@ -116,6 +123,7 @@ impl SiteReader {
             missed: Vec::new(),
             person_pages: 0,
             order: 0,
+            refused: HashSet::new(),
             sitemap_missed: false,
         }
     }
@@ -128,6 +136,9 @@ impl SiteReader {
             let ordinary = self.asked.len().saturating_sub(self.person_pages);
             let full = if page.person { self.asked.len() >= self.pages_in_all() } else { ordinary >= self.limits.pages };
             if full {
+                if page.role == PageRole::Team && !page.person {
+                    self.missed.push((page.url, page.role, Miss::Failed));
+                }
                 continue;
             }
             if page.person {
@@ -161,7 +172,11 @@ impl SiteReader {
     }
 
     fn consider(&mut self, link: &PageLink, depth: u8, team: bool) {
-        if (link.nofollow && self.limits.obey_nofollow) || !is_page(&link.url) || !same_site(&link.url, &self.entry) {
+        if link.nofollow && self.limits.obey_nofollow {
+            self.refused.insert(page_key(&link.url));
+            return;
+        }
+        if !is_page(&link.url) || !same_site(&link.url, &self.entry) {
             return;
         }
         let nav = matches!(link.place, Place::Nav | Place::Footer | Place::Header);
@@ -185,37 +200,43 @@ impl SiteReader {
         self.waiting.push(Candidate { url: link.url.clone(), role: link.role, depth, person, order: self.order });
     }
 
-    /// Whether the site's sitemaps are worth a request: its links led to too little. Where they lead to what a record is made of,
-    /// a sitemap only names more of the same. One that begins below the root of its host may share it with others, who are none of
-    /// its business.
+    /// Whether the site's sitemaps are worth a request: its links led to too little, and no script hides the rest, for which there
+    /// is a browser. Where links lead to what a record is made of, a sitemap only names more of the same. A site that begins below
+    /// the root of its host may share it with others, who are none of its business; one whose first page asks that nobody goes on
+    /// from it is left alone.
     #[must_use]
     pub fn wants_sitemap(&self, vocabulary: &Styles) -> bool {
-        let is_whole_host = !page_key(&self.entry).contains('/');
-        if !is_whole_host || self.pages.is_empty() || !self.waiting.is_empty() || self.asked.len() >= self.limits.pages {
-            return false;
-        }
-        let facts = resolve::site(&self.entry, &self.pages, true, vocabulary);
-        match facts.kind {
-            SiteKind::Negative => self.pages.len() == 1,
-            SiteKind::Studio => facts.artists.is_empty() && facts.too_many_artists.is_none(),
-            SiteKind::Artist => facts.name.is_none() || facts.images.is_empty() || facts.is_mute(),
+        self.may_want_sitemap() && !self.wants_browser(vocabulary) && {
+            let facts = resolve::site(&self.entry, &self.pages, true, vocabulary);
+            match facts.kind {
+                SiteKind::Negative => self.pages.len() == 1,
+                SiteKind::Studio => facts.artists.is_empty() && facts.too_many_artists.is_none(),
+                SiteKind::Artist => facts.name.is_none() || facts.images.is_empty() || facts.is_mute(),
+            }
         }
     }
 
-    /// Takes the pages that a sitemap names. Their paths are all that is known of them: those that speak of people, work or
-    /// contacts are read, and after them what stands directly below the root.
-    pub fn sitemap_read(&mut self, pages: &[Url]) {
-        let mut spoken_for: Vec<(&Url, PageRole, bool)> =
-            pages.iter().filter_map(|url| role_of_path(url).map(|(role, of_team)| (url, role, of_team))).collect();
-        spoken_for.sort_by_key(|(_, role, of_team)| order_of(1, *of_team, *role));
+    /// Whether a sitemap may be asked for at all, whatever the pages say.
+    #[must_use]
+    pub fn may_want_sitemap(&self) -> bool {
+        let is_root = |url: &Url| !page_key(url).contains('/') && url.query().is_none();
+        let stays = self.pages.first().is_some_and(|first| !(first.nofollow && self.limits.obey_nofollow));
+        is_root(&self.entry) && stays && self.waiting.is_empty() && self.asked.len() < self.limits.pages
+    }
+
+    /// Takes the pages that a sitemap names: of this host, and none that a page asked to leave alone.
+    pub fn sitemap_read(&mut self, pages: &[NamedPage]) {
+        let mut pages: Vec<&NamedPage> =
+            pages.iter().filter(|page| same_host(&page.url, &self.entry) && !self.refused.contains(&page_key(&page.url))).collect();
+        pages.sort_by_key(|page| order_of(1, page.of_team, page.role));
         // Some lead to pages that were read: more than could be read are enough.
-        for (url, role, of_team) in spoken_for.into_iter().take(2 * self.pages_in_all()) {
-            let link = PageLink { url: url.clone(), text: String::new(), nofollow: false, place: Place::Main, role, card: None };
-            self.consider(&link, 1, of_team);
+        for NamedPage { url, role, of_team } in pages.into_iter().take(2 * self.pages_in_all()) {
+            let link = PageLink { url: url.clone(), text: String::new(), nofollow: false, place: Place::Main, role: *role, card: None };
+            self.consider(&link, 1, *of_team);
         }
     }
 
-    /// Takes note that a sitemap could not be had.
+    /// Takes note that a sitemap, or a part of one, could not be had.
     pub fn sitemap_missed(&mut self) {
         self.sitemap_missed = true;
     }
@@ -242,6 +263,13 @@ impl SiteReader {
             *at == 0 || key == entry || page.role == PageRole::Team || (!own && page.cards.iter().any(|card| card.name.is_some()))
         });
         lists.map(|(_, page)| &page.url)
+    }
+
+    /// Whether any page but the first `before` read presents people.
+    #[must_use]
+    pub fn met_people_since(&self, before: usize) -> bool {
+        let since = self.pages.iter().skip(before);
+        since.into_iter().any(|page| page.role == PageRole::Team || page.cards.iter().any(|card| card.name.is_some()))
     }
 
     /// The pages that answered for good: those read, and those gone.
@@ -277,25 +305,6 @@ impl SiteReader {
     }
 }
 
-/// What the path of a page says of it, and whether it stands below the list of a team; `None` for one that nothing speaks for.
-fn role_of_path(url: &Url) -> Option<(PageRole, bool)> {
-    let parts: Vec<String> = url.path_segments()?.filter(|part| !part.is_empty()).map(words_of_segment).collect();
-    let (last, above) = parts.split_last()?;
-    let above: Vec<PageRole> = above.iter().map(|part| lexicon::role_exact(part)).collect();
-    let leave =
-        |role: &PageRole| matches!(role, PageRole::Shop | PageRole::Blog | PageRole::Legal | PageRole::Aftercare | PageRole::Guests);
-    let (role, of_team) = (lexicon::role_of(last), above.contains(&PageRole::Team));
-    let spoken_for = role != PageRole::Other || of_team || above.is_empty();
-    (spoken_for && !leave(&role) && !above.iter().any(leave)).then_some((role, of_team))
-}
-
-/// The words of one part of a path: `our-artists.html` says `our artists`.
-fn words_of_segment(part: &str) -> String {
-    let plain = percent_decoded(part);
-    let name = plain.rsplit_once('.').map_or(plain.as_str(), |(name, _)| name);
-    name.replace(['-', '_', '+'], " ")
-}
-
 fn rank(page: &Candidate) -> (u8, usize) {
     (order_of(page.depth, page.person, page.role), page.order)
 }
@@ -315,31 +324,5 @@ fn order_of(depth: u8, person: bool, role: PageRole) -> u8 {
         (_, _, PageRole::Faq) => 9,
         (_, _, PageRole::Booking) => 10,
         _ => 11,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a sitemap tells of a page is its path.
-    #[test]
-    fn a_path_says_what_its_page_is_for() {
-        for (path, said) in [
-            ("/our-artists.html", Some((PageRole::Team, false))),
-            ("/about_us/", Some((PageRole::About, false))),
-            ("/artists/bo-marchbank", Some((PageRole::Other, true))),
-            ("/en/kontakt", Some((PageRole::Contact, false))),
-            ("/k%C3%BCnstler", Some((PageRole::Team, false))),
-            ("/bo-marchbank", Some((PageRole::Other, false))),
-            ("/", None),
-            ("/blog/our-artists", None),
-            ("/shop/flash-prints", None),
-            ("/aftercare", None),
-            ("/2024/05/a-new-machine", None),
-        ] {
-            let url = Url::parse("https://studio.example").unwrap().join(path).unwrap();
-            assert_eq!(role_of_path(&url), said, "{path}");
-        }
     }
 }

@@ -5,6 +5,7 @@ use super::{Recrawl, Visit, VisitError, Visitor};
 use crate::domain::outcome::WaitFor;
 use crate::objects::ObjectsError;
 use crate::scrape::draw::{DrawCounts, DrawError, Drawn};
+use crate::scrape::known::Need;
 use crate::scrape::page_cache::Kept;
 use crate::scrape::{FetchedPage, Wanted};
 use std::time::Duration;
@@ -26,7 +27,7 @@ impl Visitor {
     /// # Errors
     /// The object store failed.
     pub async fn needs_browser(&self, url: &Url) -> Result<bool, ObjectsError> {
-        self.shared.known.needs_browser(url, self.shared.settings.draw_memory).await
+        self.shared.known.needs(url, Need::Browser, self.shared.settings.need_memory).await
     }
 
     /// Remembers that the pages of a URL's site have to be drawn.
@@ -34,7 +35,7 @@ impl Visitor {
     /// # Errors
     /// The object store failed; the next reading finds out anew.
     pub async fn note_browser(&self, url: &Url) -> Result<(), ObjectsError> {
-        self.shared.known.note_browser(url).await
+        self.shared.known.note_need(url, Need::Browser).await
     }
 
     /// What browsers did so far.

@@ -5,6 +5,7 @@
 mod drawn;
 mod kept;
 mod rules;
+mod sitemaps;
 mod types;
 
 pub use types::{Recrawl, UrlDenial, VisitContext, VisitError, VisitSettings, VisitStats};
@@ -127,14 +128,6 @@ impl Visit {
         self.read(url, Wanted::Page).await
     }
 
-    /// Reads a sitemap, judged, spaced, kept and asked for anew like a page; it is never drawn.
-    ///
-    /// # Errors
-    /// As for a page.
-    pub async fn sitemap(&mut self, url: &Url) -> Result<FetchedPage, VisitError> {
-        self.read(url, Wanted::Sitemap).await
-    }
-
     async fn read(&mut self, url: &Url, wanted: Wanted) -> Result<FetchedPage, VisitError> {
         self.unread = None;
         let mut at = url.clone();
@@ -148,6 +141,7 @@ impl Visit {
                 Kept::Page(page) => return Ok(FetchedPage { requested: url.clone(), ..page }),
                 Kept::Moved { mut to } => {
                     to.set_fragment(None);
+                    sitemaps::stays(wanted, &at, &to)?;
                     at = to;
                 }
                 Kept::Gone { status } => return Err(FetchError::Gone { url: shown(&at), status }.into()),
@@ -195,18 +189,18 @@ impl Visit {
             return self.drawn(url).await;
         }
         if self.who.recrawl == Recrawl::KeptOnly {
-            return self.kept_only(url, url).await;
+            return self.kept_only(url, &sitemaps::name_of(url, wanted)).await;
         }
         self.as_sent(url, wanted).await
     }
 
     /// One URL as its site sends it.
     async fn as_sent(&mut self, url: &Url, wanted: Wanted) -> Result<Kept, VisitError> {
-        let looked_at = self.takes;
-        if let Some(kept) = self.cached(url).await? {
+        let (looked_at, name) = (self.takes, sitemaps::name_of(url, wanted));
+        if let Some(kept) = self.cached(&name).await? {
             return Ok(kept);
         }
-        let known = self.shared.known.get(url).await?;
+        let known = self.shared.known.get(&name).await?;
         let drawn = self.who.drawn && wanted == Wanted::Page;
         // What is to be drawn is asked for: that it says the same does not mean that its scripts do.
         if !drawn && let Some(kept) = self.not_due(url, known.as_ref()).await? {
@@ -221,7 +215,7 @@ impl Visit {
         let elapsed = self.shared.clock.monotonic().saturating_sub(self.began);
         let budget = self.budgets.entry(host_key(url)).or_default();
         budget.admit(&self.shared.settings.site, url, elapsed).map_err(|stop| VisitError::OverBudget { url: shown(url), stop })?;
-        if let Admission::Known(kept) = self.admit(url, rules.crawl_delay(), Some(looked_at)).await? {
+        if let Admission::Known(kept) = self.admit(url, rules.crawl_delay(), Some((looked_at, &name))).await? {
             return Ok(*kept);
         }
         let before = known.as_ref().filter(|_| self.spares()).and_then(Known::before);
@@ -244,9 +238,14 @@ impl Visit {
             }
             Err(FetchError::Gone { status, .. }) => Kept::Gone { status },
             Err(FetchError::WrongType { content_type, .. }) => Kept::WrongType { content_type },
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                if wanted == Wanted::Sitemap {
+                    self.note_failed_sitemap(&name, &error).await;
+                }
+                return Err(error.into());
+            }
         };
-        self.keep(url, url, known.as_ref(), &kept, unmodified).await?;
+        self.keep(url, &name, known.as_ref(), &kept, unmodified).await?;
         Ok(kept)
     }
 
@@ -268,8 +267,13 @@ impl Visit {
     }
 
     /// Takes the URL's host, if it is not held, and waits for the request's turn. `looked_at` is the number of takes when the
-    /// cache was last looked at: whoever held the host since may have fetched just this page.
-    async fn admit(&mut self, url: &Url, crawl_delay: Option<Duration>, mut looked_at: Option<u64>) -> Result<Admission, VisitError> {
+    /// cache was last looked at, and for which name: whoever held the host since may have fetched just this page.
+    async fn admit(
+        &mut self,
+        url: &Url,
+        crawl_delay: Option<Duration>,
+        mut looked_at: Option<(u64, &Url)>,
+    ) -> Result<Admission, VisitError> {
         let shared = Arc::clone(&self.shared);
         let host = host_key(url);
         self.who.progress.step();
@@ -283,9 +287,9 @@ impl Visit {
                 self.held = Some(taken.map_err(|until| VisitError::Wait { until, why: WaitFor::Host })?);
                 self.takes += 1;
             }
-            if looked_at.is_some_and(|takes| takes != self.takes) {
-                looked_at = Some(self.takes);
-                if let Some(kept) = self.cached(url).await? {
+            if let Some((_, name)) = looked_at.filter(|(takes, _)| *takes != self.takes) {
+                looked_at = Some((self.takes, name));
+                if let Some(kept) = self.cached(name).await? {
                     return Ok(Admission::Known(Box::new(kept)));
                 }
             }

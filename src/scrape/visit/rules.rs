@@ -101,16 +101,7 @@ impl Visit {
         Ok(rules.is_some_and(|rules| rules.verdict(url) == RobotsVerdict::Allowed))
     }
 
-    /// The sitemaps that the robots.txt of a page's origin names, as far as it is known: nobody is asked for it.
-    ///
-    /// # Errors
-    /// [`VisitError::Objects`].
-    pub async fn sitemaps(&self, page: &Url) -> Result<Vec<Url>, VisitError> {
-        let rules = self.rules_as_known(page).await?;
-        Ok(rules.map(|rules| rules.sitemaps().to_vec()).unwrap_or_default())
-    }
-
-    async fn rules_as_known(&self, url: &Url) -> Result<Option<Arc<RobotsRules>>, ObjectsError> {
+    pub(super) async fn rules_as_known(&self, url: &Url) -> Result<Option<Arc<RobotsRules>>, ObjectsError> {
         let (robots, origin) = (&self.shared.robots, origin(url));
         match robots.fresh(&origin).await? {
             Some(rules) => Ok(Some(rules)),

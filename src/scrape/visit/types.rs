@@ -43,8 +43,8 @@ pub struct VisitSettings {
     pub recrawl: bool,
     /// Whether what goes over the wire is kept as evidence.
     pub evidence: bool,
-    /// How long it is remembered that a site has to be drawn.
-    pub draw_memory: Duration,
+    /// How long it is remembered that a site has to be drawn, or read by its sitemaps.
+    pub need_memory: Duration,
 }
 
 /// What a visit makes of the pages that earlier sessions kept.

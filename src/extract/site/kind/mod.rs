@@ -46,57 +46,6 @@ const STUDIO_WORDS: &[&str] = &[
     "guild",
 ];
 
-/// What a house calls itself.
-const A_STUDIO: &[&str] = &[
-    "tattoo studio",
-    "tattoo shop",
-    "tattoo parlor",
-    "tattoo parlour",
-    "tattoostudio",
-    "tattooshop",
-    "tattoo collective",
-    "estudio de tatuajes",
-    "studio di tatuaggi",
-    "salon de tatouage",
-    "studio tatuazu",
-    "estudio de tatuagem",
-    "tetovaci studio",
-    "private studio",
-    "тату студия",
-    "тату салон",
-    "our studio",
-    "our artists",
-    "studio professionale",
-    "artists",
-    "prive tattooshop",
-];
-
-/// What one artist is called.
-const AN_ARTIST: &[&str] = &[
-    "tattoo artist",
-    "tattooer",
-    "tattooist",
-    "tatuador",
-    "tatuadora",
-    "tatoueur",
-    "tatoueuse",
-    "tattoo kunstlerin",
-    "tattoo kunstler",
-    "tatowierer",
-    "tatowiererin",
-    "tatuatore",
-    "tatuatrice",
-    "tatuatorka",
-    "тату мастер",
-    "resident artist",
-    "artista tatuador",
-    "tattoos by",
-    "tattoo art by",
-    "однои татуировщицы",
-    "татуировщица",
-    "татуировщик",
-];
-
 /// Artist or studio, by what the pages say of themselves.
 pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
     let pages = site.pages;
@@ -153,18 +102,63 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
         .map(|text| format!(" {} ", tokens(text).join(" ")))
         .collect();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| strong.contains(&format!(" {phrase} ")));
-    if says(A_STUDIO) {
-        score += 1.0;
-    }
-    let says_artist = says(AN_ARTIST);
+    let says_studio = says(&[
+        "tattoo studio",
+        "tattoo shop",
+        "tattoo parlor",
+        "tattoo parlour",
+        "tattoostudio",
+        "tattooshop",
+        "tattoo collective",
+        "estudio de tatuajes",
+        "studio di tatuaggi",
+        "salon de tatouage",
+        "studio tatuazu",
+        "estudio de tatuagem",
+        "tetovaci studio",
+        "private studio",
+        "тату студия",
+        "тату салон",
+        "our studio",
+        "our artists",
+        "studio professionale",
+        "artists",
+        "prive tattooshop",
+    ]);
+    score += if says_studio { 1.0 } else { 0.0 };
+    let says_artist = says(&[
+        "tattoo artist",
+        "tattooer",
+        "tattooist",
+        "tatuador",
+        "tatuadora",
+        "tatoueur",
+        "tatoueuse",
+        "tattoo kunstlerin",
+        "tattoo kunstler",
+        "tatowierer",
+        "tatowiererin",
+        "tatuatore",
+        "tatuatrice",
+        "tatuatorka",
+        "тату мастер",
+        "resident artist",
+        "artista tatuador",
+        "tattoos by",
+        "tattoo art by",
+        "однои татуировщицы",
+        "татуировщица",
+        "татуировщик",
+    ]);
     score -= if says_artist { 1.0 } else { 0.0 };
-    let told = |least: f32| -> String {
-        let bios =
-            pages.iter().flat_map(|page| &page.findings).filter(|finding| finding.field == Field::Bio && finding.confidence >= least);
-        bios.filter_map(|finding| finding.value.text()).map(|text| format!(" {} ", tokens(text).join(" "))).collect()
-    };
-    let of_itself = told(0.5);
-    let tells = |phrases: &[&str]| phrases.iter().any(|phrase| of_itself.contains(&format!(" {phrase} ")));
+    let told: String = pages
+        .iter()
+        .flat_map(|page| &page.findings)
+        .filter(|finding| finding.field == Field::Bio && finding.confidence >= 0.5)
+        .filter_map(|finding| finding.value.text())
+        .map(|text| format!(" {} ", tokens(text).join(" ")))
+        .collect();
+    let tells = |phrases: &[&str]| phrases.iter().any(|phrase| told.contains(&format!(" {phrase} ")));
     if tells(&[
         "salon de tatouage",
         "is a tattoo studio",
@@ -204,11 +198,10 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
         score -= 1.2;
     }
     let name = crate::extract::site::names::site_name(site);
-    if singular == 0.0 && !says_artist && is_only_a_house(name.as_deref(), people) {
-        let anything = told(0.0);
-        if plural > 0.0 || A_STUDIO.iter().any(|phrase| anything.contains(&format!(" {phrase} "))) {
-            return SiteKind::Studio;
-        }
+    // "Grey Heron Tattoo Studio": what is left of a brand reads like a name, and is nobody's where a house speaks of itself throughout.
+    let house_speaks = says_studio && !says_artist && singular == 0.0 && plural > 0.0 && !says(&["private studio"]);
+    if house_speaks && is_only_a_house(name.as_deref(), people) {
+        return SiteKind::Studio;
     }
     let words = name.as_deref().map(tokens).unwrap_or_default();
     if words.iter().any(|word| STUDIO_WORDS.contains(&word.as_str())) {
@@ -229,7 +222,7 @@ pub(crate) fn artist_or_studio(site: &Site<'_>, people: &[Person]) -> SiteKind {
     if score > 0.4 { SiteKind::Studio } else { SiteKind::Artist }
 }
 
-/// Whether nobody is named but the house: `Grey Heron` of `Grey Heron Tattoo` reads like a person's name.
+/// Whether nobody is named but the house itself.
 fn is_only_a_house(name: Option<&str>, people: &[Person]) -> bool {
     let house = name.map(core_key).unwrap_or_default();
     people.iter().all(|person| !person.introduces && core_key(&person.name) == house)
@@ -242,19 +235,20 @@ mod tests {
     use std::time::Duration;
     use url::Url;
 
-    /// A house that names nobody is not taken for a person; an artist under a name of art is.
+    /// A house that speaks of itself and names nobody is not taken for a person; one person is, whatever their brand.
     #[test]
     fn a_house_without_people_is_no_person() {
         for (name, says, kind) in [
-            ("Grey Heron Tattoo", "Our tattoo studio in Porto, Portugal.", SiteKind::Studio),
+            ("Grey Heron Tattoo Studio", "Our doors are open in Porto, Portugal.", SiteKind::Studio),
+            ("Grey Heron Tattoo Studio", "Unser Studio in Bremen öffnet bald. Wir freuen uns auf euch.", SiteKind::Studio),
             (
-                "Grey Heron Tattoo",
-                "A tattoo studio in Porto, Portugal. We open soon, and walk-ins are welcome on Saturdays.",
-                SiteKind::Studio,
+                "Grey Heron Tattoo Studio",
+                "I tattoo in Porto, Portugal, by appointment, in a small room of my own. Write to us.",
+                SiteKind::Artist,
             ),
-            ("Grey Heron Tattoo", "Unser Studio in Bremen öffnet bald. Wir freuen uns auf euch.", SiteKind::Studio),
-            ("Grey Heron Tattoo", "I tattoo in Porto, Portugal, by appointment, in a small room of my own.", SiteKind::Artist),
-            ("Mila Vento", "Tattoo artist in Porto, Portugal.", SiteKind::Artist),
+            ("Mila Vento Tattoo", "Fine line and blackwork in Porto. Contact us.", SiteKind::Artist),
+            ("Mila Vento Tattoo Studio", "<h2>Tattoo artist in Porto</h2>Write to us.", SiteKind::Artist),
+            ("Mila Vento Tattoo", "Tatuagens nas linhas finas. Porto, Portugal.", SiteKind::Artist),
             ("Grey Heron", "Tattoos in fine line and blackwork. Porto, Portugal.", SiteKind::Artist),
         ] {
             let (entry, styles) = (Url::parse("https://heron.example/").unwrap(), Styles::standard());
@@ -264,7 +258,7 @@ mod tests {
             let mut reader = SiteReader::new(entry.clone(), SiteLimits::default());
             reader.next_page();
             reader.page_read(&entry, page);
-            assert_eq!(reader.finish(&styles).kind, kind, "{says}");
+            assert_eq!(reader.finish(&styles).kind, kind, "{name}: {says}");
         }
     }
 }

@@ -247,7 +247,7 @@ fn settings() -> VisitSettings {
         guard: Arc::new(Guard::new(HostMap::none())),
         recrawl: true,
         evidence: true,
-        draw_memory: Duration::from_secs(14 * 24 * 3_600),
+        need_memory: Duration::from_secs(14 * 24 * 3_600),
     }
 }
 
