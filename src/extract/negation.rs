@@ -220,7 +220,7 @@ pub(crate) fn denied(words: &[String]) -> Vec<Range<usize>> {
         let english_no = |next: usize| words[at] == "no" && is(DOING_ENGLISH, next);
         let verb = is(WHOLE, at) || is(VERBAL, at) && (at + 1..=at + TO_VERB).any(|next| is_doing(next) && !english_no(next));
         // "mache ich nicht": the verb stands before.
-        let trailing = matches!(words[at].as_str(), "nicht" | "niet") && (at.saturating_sub(TO_VERB)..at).any(|before| is_doing(before));
+        let trailing = matches!(words[at].as_str(), "nicht" | "niet") && (at.saturating_sub(TO_VERB)..at).any(is_doing);
         if verb || trailing {
             let turn = (at + 1..words.len()).find(|next| is(TURN, *next)).unwrap_or(words.len());
             out.push(at..turn);
